@@ -1,0 +1,72 @@
+"""What every test may ask for: seeded randomness, the real volumes, and a screen or a clear skip."""
+
+import os
+import sys
+from pathlib import Path
+
+# Read when the libraries load, so set before anything else is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("NAPARI_STRICT_QT", "1")
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PLUGIN_TESTS = REPOSITORY / "tests" / "plugin"
+SCREEN_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
+NO_SCREEN = "no screen: `make test` makes a virtual one where that is allowed"
+
+# The same examples every time, and no time limit that a busy machine could miss.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=50)
+settings.load_profile("repeatable")
+
+
+def has_screen() -> bool:
+    """Say whether windows can be opened; only Linux runs without a window system."""
+    return not sys.platform.startswith("linux") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+
+
+class SkippedModule(pytest.Module):
+    """A test module that is not imported, since Qt itself may not load without a screen's libraries."""
+
+    def collect(self):
+        pytest.skip(NO_SCREEN, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    if PLUGIN_TESTS in module_path.parents and not has_screen():
+        return SkippedModule.from_parent(parent, path=module_path)
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if has_screen():
+        return
+    for item in items:
+        if item.get_closest_marker("screen") or SCREEN_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.skip(reason=NO_SCREEN))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers, the same in every run."""
+    return np.random.default_rng(20240316)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Give the root of the checkout."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Give the folder of real volumes; they are no part of the repository."""
+    given = os.environ.get("MICRODIFFUSION_DATA")
+    folder = Path(given) if given else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the real volumes are not at {folder}; name their folder in MICRODIFFUSION_DATA")
+    return folder

@@ -1,0 +1,84 @@
+"""What a person gets who installs the wheel, and the manifest that napari reads."""
+
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+from npe2 import PluginManifest
+
+PACKAGE = "napari_microdiffusion"
+CARDS = (".md", ".json", ".yaml")
+
+
+@pytest.fixture(scope="module")
+def wheel_names(repository, tmp_path_factory) -> set[str]:
+    """Names of the files in a wheel built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture
+def manifest(repository) -> PluginManifest:
+    return PluginManifest.from_file(repository / "napari.yaml")
+
+
+def test_wheel_holds_manifest_and_type_marker(wheel_names):
+    assert {f"{PACKAGE}/napari.yaml", f"{PACKAGE}/py.typed"} <= wheel_names
+
+
+def test_wheel_holds_weights_each_with_its_card(wheel_names):
+    weights = {name for name in wheel_names if name.startswith(f"{PACKAGE}/weights/")}
+    priors = {name.removesuffix(".safetensors") for name in weights if name.endswith(".safetensors")}
+    assert priors, "no prior in the wheel"
+    without_card = {prior for prior in priors if not weights & {prior + suffix for suffix in CARDS}}
+    assert without_card == set()
+
+
+def test_wheel_holds_the_package_and_nothing_beside_it(wheel_names):
+    tops = {name.split("/")[0] for name in wheel_names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {PACKAGE}
+
+
+def test_wheel_holds_every_source_file(repository, wheel_names):
+    source = repository / "src"
+    files = {path.relative_to(source).as_posix() for path in (source / PACKAGE).rglob("*.py")}
+    assert files - wheel_names == set()
+
+
+def test_top_level_manifest_is_a_link_to_the_packaged_one(repository):
+    link = repository / "napari.yaml"
+    assert link.is_symlink()
+    assert link.readlink() == Path("src") / PACKAGE / "napari.yaml"
+    assert link.read_bytes() == (repository / "src" / PACKAGE / "napari.yaml").read_bytes()
+
+
+def test_napari_finds_the_manifest_of_the_installed_package(manifest):
+    installed = PluginManifest.from_distribution("napari-microdiffusion")
+    assert installed.contributions == manifest.contributions
+
+
+@pytest.mark.screen
+def test_manifest_names_only_what_exists(manifest):
+    manifest.validate_imports()
+
+
+def test_widget_and_samples_have_the_names_that_people_look_for(manifest):
+    assert [widget.display_name for widget in manifest.contributions.widgets] == ["Reconstruct volume"]
+    assert [sample.key for sample in manifest.contributions.sample_data] == [
+        "vasculature",
+        "dendrites",
+        "neurons",
+    ]
+
+
+def test_console_script_is_installed():
+    (script,) = entry_points(group="console_scripts", name="microdiffusion")
+    assert script.value == f"{PACKAGE}.cli:main"
