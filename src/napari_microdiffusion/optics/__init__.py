@@ -1,0 +1,18 @@
+"""Forward physics: the acquisition, its beam, the projection operator and consistency with the measurement."""
+
+from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
+from .consistency import CONSISTENCIES, make_consistent
+from .intensity import IntensityScale
+from .operator import ProjectionOperator
+from .simulation import simulate_projections
+
+__all__ = [
+    "CONSISTENCIES",
+    "MAX_STEP_LENGTH",
+    "MIN_STEP_LENGTH",
+    "Acquisition",
+    "IntensityScale",
+    "ProjectionOperator",
+    "make_consistent",
+    "simulate_projections",
+]

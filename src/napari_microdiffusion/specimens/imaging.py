@@ -1,0 +1,109 @@
+"""What a point-scanning microscope makes of a structure: blur, attenuation, background, noise, grey levels."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, zoom
+
+
+@dataclass(frozen=True)
+class ImagingConditions:
+    """One set of conditions; lengths in voxels, brightness relative to the specimen's brightest structures."""
+
+    lateral_blur: float = 0.7
+    """Standard deviation of the lateral blur."""
+    axial_blur: float = 1.2
+    """Standard deviation of the axial blur."""
+    attenuation: float = 0.0
+    """Natural logarithm of the brightness lost from the first slice to the last."""
+    background: float = 0.0
+    """Mean of the diffuse background."""
+    background_variation: float = 0.0
+    """Relative standard deviation of the background, over tens of voxels."""
+    haze: float = 0.0
+    """Out-of-focus light: fraction of the brightness spread over about 12 voxels."""
+    gamma: float = 1.0
+    """Exponent of the grey-level curve."""
+    threshold: float = 0.0
+    """Level subtracted, with what falls below cut to zero, as published volumes often are."""
+    saturation: float = 1.0
+    """Level at which bright voxels clip."""
+    voxel_noise: float = 0.0
+    """Standard deviation, at full brightness, of the noise in the point scan itself (photon-like)."""
+
+
+def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
+    """Random conditions over the whole range that training covers."""
+    lateral = float(np.exp(rng.uniform(np.log(0.25), np.log(1.8))))
+    stretch = float(np.exp(rng.uniform(0, np.log(rng.choice([2.0, 4.0, 9.0], p=[0.5, 0.35, 0.15])))))
+    return ImagingConditions(
+        lateral_blur=lateral,
+        axial_blur=min(lateral * stretch, 6.0),
+        attenuation=float(rng.choice([0, rng.uniform(0, 1.5)])),
+        background=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.3, 0.7])),
+        background_variation=float(rng.uniform(0, 0.6)),
+        haze=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.6, 0.4])),
+        gamma=float(np.exp(rng.normal(0, 0.3))),
+        threshold=float(rng.choice([0, rng.uniform(0.02, 0.25)], p=[0.7, 0.3])),
+        saturation=float(rng.choice([1.0, rng.uniform(0.5, 1)], p=[0.7, 0.3])),
+        voxel_noise=float(rng.choice([0, np.exp(rng.uniform(np.log(0.01), np.log(0.12)))], p=[0.5, 0.5])),
+    )
+
+
+def image_specimen(
+    structure: np.ndarray, conditions: ImagingConditions, rng: np.random.Generator
+) -> np.ndarray:
+    """Image a structure.
+
+    Parameters
+    ----------
+    structure : ndarray, shape (Z, H, W)
+        Brightness about 0 to 1.
+    conditions : ImagingConditions
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (Z, H, W), float32
+        Non-negative, brightest structures near 1.
+    """
+    c = conditions
+    light = gaussian_filter(
+        structure.astype(np.float32),
+        (c.axial_blur, c.lateral_blur, c.lateral_blur),
+        mode="nearest",
+        truncate=3,
+    )
+    peak = float(np.percentile(light, 99.9))
+    light /= max(peak, 0.05)
+    if c.haze:
+        coarse = zoom(light, 0.25, order=1)
+        spread = gaussian_filter(coarse, (3, 3, 3), mode="nearest")
+        light = (1 - c.haze) * light + c.haze * _enlarge(spread, light.shape)
+    if c.attenuation:
+        light *= np.exp(-c.attenuation * np.linspace(0, 1, len(light), dtype=np.float32))[:, None, None]
+    if c.background:
+        light += c.background * _background(light.shape, c.background_variation, rng)
+    if c.threshold:
+        light = np.maximum(light - c.threshold, 0)
+    light /= max(float(np.percentile(light, 99.95)), 1e-3)
+    light = np.minimum(light, c.saturation) / c.saturation
+    if c.gamma != 1:
+        light = np.maximum(light, 0) ** np.float32(c.gamma)
+    if c.voxel_noise:
+        noise = rng.standard_normal(light.shape, dtype=np.float32)
+        light = np.maximum(light + c.voxel_noise * np.sqrt(np.maximum(light, 0)) * noise, 0)
+    return light.astype(np.float32)
+
+
+def _background(shape: tuple[int, ...], variation: float, rng: np.random.Generator) -> np.ndarray:
+    """Smooth positive field of mean about 1."""
+    knots = [max(size // 24 + 2, 2) for size in shape]
+    coarse = rng.standard_normal(knots).astype(np.float32)
+    return np.asarray(np.exp(variation * _enlarge(coarse, shape)))
+
+
+def _enlarge(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Linear interpolation of a coarse field to `shape`."""
+    larger = zoom(coarse, [s / c for s, c in zip(shape, coarse.shape, strict=True)], order=1, mode="nearest")
+    return np.asarray(larger[tuple(slice(s) for s in shape)])
