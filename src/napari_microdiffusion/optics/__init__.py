@@ -1,4 +1,4 @@
-"""Forward physics: the acquisition, its beam, the projection operator and consistency with the measurement."""
+"""Forward physics: acquisition, beams, the projection operator, consistency with the measurement."""
 
 from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
 from .consistency import CONSISTENCIES, make_consistent

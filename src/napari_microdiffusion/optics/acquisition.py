@@ -70,7 +70,7 @@ class Acquisition(BaseModel):
             return self
         if len(weights) != self.step_length:
             raise ValueError(
-                f"axial_profile has {len(weights)} weights; step length {self.step_length} needs one per slice"
+                f"axial_profile has {len(weights)} weights; step length {self.step_length} needs as many"
             )
         if not np.all(np.isfinite(weights)) or min(weights) < 0 or sum(weights) <= 0:
             raise ValueError("axial_profile needs finite, non-negative weights that are not all zero")

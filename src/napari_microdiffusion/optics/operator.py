@@ -95,5 +95,5 @@ class ProjectionOperator:
 
 
 def _matrix_product(matrix: Any, stack: Any) -> Any:
-    """matrix (a, b) times stack (b, ...) along the first axis."""
+    """Matrix (a, b) times stack (b, ...) along the first axis."""
     return (matrix @ stack.reshape(stack.shape[0], -1)).reshape(matrix.shape[0], *stack.shape[1:])

@@ -20,7 +20,7 @@ def simulate_projections(
     Parameters
     ----------
     volume : ndarray, shape (Z, H, W)
-        Non-negative intensities above `acquisition.dark_level`. Slices beyond the last whole slab are dropped.
+        Non-negative intensities above the dark level. Slices beyond the last whole slab are dropped.
     acquisition : Acquisition
         Step length and beam.
     photons : float, optional

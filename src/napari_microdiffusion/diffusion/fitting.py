@@ -1,0 +1,160 @@
+"""Fitting a network: a loop over batches, whatever they are, that can be watched, stopped and resumed."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import UserError
+from ..io.checkpoints import load_checkpoint, save_checkpoint
+
+Batch = TypeVar("Batch")
+KIND = "training-state"
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How weights move. The schedule runs over `steps`, or over `minutes` where `steps` is None."""
+
+    steps: int | None = None
+    minutes: float | None = None
+    learning_rate: float = 8e-4
+    weight_decay: float = 1e-4
+    warmup_steps: int = 200
+    ema_decay: float = 0.998
+    gradient_limit: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """What one step reported."""
+
+    step: int
+    fraction: float
+    loss: float
+    gradient: float
+    learning_rate: float
+
+
+class Fitting(Generic[Batch]):
+    """AdamW with warm-up, cosine rate and an exponential moving average of the weights.
+
+    Parameters
+    ----------
+    model : nn.Module
+    loss : callable
+        (model, batch, generator) to a scalar.
+    settings : FitSettings
+    seed : int
+        Seed of the noise that the loss draws.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Callable[[Any, Batch, torch.Generator], Tensor],
+        settings: FitSettings,
+        seed: int = 0,
+    ) -> None:
+        if (settings.steps is None) == (settings.minutes is None):
+            raise ValueError("give either steps or minutes")
+        self.model = model
+        self.loss = loss
+        self.settings = settings
+        self.generator = torch.Generator().manual_seed(seed)
+        self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self.optimiser = torch.optim.AdamW(
+            model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            betas=(0.9, 0.99),
+        )
+        self.step = 0
+        self.elapsed = 0.0
+
+    @property
+    def fraction(self) -> float:
+        """How much of the schedule is done, 0 to 1."""
+        if self.settings.steps is not None:
+            return self.step / self.settings.steps
+        assert self.settings.minutes is not None
+        return self.elapsed / (60 * self.settings.minutes)
+
+    def run(self, batches: Iterator[Batch]) -> Iterator[TrainingStep]:
+        """Train until the schedule ends, yielding after every step; the caller may stop at any of them."""
+        self.model.train()
+        while self.fraction < 1:
+            started = time.monotonic()
+            yield self._advance(next(batches))
+            self.elapsed += time.monotonic() - started
+
+    def _advance(self, batch: Batch) -> TrainingStep:
+        s = self.settings
+        rate = (
+            s.learning_rate
+            * min(1, (self.step + 1) / s.warmup_steps)
+            * (0.02 + 0.98 * (1 + cos(pi * self.fraction)) / 2)
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self.loss(self.model, batch, self.generator)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradient = float(nn.utils.clip_grad_norm_(self.model.parameters(), s.gradient_limit))
+        if np.isfinite(gradient):
+            self.optimiser.step()
+        self.step += 1
+        # A short memory at first, so that the average is not mostly the random start.
+        decay = min(s.ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                self.average[name].lerp_(value, 1 - decay)
+        return TrainingStep(self.step, self.fraction, float(loss.detach()), gradient, rate)
+
+    def save(self, path: str | Path) -> None:
+        """Write everything that continuing needs: weights, average, optimiser, generator."""
+        tensors = {f"model.{k}": v.numpy() for k, v in _plain(self.model.state_dict()).items()}
+        tensors |= {f"average.{k}": v.numpy() for k, v in _plain(self.average).items()}
+        for index, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": v.numpy() for k, v in _plain(state).items()}
+        tensors["generator"] = self.generator.get_state().numpy()
+        save_checkpoint(path, KIND, tensors, {"step": self.step, "elapsed": self.elapsed})
+
+    def load(self, path: str | Path) -> None:
+        """Continue from a saved state.
+
+        Raises
+        ------
+        UserError
+            If the file is no training state or belongs to another model.
+        """
+        checkpoint = load_checkpoint(path, KIND)
+        groups: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "optimiser": {}, "generator": {}}
+        for name, value in checkpoint.tensors.items():
+            group, _, rest = name.partition(".")
+            groups.setdefault(group, {})[rest] = torch.from_numpy(np.array(value))
+        own = {k: v.shape for k, v in self.model.state_dict().items()}
+        if {k: v.shape for k, v in groups["model"].items()} != own:
+            raise UserError(
+                f"{path}: the training state belongs to another network; start anew or use its own settings"
+            )
+        self.model.load_state_dict(groups["model"])
+        self.average = groups["average"]
+        state = self.optimiser.state_dict()
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in groups["optimiser"].items():
+            index, _, key = name.partition(".")
+            slots.setdefault(int(index), {})[key] = value
+        self.optimiser.load_state_dict({**state, "state": slots})
+        self.generator.set_state(groups["generator"][""])
+        self.step, self.elapsed = int(checkpoint.header["step"]), float(checkpoint.header["elapsed"])
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Tensor]:
+    return {k: v.detach().cpu().contiguous() for k, v in state.items() if isinstance(v, Tensor)}

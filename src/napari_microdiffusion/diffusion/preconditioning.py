@@ -1,0 +1,69 @@
+"""Preconditioning of the denoiser (Karras et al. 2022, EDM, Table 1), for states of spread 1."""
+
+import torch
+from torch import Tensor, nn
+
+from .networks import SlabNetwork
+from .slab import ORDERS
+
+SIGMA_MIN = 0.02
+SIGMA_MAX = 40.0
+
+
+class Denoiser(nn.Module):
+    """E[state | noisy state, condition], in physical units of the slab problem.
+
+    The state is normalised by sigma_j * amplitude, with sigma_j the spread of order j over the training
+    data; noise levels are relative to it.
+
+    Parameters
+    ----------
+    network : SlabNetwork
+    order_spread : Tensor, shape (ORDERS,)
+        sigma_j.
+    """
+
+    order_spread: Tensor
+
+    def __init__(self, network: SlabNetwork, order_spread: Tensor) -> None:
+        super().__init__()
+        if order_spread.shape != (ORDERS,):
+            raise ValueError(f"order_spread needs {ORDERS} values, got shape {tuple(order_spread.shape)}")
+        self.network = network
+        self.register_buffer("order_spread", order_spread.to(torch.float32))
+
+    def scale(self, amplitude: Tensor) -> Tensor:
+        """Unit of the normalised state, (B, N, ORDERS, H, W), for an amplitude (B, N, 1, H, W)."""
+        return amplitude * self.order_spread[:, None, None]
+
+    def forward(
+        self, noisy: Tensor, sigma: Tensor, condition: Tensor, globals_: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Denoise a normalised state.
+
+        Parameters
+        ----------
+        noisy : Tensor, shape (B, N, ORDERS, H, W)
+        sigma : Tensor, shape (B,)
+            Noise level; infinity asks for the posterior mean, and `noisy` is then not looked at.
+        condition, globals_ : Tensor
+            As `SlabProblem` has them, with a batch axis.
+        mask : Tensor, shape (B, ORDERS)
+
+        Returns
+        -------
+        Tensor, shape (B, N, ORDERS, H, W)
+            The expected normalised state, zero in masked orders.
+        """
+        blind = torch.isinf(sigma)
+        level = torch.where(blind, torch.full_like(sigma, SIGMA_MAX), sigma)
+        wide = level[:, None, None, None, None]
+        unit = torch.rsqrt(wide**2 + 1)
+        informative = (~blind).to(noisy.dtype)[:, None, None, None, None]
+        state = torch.where(informative > 0, noisy * unit, torch.zeros_like(noisy))
+        code = torch.stack([torch.log(level) / 4, blind.to(noisy.dtype)], 1)
+        raw = self.network(state, code, condition, globals_)
+        # For a blind evaluation the limits of the coefficients at infinite noise apply: skip 0, output 1.
+        skip, gain = unit**2 * informative, torch.where(informative > 0, wide * unit, torch.ones_like(wide))
+        denoised = skip * torch.where(informative > 0, noisy, torch.zeros_like(noisy)) + gain * raw
+        return denoised * mask[:, None, :, None, None]

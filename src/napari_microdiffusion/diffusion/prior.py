@@ -1,0 +1,81 @@
+"""A trained prior: the denoiser with all that is needed to use it and to say where it came from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import UserError
+from ..io.checkpoints import load_checkpoint, save_checkpoint
+from .networks import SlabNetwork
+from .preconditioning import Denoiser
+from .slab import CONDITION_CHANNELS, GLOBALS, ORDERS
+
+KIND = "slab-prior"
+
+# No network of ours is near these; a header that asks for more is refused before memory is allocated.
+_LARGEST = {"width": 512, "deep_width": 1024, "blocks": 16, "deep_blocks": 16}
+
+
+@dataclass
+class Prior:
+    """A denoiser and its card.
+
+    Attributes
+    ----------
+    denoiser : Denoiser
+    card : dict
+        Data, recipe, seed and metrics of the training, as in the checkpoint's header.
+    """
+
+    denoiser: Denoiser
+    card: dict[str, Any]
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors checkpoint; the card goes into its header."""
+        tensors = {name: value.detach().cpu().numpy() for name, value in self.denoiser.state_dict().items()}
+        header = {"network": self.denoiser.network.description(), "card": self.card}
+        save_checkpoint(path, KIND, tensors, header)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Prior":
+        """Read a checkpoint.
+
+        Raises
+        ------
+        UserError
+            If the file is no checkpoint of this kind or its tensors do not fit its header.
+        """
+        checkpoint = load_checkpoint(path, KIND)
+        sizes = checkpoint.header.get("network")
+        if not isinstance(sizes, dict) or not _plausible(sizes):
+            raise UserError(
+                f"{path}: the header does not describe a slab network; choose a prior made by `train`"
+            )
+        denoiser = new_denoiser(sizes)
+        own = denoiser.state_dict()
+        if {k: tuple(v.shape) for k, v in own.items()} != {k: v.shape for k, v in checkpoint.tensors.items()}:
+            raise UserError(f"{path}: the tensors do not fit the network in the header; the file is damaged")
+        denoiser.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in checkpoint.tensors.items()})
+        return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})))
+
+
+def new_denoiser(sizes: dict[str, Any], order_spread: np.ndarray | None = None) -> Denoiser:
+    """An untrained denoiser for the slab problem's channels; `sizes` may set the network's widths."""
+    settings = {k: v for k, v in sizes.items() if k in _LARGEST}
+    network = SlabNetwork(ORDERS, CONDITION_CHANNELS, GLOBALS, **settings)
+    spread = np.ones(ORDERS) if order_spread is None else np.asarray(order_spread)
+    return Denoiser(network, torch.as_tensor(spread, dtype=torch.float32))
+
+
+def _plausible(sizes: dict[str, Any]) -> bool:
+    channels = {
+        "state_channels": ORDERS,
+        "condition_channels": CONDITION_CHANNELS,
+        "global_features": GLOBALS,
+    }
+    return all(sizes.get(name) == value for name, value in channels.items()) and all(
+        isinstance(sizes.get(name), int) and 1 <= sizes[name] <= most for name, most in _LARGEST.items()
+    )

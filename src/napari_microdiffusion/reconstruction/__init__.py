@@ -1,0 +1,1 @@
+"""From projections to a volume, as a stream of events."""

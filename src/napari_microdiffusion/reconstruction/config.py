@@ -1,0 +1,104 @@
+"""The settings of a reconstruction; the dock and the command line read their titles and units here."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import UsageError
+from ..inr.settings import InrSettings
+
+Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "inr"]
+Diffusion = Literal["off", "slab"]
+Consistency = Literal["none", "exact", "nonnegative", "noise"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class ReconstructionConfig(BaseModel):
+    """How a volume is made from projections."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    guide: Guide = Field(
+        "histospline",
+        title="First estimate (guide)",
+        description="First estimate of the volume, given to the diffusion: an interpolation of the projections "
+        "along z, or an implicit neural representation (INR) fitted to them.",
+    )
+    diffusion: Diffusion = Field(
+        "slab",
+        title="Diffusion",
+        description="slab: the trained prior chooses the detail within each slab. off: the guide is the result.",
+    )
+    consistency: Consistency = Field(
+        "nonnegative",
+        title="Consistency",
+        description="Agreement with the measurement. nonnegative: exact, and no slice below the dark level. "
+        "exact: exact, slices may be negative. noise: within the noise of the projections. none: as it comes.",
+    )
+    samples: int = Field(
+        4,
+        title="Samples",
+        description="Volumes drawn from the posterior to measure the uncertainty; 0 gives no uncertainty.",
+        ge=0,
+        le=64,
+    )
+    steps: int = Field(
+        10, title="Steps", description="Evaluations of the network for one sample.", ge=2, le=16
+    )
+    keep_samples: bool = Field(
+        False, title="Keep samples", description="Keep every sample as a volume of its own."
+    )
+    prior: str = Field(
+        "general",
+        title="Prior",
+        description="Trained weights of the diffusion: general (shipped), or a safetensors file made by train.",
+    )
+    device: Device = Field(
+        "auto", title="Device", description="Where the networks run; auto takes a GPU if there is one."
+    )
+    seed: int = Field(
+        0,
+        title="Seed",
+        description="The same seed gives the same samples on the same machine.",
+        ge=0,
+        lt=2**63,
+    )
+    threads: int | None = Field(
+        None,
+        title="Threads",
+        description="Processor threads for the networks; none leaves the choice to torch.",
+        ge=1,
+    )
+    memory_gb: float | None = Field(
+        None,
+        title="Memory",
+        description="Working memory that tiles are sized for.",
+        gt=0,
+        json_schema_extra={"unit": "GB"},
+    )
+    inr: InrSettings = Field(
+        default_factory=InrSettings, title="INR", description="How the INR is built and fitted."
+    )
+    inr_file: Path | None = Field(
+        None, title="INR file", description="A saved INR to use instead of fitting one."
+    )
+
+
+def settings_error(error: ValidationError, names: dict[str, str] | None = None) -> UsageError:
+    """One clear sentence for a refused setting.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    names : dict, optional
+        How the person calls a setting, where that is not its field's name.
+    """
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "settings"
+    name = (names or {}).get(field, field.replace("_", " "))
+    given = first.get("input")
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    shown = f" is {given!r}, but" if isinstance(given, (int, float, str)) else ":"
+    return UsageError(f"{name}{shown} {message.replace('input should', 'it should')}")

@@ -1,0 +1,141 @@
+"""The one engine: from projections to a volume, as a stream of events."""
+
+import numpy as np
+
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
+from ..errors import Cancelled, RunFailed, UsageError, UserError
+from ..interpolation import histospline_slab
+from ..io import validate_projections
+from ..optics import Acquisition
+from .config import ReconstructionConfig
+from .events import CancelToken, Events, Finished, StageStarted, StopRequested
+from .guides import GUIDES
+from .methods import DIFFUSIONS
+from .provenance import provenance
+from .result import ReconstructionResult
+from .run import Clock, Run
+
+
+def reconstruct(
+    projections: np.ndarray,
+    acquisition: Acquisition,
+    config: ReconstructionConfig | None = None,
+    *,
+    cancel: CancelToken | None = None,
+) -> Events:
+    """Reconstruct a volume, yielding events while it is made.
+
+    The histospline comes first as a preview, then the guide, then the posterior mean, which is the volume,
+    then samples for the uncertainty. The last event is `Finished`.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+        One image per slab, any real type.
+    acquisition : Acquisition
+        Step length and beam.
+    config : ReconstructionConfig, optional
+        Settings; the default is the recommended method.
+    cancel : CancelToken, optional
+        Ends the run from another thread.
+
+    Yields
+    ------
+    Event
+        See `events`.
+
+    Raises
+    ------
+    UserError
+        If the projections or the settings cannot be used. Raised at the first `next`.
+    Cancelled
+        If the run was cancelled.
+    RunFailed
+        If it failed for a reason outside its settings.
+    """
+    config = config or ReconstructionConfig()
+    _check(projections, config)
+    run = Run(np.asarray(projections, dtype=np.float32), acquisition, config, cancel or CancelToken())
+    stopped = False
+    try:
+        yield from _stages(run)
+    except StopRequested:
+        stopped = True
+    except (UserError, Cancelled, RunFailed):
+        raise
+    except (RuntimeError, MemoryError) as error:
+        # napari's workers lose a RuntimeError without a sign, and torch raises little else.
+        raise RunFailed(f"the reconstruction failed: {error}") from error
+    yield Finished(
+        ReconstructionResult(
+            volume=run.volume,
+            guide=run.guide,
+            uncertainty=run.uncertainty,
+            inr=run.inr,
+            samples=run.samples,
+            stopped=stopped,
+            reached=run.reached,
+            seconds=run.seconds,
+            reprojection_max=run.reprojection_max(),
+            device=run.device,
+            notices=run.notices,
+            provenance=provenance(run, stopped),
+        )
+    )
+
+
+def _check(projections: np.ndarray, config: ReconstructionConfig) -> None:
+    validate_projections(projections, "the projections")
+    if config.guide == "none" and config.diffusion == "off":
+        raise UsageError(
+            "guide is none and diffusion is off, which leaves nothing to reconstruct; choose one of them"
+        )
+
+
+def _stages(run: Run) -> Events:
+    config, n = run.config, run.acquisition.step_length
+    diffusion = config.diffusion
+    with run.timed("preview"):
+        yield from _preview(run)
+    if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
+        diffusion = "off"
+        yield run.notice(
+            f"The diffusion is off: its prior was trained for step lengths up to {MAX_DIFFUSION_STEP_LENGTH}, "
+            f"and this is {n}."
+        )
+    with run.timed("guide"):
+        yield from GUIDES[config.guide](run)
+        if diffusion == "off":
+            yield from _finish_guide(run)
+    if diffusion == "off":
+        return
+    with run.timed("posterior mean"):
+        method = DIFFUSIONS[diffusion](run)
+        yield from method.posterior_mean()
+    if config.samples:
+        with run.timed("samples"):
+            yield from method.samples()
+
+
+def _preview(run: Run) -> Events:
+    """The histospline, slab by slab: something to look at within a second."""
+    yield StageStarted("preview", "Preview (histospline)")
+    clock, n = Clock("preview", len(run.projections)), run.acquisition.step_length
+    for i in range(len(run.projections)):
+        run.cancel.check()
+        slices, slab = histospline_slab(run.projections, n, i), slice(i, i + 1)
+        if not run.acquisition.is_uniform:
+            slices = run.agree(slices, slab, run.region)
+        yield from run.write(slices, slab, run.region, "preview")
+        yield clock.advance()
+
+
+def _finish_guide(run: Run) -> Events:
+    """Without diffusion the guide is the result, brought to agree with the measurement."""
+    clock, n = Clock("guide", len(run.projections)), run.acquisition.step_length
+    for i in range(len(run.projections)):
+        run.cancel.check()
+        slab = slice(i, i + 1)
+        slices = run.agree(run.guide[i * n : (i + 1) * n], slab, run.region)
+        yield from run.write(slices, slab, run.region, "guide")
+        yield clock.advance()

@@ -1,0 +1,86 @@
+"""The guides as stages of a run: each fills `run.guide`, in grey levels, and says how far it is."""
+
+from collections.abc import Callable, Generator
+from time import perf_counter
+
+import numpy as np
+
+from ..inr import FittedInr, fit_inr
+from ..interpolation import INTERPOLATIONS, nearest
+from .device import choose_device
+from .events import Event, Events, LossPoint, Progress, StageStarted
+from .run import Run
+
+
+def interpolated(run: Run) -> Events:
+    """One of the classical guides: seconds at most, so in one go."""
+    name = run.config.guide
+    yield StageStarted("guide", f"First estimate: {name}")
+    run.guide = INTERPOLATIONS[name](run.projections, run.acquisition.step_length)
+    yield Progress("guide", 1.0, 0.0)
+
+
+def without(run: Run) -> Events:
+    """No guide: nothing is said about depth within a slab."""
+    yield StageStarted("guide", "No first estimate")
+    run.guide = nearest(run.projections, run.acquisition.step_length)
+    yield Progress("guide", 1.0, 0.0)
+
+
+def inr(run: Run) -> Events:
+    """The implicit neural representation, fitted now or loaded from a file."""
+    config = run.config
+    if config.inr_file is not None:
+        yield StageStarted("guide", f"INR from {config.inr_file.name}")
+        fitted = FittedInr.load(config.inr_file)
+        fitted.require(run.projections.shape, run.acquisition.step_length, str(config.inr_file))
+    else:
+        yield StageStarted("guide", "Fitting the INR")
+        fitted = yield from _fit(run)
+    run.inr = fitted
+    yield from _render(run, fitted)
+
+
+def _fit(run: Run) -> Generator[Event, None, FittedInr]:
+    config = run.config
+    device = choose_device(config.device)
+    run.device = device.type
+    started = perf_counter()
+    fitting = fit_inr(
+        run.scale.to_unit(run.projections),
+        run.acquisition.profile,
+        config.inr,
+        seed=config.seed,
+        device=device.type,
+    )
+    while True:
+        run.cancel.check()
+        try:
+            step = next(fitting)
+        except StopIteration as finished:
+            fitted: FittedInr = finished.value
+            return fitted
+        fraction = step.step / step.steps
+        spent = perf_counter() - started
+        yield LossPoint("guide", step.step, step.loss)
+        yield Progress("guide", 0.9 * fraction, spent * (1 - fraction) / max(fraction, 1e-6))
+
+
+def _render(run: Run, fitted: FittedInr) -> Events:
+    """The field's slices, in grey levels, into a volume of its own."""
+    guide = np.empty_like(run.volume)
+    for z, plane in enumerate(fitted.render_slices()):
+        run.cancel.check()
+        guide[z] = run.scale.to_grey(plane)
+        yield Progress("guide", 0.9 + 0.1 * (z + 1) / len(guide))
+    run.guide = guide
+
+
+GUIDES: dict[str, Callable[[Run], Events]] = {
+    "none": without,
+    "nearest": interpolated,
+    "linear": interpolated,
+    "cubic": interpolated,
+    "histospline": interpolated,
+    "inr": inr,
+}

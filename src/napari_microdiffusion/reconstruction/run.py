@@ -1,0 +1,148 @@
+"""One run's state: the measurement, what has been reconstructed so far, and how it is brought to agree."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..inr import FittedInr
+from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
+from ..optics.noise import estimate_noise, local_light
+from .config import ReconstructionConfig
+from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
+
+
+@dataclass(eq=False)
+class Run:
+    """What the stages of one reconstruction share. Arrays are float32; grey levels unless called unit."""
+
+    projections: np.ndarray
+    acquisition: Acquisition
+    config: ReconstructionConfig
+    cancel: CancelToken
+    operator: ProjectionOperator = field(init=False)
+    scale: IntensityScale = field(init=False)
+    volume: np.ndarray = field(init=False)
+    guide: np.ndarray = field(init=False)
+    uncertainty: np.ndarray | None = None
+    inr: FittedInr | None = None
+    samples: list[np.ndarray] = field(default_factory=list)
+    reached: list[str] = field(init=False)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        """Set up the operator, the intensity scale and the volumes."""
+        n, (count, height, width) = self.acquisition.step_length, self.projections.shape
+        self.operator = ProjectionOperator(self.acquisition.profile)
+        self.scale = IntensityScale.of(self.projections)
+        self.volume = np.zeros((count * n, height, width), np.float32)
+        self.guide = self.volume
+        self.reached = [""] * count
+        self.noise_level = self._noise_level()
+        if self.config.consistency == "noise":
+            self.variance = self._variance()
+            self.local_mean, self.structure = local_light(self.projections, self.variance)
+
+    @property
+    def region(self) -> Region:
+        """The whole image."""
+        return Region(0, self.projections.shape[1], 0, self.projections.shape[2])
+
+    def _noise_level(self) -> float:
+        """Standard deviation of the noise at mid-range, in unit intensities."""
+        if self.acquisition.has_noise_model:
+            level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.projections))))
+        else:
+            level = estimate_noise(self.projections)
+        return min(level / self.scale.span, 0.2)
+
+    def _variance(self) -> np.ndarray:
+        if self.acquisition.has_noise_model:
+            return self.acquisition.noise_variance(self.projections)
+        return np.full(self.projections.shape, (self.noise_level * self.scale.span) ** 2, np.float32)
+
+    def agree(
+        self, slices: np.ndarray, slabs: slice, region: Region, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Bring slices of some slabs, grey levels, into the chosen agreement with the measurement.
+
+        Parameters
+        ----------
+        slices : ndarray, shape (slabs * n, rows, columns)
+        slabs : slice
+        region : Region
+        rng : numpy.random.Generator, optional
+            Given for a posterior sample: with noise-aware consistency the measured part is then drawn from
+            its own posterior instead of taken at its mean.
+        """
+        window = (slabs, *region.index)
+        measured, mode = self.projections[window], self.config.consistency
+        dark = self.acquisition.dark_level
+        if mode != "noise":
+            return make_consistent(slices, measured, self.operator, mode, dark_level=dark)
+        mean, variance, structure = self.local_mean[window], self.variance[window], self.structure[window]
+        if rng is not None:
+            # Perturbing both the prior mean and the measurement draws from the Gaussian posterior exactly.
+            mean = mean + np.sqrt(structure) * rng.standard_normal(mean.shape, dtype=np.float32)
+            measured = measured + np.sqrt(variance) * rng.standard_normal(mean.shape, dtype=np.float32)
+        centred = make_consistent(slices, mean, self.operator, "exact")
+        return make_consistent(
+            centred,
+            measured,
+            self.operator,
+            "noise",
+            dark_level=dark,
+            noise_variance=variance,
+            prior_spread=np.sqrt(structure / self.operator.squared_norm),
+        )
+
+    def write(self, slices: np.ndarray, slabs: slice, region: Region, stage: Stage) -> Events:
+        """Put finished slices (grey levels, already agreeing) into the volume and announce them."""
+        n = self.acquisition.step_length
+        first = slabs.start * n
+        self.volume[first : slabs.stop * n, region.top : region.bottom, region.left : region.right] = slices
+        for offset, plane in enumerate(slices):
+            yield SliceReady(first + offset, region, plane, "volume", stage)
+        self.reached[slabs] = [stage] * (slabs.stop - slabs.start)
+
+    def notice(self, text: str) -> Notice:
+        """A warning, kept for the result as well."""
+        self.notices.append(text)
+        return Notice("warning", text)
+
+    @contextmanager
+    def timed(self, stage: Stage) -> Iterator[None]:
+        """Adds the time spent inside to the stage's."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+
+    def reprojection_max(self) -> float:
+        """Largest disagreement of the volume with the measurement, as a fraction of the projections' range."""
+        n, worst = self.acquisition.step_length, 0.0
+        for i, measured in enumerate(self.projections):
+            seen = self.operator.project(self.volume[i * n : (i + 1) * n].astype(np.float64))[0]
+            worst = max(worst, float(np.abs(seen - measured).max()))
+        return worst / self.scale.span
+
+
+class Clock:
+    """Progress of a stage with the time it will still take."""
+
+    def __init__(self, stage: Stage, total: int) -> None:
+        self.stage, self.total = stage, max(total, 1)
+        self.done = 0
+        self.started = time.perf_counter()
+
+    def advance(self, units: int = 1) -> Progress:
+        """Count finished units and report."""
+        self.done += units
+        spent = time.perf_counter() - self.started
+        left = spent / self.done * (self.total - self.done)
+        return Progress(self.stage, min(self.done / self.total, 1.0), left)

@@ -1,0 +1,268 @@
+"""The slab diffusion as stages of a run: the posterior mean first, then samples for the uncertainty."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..diffusion.slab import compose, local_amplitude, null_orders, pose
+from ..errors import RunFailed, UsageError
+from .device import choose_device, free_memory
+from .events import Event, Events, Notice, SliceReady, StageStarted
+from .run import Clock, Run
+from .tiling import TilePlan, Window
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..diffusion.prior import Prior
+
+# Slab pixels read by one evaluation, and the working memory each takes (measured, benchmarks/memory.py).
+PIXELS_ON_CPU = 260_000
+PIXELS_ON_GPU = 2_000_000
+BYTES_PER_PIXEL = 2_600
+
+
+@dataclass(frozen=True)
+class PosedWindow:
+    """A window's inputs as tensors on the device."""
+
+    condition: "Tensor"
+    globals: "Tensor"
+    mask: "Tensor"
+    scale: "Tensor"
+    guide_orders: np.ndarray
+
+
+class SlabDiffusion:
+    """Chooses the null-space part of every slab with a trained prior.
+
+    Parameters
+    ----------
+    run : Run
+        Whose guide is ready.
+    """
+
+    def __init__(self, run: Run) -> None:
+        import torch
+
+        from ..diffusion.networks import SlabBlock
+
+        self.run = run
+        if run.config.threads:
+            torch.set_num_threads(run.config.threads)
+        self.device = choose_device(run.config.device)
+        self.prior = load_prior(run.config.prior)
+        self.denoiser = self.prior.denoiser.to(self.device)
+        for block in self.denoiser.modules():
+            if isinstance(block, SlabBlock):
+                # An evaluation of a large tile can take seconds; this lets it end at the next block.
+                block.register_forward_pre_hook(lambda *_: run.cancel.check())
+        run.device = self.device.type
+        self.plan = TilePlan.for_budget(run.projections.shape, self._budget())
+
+    def _budget(self) -> int:
+        pixels = PIXELS_ON_CPU if self.device.type == "cpu" else PIXELS_ON_GPU
+        if self.run.config.memory_gb is not None:
+            free = self.run.config.memory_gb * 1e9 - working_bytes(
+                self.run.volume.shape, self.run.config.samples
+            )
+            pixels = min(pixels, int(free / BYTES_PER_PIXEL))
+        return pixels
+
+    def posterior_mean(self) -> Events:
+        """Evaluate E[volume | projections] and write it slab group by slab group."""
+        run = self.run
+        yield StageStarted("posterior mean", "Posterior mean")
+        done: set[tuple[int, int, int]] = set()
+        clock = Clock("posterior mean", len(self.plan.windows()))
+        while True:
+            try:
+                for window in self.plan.windows():
+                    key = (window.keep_slabs.start, window.keep.top, window.keep.left)
+                    if key in done:
+                        continue
+                    run.cancel.check()
+                    posed = self._pose(window)
+                    orders = self._evaluate(posed, None, float("inf"))[0]
+                    slices = run.agree(self._slices(window, posed, orders), window.keep_slabs, window.keep)
+                    yield from run.write(slices, window.keep_slabs, window.keep, "posterior mean")
+                    done.add(key)
+                    yield clock.advance()
+                return
+            except _out_of_memory() as error:
+                yield self._retreat(error)
+                done.clear()
+
+    def samples(self) -> Events:
+        """Draw samples; their spread around the posterior mean is the uncertainty, updated after each."""
+        import torch
+
+        from ..diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN
+        from ..diffusion.samplers import dpm_solver_2m, karras_sigmas
+
+        run, config = self.run, self.run.config
+        yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
+        sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_MAX)
+        clock = Clock("samples", config.samples * config.steps * len(self.plan.windows()))
+        squares = np.zeros_like(run.volume)
+        for number in range(config.samples):
+            generator = torch.Generator().manual_seed(_seed(config.seed, number))
+            shape = (*run.projections.shape[:1], len(self.denoiser.order_spread), *run.projections.shape[1:])
+            solver = dpm_solver_2m(float(sigmas[0]) * torch.randn(shape, generator=generator), sigmas)
+            request = next(solver)
+            while True:
+                clean = yield from self._denoise(*request, clock)
+                try:
+                    request = solver.send(clean)
+                except StopIteration as finished:
+                    yield from self._accumulate(finished.value, number, squares)
+                    break
+
+    def _denoise(self, state: "Tensor", sigma: float, clock: Clock) -> Generator[Event, None, "Tensor"]:
+        """One evaluation of the whole stack, window by window."""
+        import torch
+
+        while True:
+            try:
+                clean = torch.empty_like(state)
+                for window in self.plan.windows():
+                    self.run.cancel.check()
+                    posed = self._pose(window)
+                    read = state[window.read_slabs, :, *window.read.index]
+                    normal = self._evaluate(posed, read, sigma)[1]
+                    slabs, rows, columns = window.inner
+                    clean[window.keep_slabs, :, *window.keep.index] = normal[slabs, :, rows, columns].cpu()
+                    yield clock.advance()
+                return clean
+            except _out_of_memory() as error:
+                yield self._retreat(error)
+
+    def _accumulate(self, state: "Tensor", number: int, squares: np.ndarray) -> Events:
+        """Turn a finished sample into slices and update the uncertainty of every slab."""
+        run = self.run
+        n = run.acquisition.step_length
+        rng = np.random.default_rng([_seed(run.config.seed, number), 1])
+        kept = np.empty_like(run.volume) if run.config.keep_samples else None
+        for i in range(len(run.projections)):
+            run.cancel.check()
+            slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
+            unit = run.scale.to_unit(run.projections[slab])
+            guide_orders = null_orders(run.scale.to_unit(run.guide[part]), run.operator)
+            scale = (
+                local_amplitude(unit, run.noise_level)
+                * self.denoiser.order_spread.cpu().numpy()[:, None, None]
+            )
+            orders = guide_orders + state[slab].numpy() * scale
+            slices = run.scale.to_grey(compose(unit, orders, run.operator))
+            sample = run.agree(slices, slab, run.region, rng)
+            squares[part] += np.square(sample - run.volume[part])
+            if kept is not None:
+                kept[part] = sample
+        if kept is not None:
+            run.samples.append(kept)
+        # Deviations from the posterior mean, which is known, so one sample already counts.
+        run.uncertainty = np.sqrt(squares / (number + 1))
+        for z, plane in enumerate(run.uncertainty):
+            yield SliceReady(z, run.region, plane, "uncertainty", "samples")
+
+    def _pose(self, window: Window) -> PosedWindow:
+        import torch
+
+        run = self.run
+        n = run.acquisition.step_length
+        slabs, region = window.read_slabs, window.read
+        unit = run.scale.to_unit(run.projections[slabs, *region.index])
+        guide = run.scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
+        problem = pose(unit, guide, run.operator, run.noise_level)
+        amplitude = torch.from_numpy(problem.amplitude).to(self.device)[None]
+        return PosedWindow(
+            torch.from_numpy(problem.condition).to(self.device)[None],
+            torch.from_numpy(problem.globals).to(self.device)[None],
+            torch.from_numpy(problem.order_mask).to(self.device)[None],
+            self.denoiser.scale(amplitude),
+            problem.guide_orders,
+        )
+
+    def _evaluate(
+        self, posed: PosedWindow, state: "Tensor | None", sigma: float
+    ) -> "tuple[np.ndarray, Tensor]":
+        """The denoised residual of a window: in unit intensities (array) and normalised (tensor)."""
+        import torch
+
+        with torch.inference_mode():
+            noisy = torch.zeros_like(posed.scale) if state is None else state.to(self.device)[None]
+            level = torch.full((1,), sigma, device=self.device)
+            normal = self.denoiser(noisy, level, posed.condition, posed.globals, posed.mask)
+            return (normal * posed.scale)[0].cpu().numpy(), normal[0]
+
+    def _slices(self, window: Window, posed: PosedWindow, residual: np.ndarray) -> np.ndarray:
+        """The kept slices of a window in grey levels, from the residual orders."""
+        run = self.run
+        slabs, rows, columns = window.inner
+        orders = (posed.guide_orders + residual)[slabs, :, rows, columns]
+        unit = run.scale.to_unit(run.projections[window.keep_slabs, *window.keep.index])
+        return run.scale.to_grey(compose(unit, orders, run.operator))
+
+    def _retreat(self, error: BaseException) -> Notice:
+        """After running out of memory: smaller tiles, then the CPU, then give up."""
+        import torch
+
+        smaller = self.plan.smaller()
+        free_memory(self.device)
+        if smaller is not None:
+            self.plan = smaller
+            return self.run.notice(f"Out of memory on {self.device.type}: going on with smaller tiles.")
+        if self.device.type == "cpu":
+            raise RunFailed(
+                "out of memory, even with the smallest tiles; close other programs or crop the image"
+            ) from error
+        self.device = torch.device("cpu")
+        self.run.device = "cpu"
+        self.denoiser.to(self.device)
+        self.plan = TilePlan.for_budget(self.run.projections.shape, PIXELS_ON_CPU)
+        return self.run.notice("Out of memory on the GPU: going on with the CPU.")
+
+
+def load_prior(name: str) -> "Prior":
+    """A prior by name, or from a file.
+
+    Raises
+    ------
+    UsageError
+        If there is no such shipped prior.
+    UserError
+        If the file is no prior.
+    """
+    from ..diffusion.prior import Prior
+
+    if Path(name).suffix:
+        return Prior.load(name)
+    shipped = files("napari_microdiffusion") / "weights" / f"slab-{name}.safetensors"
+    if not shipped.is_file():
+        raise UsageError(
+            f"prior is {name!r}, which is not shipped; use general, or the path of a .safetensors file"
+        )
+    with as_file(shipped) as path:
+        return Prior.load(path)
+
+
+def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
+    """Memory that a run holds besides one evaluation: volumes, and the states of a sampler."""
+    voxels = int(np.prod(volume_shape))
+    states = 4 * 15 * 4 * voxels // 6 if samples else 0
+    return 4 * voxels * (4 if samples else 2) + states + 500_000_000
+
+
+def _seed(seed: int, sample: int) -> int:
+    """A seed for each sample, so that the first samples are the same however many are drawn."""
+    return int(np.random.SeedSequence([seed, sample]).generate_state(1)[0])
+
+
+def _out_of_memory() -> tuple[type[BaseException], ...]:
+    import torch
+
+    return torch.OutOfMemoryError, MemoryError

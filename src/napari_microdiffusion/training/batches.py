@@ -1,0 +1,205 @@
+"""Training batches: specimen, imaging, projections, guide, residual; every nuisance varied widely."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ..diffusion.loss import SlabBatch
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, ORDERS, SlabProblem, null_orders, pose
+from ..interpolation import INTERPOLATIONS
+from ..optics import Acquisition, IntensityScale, ProjectionOperator
+from ..specimens import TISSUES, draw_conditions, image_specimen
+
+_SIDE = 112
+_GUIDES = ("histospline", "linear", "cubic", "nearest")
+_GUIDE_SHARES = (0.7, 0.12, 0.08, 0.1)
+# Step lengths up to 16; the usual ones more often.
+_STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
+_STEP_SHARES = np.array([1, 1, 3, 2, 6, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 33
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What a batch consists of."""
+
+    stacks: int = 4
+    slabs: int = 6
+    patch: int = 48
+    pool: int = 48
+    images_per_structure: int = 3
+    batches_per_image: float = 4
+    references: Sequence[np.ndarray] = field(default_factory=tuple)
+    """Point-scanned volumes to learn from instead of procedural specimens."""
+
+
+class SpecimenPool:
+    """A changing set of imaged volumes, each shape (112, 112, 112), drawn from one seeded generator.
+
+    Parameters
+    ----------
+    settings : BatchSettings
+    seed : int
+    """
+
+    def __init__(self, settings: BatchSettings, seed: int) -> None:
+        self.settings = settings
+        # A stream of its own, apart from the seeds that `make_specimen` and the frozen set use.
+        self.rng = np.random.default_rng([seed, 1_000_003])
+        self._structures: list[np.ndarray] = []
+        self._due = 0.0
+        self.volumes: list[np.ndarray] = list(settings.references)
+        self.drawn = 0
+        if not self.volumes:
+            self.volumes = [self._image() for _ in range(settings.pool)]
+
+    def _image(self) -> np.ndarray:
+        rng = self.rng
+        if not self._structures:
+            kind = str(rng.choice(list(TISSUES), p=[0.3, 0.2, 0.2, 0.12, 0.18]))
+            structure = TISSUES[kind](rng, (_SIDE, _SIDE, _SIDE))
+            self._structures = [structure] * self.settings.images_per_structure
+        structure = np.transpose(self._structures.pop(), rng.permutation(3))
+        self.drawn += 1
+        return image_specimen(structure, draw_conditions(rng), rng).astype(np.float16)
+
+    def renew(self) -> None:
+        """Replace the oldest volumes as often as the settings ask; called once a batch."""
+        if self.settings.references:
+            return
+        self._due += 1 / self.settings.batches_per_image
+        while self._due >= 1:
+            self._due -= 1
+            self.volumes.pop(0)
+            self.volumes.append(self._image())
+
+
+def batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:
+    """Endless batches; the same settings and seed give the same sequence."""
+    pool = SpecimenPool(settings, seed)
+    rng = np.random.default_rng([seed, 1_000_004])
+    while True:
+        yield collate([draw_stack(pool.volumes, settings, rng) for _ in range(settings.stacks)])
+        pool.renew()
+
+
+@dataclass(frozen=True)
+class TrainingStack:
+    """One stack of a batch."""
+
+    problem: SlabProblem
+    residual: np.ndarray
+    weight: float
+
+
+def draw_stack(
+    volumes: Sequence[np.ndarray], settings: BatchSettings, rng: np.random.Generator
+) -> TrainingStack:
+    """Project a random volume at a random step length and cut a patch from it."""
+    volume = volumes[rng.integers(len(volumes))].astype(np.float32)
+    acquisition = draw_acquisition(rng, len(volume) // 2)
+    n = acquisition.step_length
+    operator = ProjectionOperator(acquisition.profile)
+    first = rng.integers(len(volume) % n + 1)
+    volume = volume[first : first + len(volume) // n * n]
+    for axis in range(3):
+        if rng.random() < 0.5:
+            volume = np.flip(volume, axis)
+    # A flipped volume seen by a lopsided beam is a new specimen, so flipping comes before projecting.
+    if rng.random() < 0.5:
+        volume = volume.swapaxes(1, 2)
+    clean = operator.project(np.ascontiguousarray(volume))
+    scale = IntensityScale.of(clean)
+    volume, clean = scale.to_unit(volume), scale.to_unit(clean)
+    slabs, rows, columns = _corner(clean, settings, rng)
+    truth = volume[slabs.start * n : slabs.stop * n, rows, columns]
+    projections, noise = add_noise(clean[slabs, rows, columns], scale.background / scale.span, rng)
+    guide = draw_guide(projections, n, rng)
+    problem = pose(projections, guide, operator, noise)
+    residual = null_orders(truth, operator) - problem.guide_orders
+    # Faint and sparse specimens count nearly as much as bright, dense ones: quality is judged per volume in dB.
+    energy = float(np.square(null_orders(volume[:, ::2, ::2], operator)).sum(1).mean())
+    return TrainingStack(problem, residual, float((energy + 2e-5) ** -0.75))
+
+
+def draw_acquisition(rng: np.random.Generator, longest: int) -> Acquisition:
+    """A random step length and, one time in three, a beam that is not uniform."""
+    n = int(rng.choice(_STEP_LENGTHS, p=_STEP_SHARES))
+    n = min(n, longest)
+    if rng.random() < 0.67:
+        return Acquisition(step_length=n)
+    depth = (np.arange(n) + 0.5) / n - 0.5
+    width, shift = rng.uniform(0.5, 1.6), rng.choice([0, rng.uniform(-0.35, 0.35)])
+    weights = np.exp(-4 * np.log(2) * ((depth - shift) / width) ** 2)
+    return Acquisition(step_length=n, axial_profile=tuple(weights))
+
+
+def add_noise(unit: np.ndarray, pedestal: float, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Photon and read noise on projections in unit intensities, and the standard deviation at mid-range."""
+    if rng.random() < 0.4:
+        return unit, 0.0
+    photons = float(np.exp(rng.uniform(np.log(40), np.log(4000))))
+    read = float(rng.choice([0, rng.uniform(0, 0.01)]))
+    variance = np.maximum(unit + max(pedestal, 0), 0) / photons + read**2
+    noisy = unit + np.sqrt(variance) * rng.standard_normal(unit.shape)
+    return noisy.astype(np.float32), float(np.sqrt(np.median(variance)))
+
+
+def draw_guide(projections: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """One of the classical guides, sometimes weakened, so that no particular guide is relied on."""
+    name = str(rng.choice(_GUIDES, p=_GUIDE_SHARES))
+    guide = INTERPOLATIONS[name](projections, n)
+    if rng.random() < 0.15:
+        flat = np.repeat(projections, n, axis=0)
+        guide = flat + np.float32(rng.uniform(0.5, 1.3)) * (guide - flat)
+    return guide
+
+
+def _corner(
+    projections: np.ndarray, settings: BatchSettings, rng: np.random.Generator
+) -> tuple[slice, slice, slice]:
+    """A random patch; of two candidates the one with more structure, half of the time."""
+
+    def candidate() -> tuple[slice, slice, slice]:
+        sizes = (settings.slabs, settings.patch, settings.patch)
+        starts = [int(rng.integers(max(s - p, 0) + 1)) for s, p in zip(projections.shape, sizes, strict=True)]
+        a, b, c = (slice(s, s + p) for s, p in zip(starts, sizes, strict=True))
+        return a, b, c
+
+    one, other = candidate(), candidate()
+    if rng.random() < 0.5 and projections[other].std() > projections[one].std():
+        return other
+    return one
+
+
+def collate(stacks: Sequence[TrainingStack]) -> SlabBatch:
+    """Stacks of one size to a batch of tensors; a stack with fewer slabs repeats its last one."""
+    depth = max(len(s.residual) for s in stacks)
+
+    def gather(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+        padded = [a[np.minimum(np.arange(depth), len(a) - 1)] for a in arrays]
+        return torch.from_numpy(np.stack(padded))
+
+    return SlabBatch(
+        condition=gather([s.problem.condition for s in stacks]),
+        globals=torch.from_numpy(np.stack([s.problem.globals for s in stacks])),
+        amplitude=gather([s.problem.amplitude for s in stacks]),
+        mask=torch.from_numpy(np.stack([s.problem.order_mask for s in stacks])),
+        residual=gather([s.residual for s in stacks]),
+        weight=torch.tensor([s.weight for s in stacks], dtype=torch.float32),
+    )
+
+
+def order_spread(settings: BatchSettings, seed: int, stacks: int = 96) -> np.ndarray:
+    """Spread of each order's residual relative to the local amplitude, over some training stacks."""
+    pool = SpecimenPool(settings, seed)
+    rng = np.random.default_rng([seed, 1_000_005])
+    total, count = np.zeros(ORDERS), np.full(ORDERS, 1e-9)
+    for _ in range(stacks):
+        stack = draw_stack(pool.volumes, settings, rng)
+        total += stack.problem.order_mask * np.square(stack.residual / stack.problem.amplitude).mean(
+            (0, 2, 3)
+        )
+        count += stack.problem.order_mask
+    return np.sqrt(np.maximum(total / count, 1e-8))

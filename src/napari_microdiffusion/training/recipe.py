@@ -1,0 +1,167 @@
+"""The recipe of the shipped prior: from an empty network, or from another prior, to weights with a card."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..diffusion.fitting import FitSettings, Fitting, TrainingStep
+from ..diffusion.loss import DenoisingLoss, SlabBatch
+from ..diffusion.preconditioning import Denoiser
+from ..diffusion.prior import Prior, new_denoiser
+from .batches import BatchSettings, SpecimenPool, batches, collate, draw_stack, order_spread
+
+
+class TrainingRecipe(BaseModel):
+    """Everything that decides what the weights become."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    minutes: float | None = Field(None, gt=0, description="Length of the schedule in minutes of training.")
+    steps: int | None = Field(None, gt=0, description="Length of the schedule in steps; replaces `minutes`.")
+    seed: int = Field(0, ge=0, description="Seed of specimens, weights and noise.")
+    width: int = Field(64, ge=8, description="Channels of the network at half resolution.")
+    deep_width: int = Field(128, ge=8, description="Channels at quarter resolution.")
+    blocks: int = Field(2, ge=1, description="Residual blocks at half resolution, each way.")
+    deep_blocks: int = Field(3, ge=1, description="Residual blocks at quarter resolution.")
+    stacks: int = Field(4, ge=1, description="Stacks in a batch.")
+    slabs: int = Field(6, ge=2, description="Slabs of a training stack.")
+    patch: int = Field(48, ge=16, description="Side of a training patch in pixels.")
+    pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
+    mean_share: float = Field(0.5, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """A step, and a validation where one was made."""
+
+    step: TrainingStep
+    validation: float | None = None
+    """Share of the residual's energy that the posterior mean explains on held-out stacks, 1 is all."""
+
+
+class PriorTraining:
+    """Trains a prior; iterate over `run()`.
+
+    Parameters
+    ----------
+    recipe : TrainingRecipe
+    output : Path
+        The prior's safetensors file. The state to resume from and the curve are kept beside it, as
+        OUTPUT.state.safetensors and OUTPUT.curve.csv.
+    init : Prior, optional
+        Weights to start from; its network sizes replace the recipe's.
+    references : sequence of ndarray
+        Point-scanned volumes to learn from instead of procedural specimens.
+    """
+
+    def __init__(
+        self,
+        recipe: TrainingRecipe,
+        output: Path,
+        init: Prior | None = None,
+        references: tuple[np.ndarray, ...] = (),
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.output = output
+        self.state_path = output.with_suffix(".state.safetensors")
+        self.curve_path = output.with_suffix(".curve.csv")
+        self.settings = BatchSettings(
+            stacks=recipe.stacks,
+            slabs=recipe.slabs,
+            patch=recipe.patch,
+            pool=recipe.pool,
+            references=references,
+        )
+        if init is None:
+            sizes = recipe.model_dump(include={"width", "deep_width", "blocks", "deep_blocks"})
+            self.denoiser = new_denoiser(sizes, order_spread(self.settings, recipe.seed))
+        else:
+            self.denoiser = init.denoiser
+        self.card: dict[str, Any] = {
+            "data": "reference volumes" if references else "procedural specimens",
+            "recipe": recipe.model_dump(),
+            "init": init.card if init else None,
+            "torch": torch.__version__,
+        }
+        loss = DenoisingLoss(recipe.mean_share)
+        self.fitting: Fitting[SlabBatch] = Fitting(
+            self.denoiser,
+            lambda model, batch, generator: loss(model, batch, generator)[0],
+            FitSettings(recipe.steps, recipe.minutes, recipe.learning_rate),
+            recipe.seed,
+        )
+        self.validation = list(_validation_batches(self.settings, recipe.seed))
+        if self.state_path.exists():
+            self.fitting.load(self.state_path)
+
+    def run(self, save_every_s: float = 300.0) -> Iterator[TrainingReport]:
+        """Train to the end of the schedule, saving weights, state and curve as it goes."""
+        saved = time.monotonic()
+        # A resumed run goes on with specimens of its own, rather than through those already seen.
+        stream = batches(self.settings, self.recipe.seed + 7919 * self.fitting.step)
+        for step in self.fitting.run(stream):
+            due = time.monotonic() - saved > save_every_s or step.fraction >= 1
+            validation = self.validate() if due else None
+            self._note(step, validation)
+            if due:
+                self.save(validation)
+                saved = time.monotonic()
+            yield TrainingReport(step, validation)
+
+    def averaged(self) -> Prior:
+        """The prior with averaged weights, on a denoiser of its own."""
+        twin = new_denoiser(self.denoiser.network.description())
+        twin.load_state_dict(self.fitting.average)
+        return Prior(twin.eval(), self.card)
+
+    def validate(self) -> float:
+        """Explained share of the residual on held-out stacks, weighted as in training."""
+        denoiser = self.averaged().denoiser
+        wrong, all_ = 0.0, 0.0
+        for batch in self.validation:
+            error, energy = blind_error(denoiser, batch)
+            wrong, all_ = wrong + error, all_ + energy
+        return 1 - wrong / all_
+
+    def save(self, validation: float | None = None) -> None:
+        """Write the averaged weights with their card, and the state to resume from."""
+        self.card |= {"steps": self.fitting.step, "minutes": round(self.fitting.elapsed / 60, 1)}
+        if validation is not None:
+            self.card["validation_explained"] = round(validation, 4)
+        self.averaged().save(self.output)
+        self.fitting.save(self.state_path)
+
+    def _note(self, step: TrainingStep, validation: float | None) -> None:
+        with self.curve_path.open("a") as curve:
+            shown = "" if validation is None else f"{validation:.5f}"
+            curve.write(f"{step.step},{step.loss:.6g},{step.gradient:.4g},{step.learning_rate:.4g},{shown}\n")
+
+
+@torch.no_grad()
+def blind_error(denoiser: Denoiser, batch: SlabBatch) -> tuple[float, float]:
+    """Weighted squared error of the posterior mean, and of the guide alone."""
+    scale = denoiser.scale(batch.amplitude)
+    sigma = torch.full((len(batch.residual),), torch.inf)
+    mean = scale * denoiser(
+        torch.zeros_like(batch.residual), sigma, batch.condition, batch.globals, batch.mask
+    )
+    weight = batch.weight[:, None, None, None, None]
+    return float((weight * (mean - batch.residual).square()).sum()), float(
+        (weight * batch.residual.square()).sum()
+    )
+
+
+def _validation_batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:
+    """The same held-out stacks every time, whatever the training seed, unless there are references."""
+    pool = SpecimenPool(settings, 424_242)
+    rng = np.random.default_rng(424_243)
+    for _ in range(8):
+        yield collate([draw_stack(pool.volumes, settings, rng) for _ in range(4)])
