@@ -13,7 +13,10 @@ class UserError(ValueError):
 
 
 class UsageError(UserError):
-    """A setting outside its range or a contradiction between settings. The command line exits with status 2."""
+    """A setting outside its range, or settings that contradict each other.
+
+    The command line exits with status 2.
+    """
 
 
 class Cancelled(Exception):

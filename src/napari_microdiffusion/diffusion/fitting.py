@@ -105,7 +105,7 @@ class Fitting(Generic[Batch]):
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.loss(self.model, batch, self.generator)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         gradient = float(nn.utils.clip_grad_norm_(self.model.parameters(), s.gradient_limit))
         if np.isfinite(gradient):
             self.optimiser.step()
@@ -148,9 +148,9 @@ class Fitting(Generic[Batch]):
         self.average = groups["average"]
         state = self.optimiser.state_dict()
         slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in groups["optimiser"].items():
+        for name, moment in groups["optimiser"].items():
             index, _, key = name.partition(".")
-            slots.setdefault(int(index), {})[key] = value
+            slots.setdefault(int(index), {})[key] = moment
         self.optimiser.load_state_dict({**state, "state": slots})
         self.generator.set_state(groups["generator"][""])
         self.step, self.elapsed = int(checkpoint.header["step"]), float(checkpoint.header["elapsed"])

@@ -63,4 +63,4 @@ def simulate_projections(
 def photon_gain(volume: np.ndarray, photons: float, dark_level: float = 0.0) -> float:
     """Grey levels per photon when `photons` photons make the volume's 99.9 percentile."""
     bright = float(np.percentile(volume, 99.9)) - dark_level
-    return max(bright, np.finfo(np.float32).tiny) / photons
+    return max(bright, 1e-30) / photons

@@ -22,19 +22,21 @@ class ReconstructionConfig(BaseModel):
     guide: Guide = Field(
         "histospline",
         title="First estimate (guide)",
-        description="First estimate of the volume, given to the diffusion: an interpolation of the projections "
-        "along z, or an implicit neural representation (INR) fitted to them.",
+        description="First estimate of the volume, given to the diffusion: an interpolation of the "
+        "projections along z, or an implicit neural representation (INR) fitted to them.",
     )
     diffusion: Diffusion = Field(
         "slab",
         title="Diffusion",
-        description="slab: the trained prior chooses the detail within each slab. off: the guide is the result.",
+        description="slab: the trained prior chooses the detail within each slab. "
+        "off: the guide is the result.",
     )
     consistency: Consistency = Field(
         "nonnegative",
         title="Consistency",
-        description="Agreement with the measurement. nonnegative: exact, and no slice below the dark level. "
-        "exact: exact, slices may be negative. noise: within the noise of the projections. none: as it comes.",
+        description="Agreement with the measurement. nonnegative: exact, and no slice below the dark "
+        "level. exact: exact, slices may be negative. noise: within the noise of the projections. "
+        "none: as it comes.",
     )
     samples: int = Field(
         4,
@@ -52,7 +54,8 @@ class ReconstructionConfig(BaseModel):
     prior: str = Field(
         "general",
         title="Prior",
-        description="Trained weights of the diffusion: general (shipped), or a safetensors file made by train.",
+        description="Trained weights of the diffusion: general (shipped), or a safetensors file made by "
+        "train.",
     )
     device: Device = Field(
         "auto", title="Device", description="Where the networks run; auto takes a GPU if there is one."

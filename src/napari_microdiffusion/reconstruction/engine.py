@@ -100,8 +100,8 @@ def _stages(run: Run) -> Events:
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
         diffusion = "off"
         yield run.notice(
-            f"The diffusion is off: its prior was trained for step lengths up to {MAX_DIFFUSION_STEP_LENGTH}, "
-            f"and this is {n}."
+            f"The diffusion is off: its prior was trained for step lengths up to "
+            f"{MAX_DIFFUSION_STEP_LENGTH}, and this is {n}."
         )
     with run.timed("guide"):
         yield from GUIDES[config.guide](run)

@@ -124,7 +124,7 @@ class Run:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
     def reprojection_max(self) -> float:
-        """Largest disagreement of the volume with the measurement, as a fraction of the projections' range."""
+        """Largest disagreement of the volume with the measurement, relative to the projections' range."""
         n, worst = self.acquisition.step_length, 0.0
         for i, measured in enumerate(self.projections):
             seen = self.operator.project(self.volume[i * n : (i + 1) * n].astype(np.float64))[0]

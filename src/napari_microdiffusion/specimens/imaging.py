@@ -1,4 +1,4 @@
-"""What a point-scanning microscope makes of a structure: blur, attenuation, background, noise, grey levels."""
+"""What a point-scanning microscope makes of a structure: blur, attenuation, background, noise."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 @dataclass(frozen=True)
 class ImagingConditions:
-    """One set of conditions; lengths in voxels, brightness relative to the specimen's brightest structures."""
+    """One set of conditions; lengths in voxels, brightness relative to the brightest structures."""
 
     lateral_blur: float = 0.7
     """Standard deviation of the lateral blur."""
@@ -68,7 +68,7 @@ def image_specimen(
         Non-negative, brightest structures near 1.
     """
     c = conditions
-    light = gaussian_filter(
+    light: np.ndarray = gaussian_filter(
         structure.astype(np.float32),
         (c.axial_blur, c.lateral_blur, c.lateral_blur),
         mode="nearest",

@@ -24,9 +24,9 @@ def stamp_balls(
     """
     centres = np.asarray(centres, dtype=np.float32).reshape(-1, 3)
     radii = np.broadcast_to(np.asarray(radii, dtype=np.float32), len(centres))
-    values = np.broadcast_to(np.asarray(values, dtype=np.float32), len(centres))
     thin = np.minimum(radii / 0.5, 1)
-    values, radii = values * thin**2, np.maximum(radii, 0.5)
+    glow = np.broadcast_to(np.asarray(values, dtype=np.float32), len(centres)) * thin**2
+    radii = np.maximum(radii, 0.5)
     reach = np.ceil(radii + 0.5).astype(int)
     limits = np.array(volume.shape)
     inside = ((centres > -reach[:, None]) & (centres < limits + reach[:, None])).all(1)
@@ -43,7 +43,7 @@ def stamp_balls(
             voxels = nearest[:, None] + offsets
             shift = (nearest - centres[rows]).astype(np.float32)
             distance = np.sqrt(((shift[:, None] + offsets) ** 2).sum(-1))
-            ink = np.clip(radii[rows, None] + 0.5 - distance, 0, 1) * values[rows, None]
+            ink = np.clip(radii[rows, None] + 0.5 - distance, 0, 1) * glow[rows, None]
             keep = (ink > 0) & ((voxels >= 0) & (voxels < limits)).all(-1)
             index = np.ravel_multi_index(tuple(voxels[keep].T), volume.shape)
             np.maximum.at(flat, index, ink[keep])

@@ -27,9 +27,7 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _draw_curves(
-    volume: np.ndarray, rng: np.random.Generator, curves: np.ndarray, radii: np.ndarray, values: np.ndarray
-) -> None:
+def _draw_curves(volume: np.ndarray, curves: np.ndarray, radii: np.ndarray, values: np.ndarray) -> None:
     """Tubes along curves (T, L, 3) with a radius and brightness per point (T, L)."""
     stamp_balls(volume, curves.reshape(-1, 3), radii.reshape(-1), values.reshape(-1))
 
@@ -40,11 +38,11 @@ def vasculature(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     spacing = _log_uniform(rng, 14, 48)
     count = int(np.clip(np.prod(np.array(shape) + 16.0) / spacing**3, 4, 900))
     nodes = _around(rng, shape, count)
-    neighbours = cKDTree(nodes).query(nodes, k=min(4, count))[1][:, 1:]
+    neighbours = np.asarray(cKDTree(nodes).query(nodes, k=min(4, count))[1])[:, 1:]
     links = {
         (min(a, int(b)), max(a, int(b)))
         for a, row in enumerate(neighbours)
-        for b in row[: rng.integers(1, 4)]
+        for b in row[: int(rng.integers(1, 4))]
     }
     edges = np.array(sorted(links))
     ends = nodes[edges]
@@ -56,7 +54,7 @@ def vasculature(rng: np.random.Generator, shape: Shape) -> np.ndarray:
         rng.normal(0, 0.25, (len(lines), 1)) + 0.12 * slow_noise(rng, len(lines), samples, 5)
     )
     values = rng.uniform(0.5, 1, (len(lines), 1)) * np.exp(0.15 * slow_noise(rng, len(lines), samples, 6))
-    _draw_curves(volume, rng, lines, radii, np.clip(values, 0.1, 1.2))
+    _draw_curves(volume, lines, radii, np.clip(values, 0.1, 1.2))
     for _ in range(rng.poisson(1.2)):
         start = _around(rng, shape, 1)
         wide = _log_uniform(rng, 3, 12)
@@ -94,7 +92,7 @@ def dendrites(rng: np.random.Generator, shape: Shape) -> np.ndarray:
                 0.12 * slow_noise(rng, len(curves), length, 8)
             )
             radii = np.maximum(radius * taper, 0.5)
-            _draw_curves(volume, rng, curves, radii, np.full(radii.shape, bright))
+            _draw_curves(volume, curves, radii, np.full(radii.shape, bright))
             _spines(volume, rng, curves, radii, bright)
             forks = rng.integers(0, length // 2, size=len(curves) + 1)
             rows = rng.integers(0, len(curves), size=len(forks))
@@ -108,9 +106,7 @@ def dendrites(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return volume
 
 
-def _spines(
-    volume: np.ndarray, rng: np.random.Generator, curves: np.ndarray, radii: np.ndarray, bright: float
-) -> None:
+def _spines(volume: np.ndarray, curves: np.ndarray, radii: np.ndarray, bright: float) -> None:
     """Heads on short necks, beside curves (T, L, 3) of the given radii."""
     points, thick = curves.reshape(-1, 3), radii.reshape(-1)
     per_point = rng.choice([0.0, rng.uniform(0.02, 0.25)])
@@ -139,14 +135,14 @@ def neurons(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     if axons:
         length = int(1.8 * _span(shape))
         stretch = tuple(np.exp(rng.normal(0, 0.6, 3)))
-        starts, headings = _around(rng, shape, axons), unit_vectors(rng, axons, stretch)  # type: ignore[arg-type]
+        starts, headings = _around(rng, shape, axons), unit_vectors(rng, axons, stretch)
         curves = wander(rng, starts, headings, length, 0.8, _log_uniform(rng, 0.01, 0.12))
         radii = _log_uniform(rng, 0.4, 1.6) * np.exp(rng.normal(0, 0.2, (axons, 1)) + np.zeros(length))
         values = rng.uniform(0.2, 1, (axons, 1)) * np.exp(0.25 * slow_noise(rng, axons, length, 12))
         boutons = rng.random(radii.shape) < rng.choice([0, 0.03])
         radii = np.where(boutons, radii * rng.uniform(1.4, 2.2), radii)
         values = np.where(boutons, values * 1.4, values)
-        _draw_curves(volume, rng, curves, radii, values)
+        _draw_curves(volume, curves, radii, values)
     return volume if volume.any() else dendrites(rng, shape)
 
 
@@ -155,7 +151,7 @@ def _cell(volume: np.ndarray, rng: np.random.Generator, centre: np.ndarray) -> N
     size = _log_uniform(rng, 3, 11)
     lobes = centre + rng.normal(0, 0.3 * size, (6, 3))
     stamp_balls(volume, lobes, size * rng.uniform(0.6, 1, 6), rng.uniform(0.6, 1))
-    count, length = int(rng.integers(3, 9)), int(1.4 * _span(volume.shape))  # type: ignore[arg-type]
+    count, length = int(rng.integers(3, 9)), int(1.4 * _span(volume.shape))
     headings = unit_vectors(rng, count)
     curves = wander(
         rng, np.repeat(centre[None], count, 0), headings, length, 0.8, _log_uniform(rng, 0.01, 0.08)
@@ -164,7 +160,7 @@ def _cell(volume: np.ndarray, rng: np.random.Generator, centre: np.ndarray) -> N
     radii = np.maximum(
         0.35 * size * np.exp(-distance / rng.uniform(8, 30)), rng.uniform(0.4, 1.2, (count, 1))
     )
-    _draw_curves(volume, rng, curves, radii, rng.uniform(0.3, 1, (count, 1)) * np.ones(length))
+    _draw_curves(volume, curves, radii, rng.uniform(0.3, 1, (count, 1)) * np.ones(length))
 
 
 def nuclei(rng: np.random.Generator, shape: Shape) -> np.ndarray:

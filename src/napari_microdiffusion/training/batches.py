@@ -97,7 +97,7 @@ def draw_stack(
     volumes: Sequence[np.ndarray], settings: BatchSettings, rng: np.random.Generator
 ) -> TrainingStack:
     """Project a random volume at a random step length and cut a patch from it."""
-    volume = volumes[rng.integers(len(volumes))].astype(np.float32)
+    volume = volumes[int(rng.integers(len(volumes)))].astype(np.float32)
     acquisition = draw_acquisition(rng, len(volume) // 2)
     n = acquisition.step_length
     operator = ProjectionOperator(acquisition.profile)
@@ -118,7 +118,7 @@ def draw_stack(
     guide = draw_guide(projections, n, rng)
     problem = pose(projections, guide, operator, noise)
     residual = null_orders(truth, operator) - problem.guide_orders
-    # Faint and sparse specimens count nearly as much as bright, dense ones: quality is judged per volume in dB.
+    # Faint and sparse specimens count nearly as much as bright, dense ones: quality is judged in dB.
     energy = float(np.square(null_orders(volume[:, ::2, ::2], operator)).sum(1).mean())
     return TrainingStack(problem, residual, float((energy + 2e-5) ** -0.75))
 
