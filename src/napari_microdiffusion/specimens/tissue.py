@@ -65,7 +65,6 @@ def vasculature(rng: np.random.Generator, shape: Shape) -> np.ndarray:
         thickness = wide * np.exp(0.1 * slow_noise(rng, 1, trunk.shape[1], 5))
         _draw_curves(
             volume,
-            rng,
             trunk[:, ::2],
             thickness[:, ::2],
             np.full((1, len(trunk[0, ::2])), rng.uniform(0.6, 1)),
