@@ -105,7 +105,9 @@ def dendrites(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return volume
 
 
-def _spines(volume: np.ndarray, curves: np.ndarray, radii: np.ndarray, bright: float) -> None:
+def _spines(
+    volume: np.ndarray, rng: np.random.Generator, curves: np.ndarray, radii: np.ndarray, bright: float
+) -> None:
     """Heads on short necks, beside curves (T, L, 3) of the given radii."""
     points, thick = curves.reshape(-1, 3), radii.reshape(-1)
     per_point = rng.choice([0.0, rng.uniform(0.02, 0.25)])
