@@ -25,6 +25,9 @@ PIXELS_ON_CPU = 260_000
 PIXELS_ON_GPU = 2_000_000
 BYTES_PER_PIXEL = 2_600
 
+# Slabs that the posterior mean finishes at a time.
+STREAMED_SLABS = 6
+
 
 @dataclass(frozen=True)
 class PosedWindow:
@@ -62,7 +65,10 @@ class SlabDiffusion:
                 # An evaluation of a large tile can take seconds; this lets it end at the next block.
                 block.register_forward_pre_hook(lambda *_: run.cancel.check())
         run.device = self.device.type
-        self.plan = TilePlan.for_budget(run.projections.shape, self._budget())
+        self.plan = self._new_plan()
+
+    def _new_plan(self, slab_group: int | None = None) -> TilePlan:
+        return TilePlan.for_budget(self.run.projections.shape, self._budget(), slab_group)
 
     def _budget(self) -> int:
         pixels = PIXELS_ON_CPU if self.device.type == "cpu" else PIXELS_ON_GPU
@@ -77,6 +83,8 @@ class SlabDiffusion:
         """Evaluate E[volume | projections] and write it slab group by slab group."""
         run = self.run
         yield StageStarted("posterior mean", "Posterior mean")
+        # Smaller groups of slabs than would be quickest, so that slices arrive one group after the other.
+        self.plan = self._new_plan(STREAMED_SLABS)
         done: set[tuple[int, int, int]] = set()
         clock = Clock("posterior mean", len(self.plan.windows()))
         while True:
@@ -106,6 +114,7 @@ class SlabDiffusion:
 
         run, config = self.run, self.run.config
         yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
+        self.plan = self._new_plan()
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_MAX)
         clock = Clock("samples", config.samples * config.steps * len(self.plan.windows()))
         squares = np.zeros_like(run.volume)
@@ -223,7 +232,7 @@ class SlabDiffusion:
         self.device = torch.device("cpu")
         self.run.device = "cpu"
         self.denoiser.to(self.device)
-        self.plan = TilePlan.for_budget(self.run.projections.shape, PIXELS_ON_CPU)
+        self.plan = self._new_plan()
         return self.run.notice("Out of memory on the GPU: going on with the CPU.")
 
 

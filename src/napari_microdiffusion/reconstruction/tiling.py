@@ -52,10 +52,24 @@ class TilePlan:
     side: int
 
     @classmethod
-    def for_budget(cls, shape: tuple[int, int, int], pixels: int) -> "TilePlan":
-        """A plan whose evaluations read about `pixels` slab pixels at most."""
+    def for_budget(
+        cls, shape: tuple[int, int, int], pixels: int, slab_group: int | None = None
+    ) -> "TilePlan":
+        """A plan whose evaluations read about `pixels` slab pixels at most.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Slabs, rows, columns of the stack.
+        pixels : int
+            Slab pixels of one evaluation.
+        slab_group : int, optional
+            Slabs to keep of one evaluation; by default all of a stack that fits whole, else 8.
+        """
         slabs, height, width = shape
-        group = min(slabs, 8)
+        if slab_group is None:
+            slab_group = slabs if slabs * height * width <= pixels else 8
+        group = min(slabs, slab_group)
         deep = min(slabs, group + 2 * SLAB_CONTEXT)
         reach = int((pixels / deep) ** 0.5)
         # Multiples of four keep the network's two downsamplings on the same grid in every tile.

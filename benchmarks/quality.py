@@ -1,0 +1,71 @@
+"""Quality on the frozen specimens and, where they are at hand, on real volumes.
+
+    python benchmarks/quality.py [--data DIR] [-n 6] [--prior FILE] [--methods G/D/C ...]
+
+Prints one line a specimen: the best classical estimate, then every other method and what it gains.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from napari_microdiffusion.studies.benchmark import (
+    CLASSICAL,
+    Case,
+    Row,
+    best_classical,
+    case_of_volume,
+    frozen_cases,
+    run_case,
+)
+
+HERE = Path(__file__).resolve().parent
+METRICS = ("psnr", "null_space_r2", "ssim", "dice")
+
+
+def cases(arguments: argparse.Namespace) -> Iterator[Case]:
+    """The frozen specimens at their own step length, then the real volumes."""
+    if not arguments.real_only:
+        yield from frozen_cases(HERE / "specimens.yaml")
+    for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
+        yield case_of_volume(path, arguments.n)
+
+
+def describe(rows: list[Row], row: Row) -> str:
+    """A method's metrics, each with its gain over the best classical row."""
+    parts = [f"{row.metrics[m]:7.3f} ({row.metrics[m] - best_classical(rows, m):+.3f})" for m in METRICS]
+    return f"{row.case:26} {row.method:30} " + "  ".join(parts) + f"  {row.seconds:6.1f} s"
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("-n", type=int, default=6)
+    parser.add_argument("--prior", default="general")
+    parser.add_argument("--real-only", action="store_true")
+    parser.add_argument("--methods", nargs="+", default=["histospline/slab/nonnegative"])
+    arguments = parser.parse_args()
+    gains: dict[str, list[list[float]]] = {}
+    print(f"{'':26} {'':30} " + "  ".join(f"{m:>16}" for m in METRICS))
+    for case in cases(arguments):
+        rows = list(run_case(case, CLASSICAL))
+        best = max(rows, key=lambda row: row.metrics["psnr"])
+        print(describe(rows, best), flush=True)
+        for row in run_case(case, arguments.methods, prior=arguments.prior):
+            print(describe(rows, row), flush=True)
+            gains.setdefault(row.method, []).append(
+                [row.metrics[m] - best_classical(rows, m) for m in METRICS]
+            )
+    for method, gain in gains.items():
+        mean, spread = np.mean(gain, 0), np.std(gain, 0)
+        print(
+            f"mean gain of {method} over the best classical, {len(gain)} volumes: "
+            + ", ".join(f"{m} {a:+.3f} ± {b:.3f}" for m, a, b in zip(METRICS, mean, spread, strict=True))
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Methods compared on volumes with known truth, each from projections alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+from ..evaluation import compare
+from ..io import read_image
+from ..optics import Acquisition, simulate_projections
+from ..reconstruction.config import ReconstructionConfig
+from ..reconstruction.engine import reconstruct
+from ..reconstruction.events import Finished
+from ..specimens import ImagingConditions, make_specimen
+
+# Guide / diffusion / consistency. The classical rows come raw and made to agree, since agreeing alone helps.
+CLASSICAL = tuple(
+    f"{guide}/off/{consistency}"
+    for guide in ("nearest", "linear", "cubic", "histospline")
+    for consistency in ("none", "nonnegative")
+)
+DEFAULT_METHODS = (*CLASSICAL, "histospline/slab/nonnegative")
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One specimen: projections for the methods, the truth for the metrics alone."""
+
+    name: str
+    truth: np.ndarray
+    projections: np.ndarray
+    acquisition: Acquisition
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one case."""
+
+    case: str
+    method: str
+    seconds: float
+    metrics: dict[str, Any]
+
+
+def case_of_volume(path: Path, step_length: int) -> Case:
+    """A point-scanned volume and its noiseless uniform projections; slices beyond whole slabs are dropped."""
+    volume = np.asarray(read_image(path).data, dtype=np.float32)
+    acquisition = Acquisition(step_length=step_length)
+    projections = simulate_projections(volume, acquisition)
+    return Case(path.name.split(".")[0], volume[: len(projections) * step_length], projections, acquisition)
+
+
+def frozen_cases(path: Path) -> Iterator[Case]:
+    """The procedural specimens of a frozen set (`benchmarks/specimens.yaml`), one after the other."""
+    import yaml
+
+    frozen = yaml.safe_load(path.read_text())
+    shape, n = tuple(frozen["shape"]), int(frozen["step_length"])
+    acquisition = Acquisition(step_length=n)
+    for entry in frozen["specimens"]:
+        truth = make_specimen(entry["kind"], shape, entry["seed"], ImagingConditions(**entry["conditions"]))
+        projections = simulate_projections(
+            truth,
+            acquisition,
+            photons=entry["photons"],
+            read_noise=entry["read_noise"],
+            seed=entry["noise_seed"],
+        )
+        yield Case(entry["name"], truth, projections, acquisition)
+
+
+def method_config(method: str, **settings: Any) -> ReconstructionConfig:
+    """The settings of a method written as guide/diffusion/consistency.
+
+    Raises
+    ------
+    UsageError
+        If the name has not three parts.
+    """
+    parts = method.split("/")
+    if len(parts) != 3:
+        raise UsageError(
+            f"method is {method!r}; write it as guide/diffusion/consistency, such as {DEFAULT_METHODS[-1]}"
+        )
+    guide, diffusion, consistency = parts
+    return ReconstructionConfig.model_validate(
+        {"samples": 0, **settings, "guide": guide, "diffusion": diffusion, "consistency": consistency}
+    )
+
+
+def run_case(case: Case, methods: Sequence[str], **settings: Any) -> Iterator[Row]:
+    """Every method on one case; `settings` go into each method's configuration."""
+    for method in methods:
+        for event in reconstruct(case.projections, case.acquisition, method_config(method, **settings)):
+            if isinstance(event, Finished):
+                metrics = compare(event.result.volume, case.truth, case.acquisition.step_length)
+                yield Row(case.name, method, sum(event.result.seconds.values()), metrics)
+
+
+def best_classical(rows: Sequence[Row], metric: str = "psnr") -> float:
+    """The best of the classical rows of one case, raw or made to agree: the number to beat."""
+    return max(row.metrics[metric] for row in rows if row.method in CLASSICAL)
