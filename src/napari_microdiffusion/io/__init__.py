@@ -1,0 +1,41 @@
+"""Images with their axes and scale, and checkpoints with their header: everything that touches a file."""
+
+from napari_microdiffusion.io.atomic import check_output, whole_file, write_json
+from napari_microdiffusion.io.checkpoints import (
+    Checkpoint,
+    check_tensors,
+    load_checkpoint,
+    read_table,
+    save_checkpoint,
+)
+from napari_microdiffusion.io.description import describe, provenance_path
+from napari_microdiffusion.io.images import (
+    ImageStack,
+    depth_stack,
+    is_stack,
+    read_image,
+    suggest_step_length,
+)
+from napari_microdiffusion.io.projections import validate_projections
+from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, write_image
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Checkpoint",
+    "ImageStack",
+    "check_output",
+    "check_tensors",
+    "depth_stack",
+    "describe",
+    "is_stack",
+    "load_checkpoint",
+    "provenance_path",
+    "read_image",
+    "read_table",
+    "save_checkpoint",
+    "suggest_step_length",
+    "validate_projections",
+    "whole_file",
+    "write_image",
+    "write_json",
+]

@@ -1,0 +1,101 @@
+"""Files that appear whole or not at all, and the question whether one can be written, before a long run."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from napari_microdiffusion.errors import UserError
+
+
+@contextmanager
+def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
+    """Give a temporary name beside `path`; what was written there becomes `path` when the block ends well.
+
+    When it does not, for whatever reason, the temporary file is removed and a file that was at `path` before
+    is untouched.
+
+    Parameters
+    ----------
+    path
+        The file to appear. A symbolic link is followed, not replaced.
+
+    Raises
+    ------
+    UserError
+        Where the operating system refuses: no such folder, no permission, disk full.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(_temporary_name())
+    try:
+        try:
+            # Created here, with the permissions of any new file of this user, and never over another one.
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            yield temporary
+            with temporary.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def check_output(path: str | PathLike[str], suffixes: Sequence[str] | None = None) -> None:
+    """Refuse a name that nothing could be written to, before any work is done.
+
+    The folder is tried by creating and removing a file in it: permission bits alone say too much to an
+    administrator and nothing of a read-only or full disk.
+
+    Parameters
+    ----------
+    path
+        The file to be written later.
+    suffixes
+        The endings it may have, e.g. `writing.IMAGE_SUFFIXES`; None allows any.
+
+    Raises
+    ------
+    UserError
+        The folder does not exist, is none or cannot be written to; `path` is a folder or has another ending.
+    """
+    target = Path(path)
+    if suffixes is not None and not target.name.lower().endswith(tuple(suffixes)):
+        raise UserError(f"{path} must end in {', '.join(suffixes)}.")
+    if target.is_dir():
+        raise UserError(f"{path} is a folder; the name of a file is needed.")
+    folder = Path(os.path.realpath(target)).parent
+    if not folder.exists():
+        raise UserError(f"{path} cannot be written: there is no folder {folder}.")
+    if not folder.is_dir():
+        raise UserError(f"{path} cannot be written: {folder} is not a folder.")
+    probe = folder / _temporary_name()
+    try:
+        with probe.open("xb"):
+            pass
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def write_json(path: str | PathLike[str], content: Any) -> None:
+    """Write `content` as indented JSON, whole or not at all.
+
+    Raises
+    ------
+    UserError
+        Where the operating system refuses to write.
+    TypeError, ValueError
+        For content that JSON does not have, such as arrays, NaN and infinity.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    with whole_file(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _temporary_name() -> str:
+    return f".microdiffusion-{secrets.token_hex(6)}.part"

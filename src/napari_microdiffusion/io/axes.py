@@ -1,0 +1,98 @@
+"""Which axis of a file is which: named by the file, or asked for, and never guessed."""
+
+from collections.abc import Sequence
+
+from napari_microdiffusion.errors import UserError
+
+CANONICAL = "tczyx"
+"""The order in which every image of this package has its axes; those it lacks are left out."""
+
+_NAMES = {
+    "A": "angle",
+    "E": "wavelength",
+    "H": "lifetime",
+    "I": "unnamed",
+    "M": "mosaic tile",
+    "P": "phase",
+    "Q": "unnamed",
+    "R": "tile",
+    "S": "sample",
+}
+# tifffile's letters for an axis that the file does not name: pages, other, samples.
+_UNNAMED = "IQS"
+
+
+def stack_axes(axes: str, shape: Sequence[int], colour: bool, name: str) -> tuple[str, bool]:
+    """Name the axes of a stack, singletons left out.
+
+    Parameters
+    ----------
+    axes
+        One letter for each axis, as tifffile gives them (T, C, Z, Y, X, S samples, I and Q unnamed, ...).
+    shape
+        Size of each axis.
+    colour
+        Whether the samples of a pixel are the parts of a colour.
+    name
+        File name for the messages.
+
+    Returns
+    -------
+    axes
+        Lower-case letters out of `CANONICAL` in the order of the file, without axes of size 1 save y and x.
+    assumed
+        True where the one axis that the file does not name was taken as z.
+
+    Raises
+    ------
+    UserError
+        For an empty, RGB or single image, a series without depth, and axes without a name.
+    """
+    if 0 in shape:
+        raise UserError(
+            f"{name} is empty (shape {tuple(shape)}); a stack of at least 2 projections is needed."
+        )
+    kept = [
+        (axis, size) for axis, size in zip(axes.upper(), shape, strict=True) if size > 1 or axis in "YXyx"
+    ]
+    letters = [axis for axis, _ in kept]
+    extra = [axis for axis in letters if axis not in "YX"]
+    if colour and "S" in extra:
+        raise UserError(
+            f"{name} is an RGB image; one intensity a pixel is needed: convert it to grey values."
+        )
+    if not {"Y", "X"} <= set(letters) or len({*letters} - {"Q"}) < len(letters) - letters.count("Q"):
+        raise UserError(f"{name} names its axes {axes}; each of x and y is needed, and no name twice.")
+    if not extra:
+        raise UserError(f"{name} is a single 2D image; a stack of at least 2 projections is needed.")
+    if "S" in extra and "C" not in extra and len(extra) > 1:
+        # Beside another axis, the samples of a pixel are channels that were recorded at once.
+        letters = ["C" if axis == "S" else axis for axis in letters]
+    unnamed = [axis for axis in letters if axis in _UNNAMED]
+    assumed = len(unnamed) == 1 and "Z" not in letters and "T" not in letters
+    if assumed:
+        letters = ["Z" if axis in unnamed else axis for axis in letters]
+    strange = [
+        (_NAMES.get(axis, axis), size)
+        for axis, (_, size) in zip(letters, kept, strict=True)
+        if axis.lower() not in CANONICAL
+    ]
+    if strange:
+        words = ", ".join(f"{word} ({size})" for word, size in strange)
+        raise UserError(
+            f"{name} has axes beside channel, time and depth: {words}; save one such stack alone, or name "
+            "the axes as an ImageJ hyperstack or OME-TIFF does."
+        )
+    if "Z" not in letters:
+        sizes = dict(zip(letters, (size for _, size in kept), strict=True))
+        raise UserError(_no_depth(sizes, name))
+    return "".join(letters).lower(), assumed
+
+
+def _no_depth(sizes: dict[str, int], name: str) -> str:
+    if "T" in sizes:
+        return (
+            f"{name} is a time series of one plane ({sizes['T']} time points), with no depth axis; if its "
+            "frames are depths, say so in the file (in ImageJ: Image > Properties, slices instead of frames)."
+        )
+    return f"{name} holds {sizes['C']} channels of one plane, with no depth axis; a stack along z is needed."

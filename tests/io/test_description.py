@@ -1,0 +1,106 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io import describe, provenance_path, save_checkpoint, write_image, write_json
+from napari_microdiffusion.io import description as description_module
+
+DATA = np.arange(4 * 50 * 50, dtype="float32").reshape(4, 50, 50)
+
+
+def test_an_image(tmp_path: Path) -> None:
+    path = tmp_path / "stack.ome.tif"
+    write_image(path, DATA, scale=(3, 0.5, 0.5), description={"seed": 1}, step_length=6, beam="bessel")
+    report = describe(path)
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report == {
+        "file": str(path),
+        "kind": "image",
+        "format": "OME-TIFF",
+        "axes": "zyx",
+        "shape": [4, 50, 50],
+        "dtype": "float32",
+        "scale": [3.0, 0.5, 0.5],
+        "pixel_size": [0.5, 0.5],
+        "unit": "um",
+        "step_length": 6,
+        "step_length_source": "from file",
+        "beam": "bessel",
+        "channels": [],
+        "minimum": 0.0,
+        "maximum": 9999.0,
+        "percentile_0.5": pytest.approx(0.005 * 9999),
+        "percentile_99.9": pytest.approx(0.999 * 9999),
+        "not_finite": 0,
+        "description": {"seed": 1},
+        "provenance": None,
+        "notes": [],
+    }
+
+
+def test_how_a_step_length_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "stack.tif"
+    write_image(path, DATA, scale=(3, 0.5, 0.5))
+    report = describe(path)
+    assert (report["step_length"], report["step_length_source"]) == (6, "assumed: isotropic voxels")
+    write_image(path, DATA)
+    report = describe(path)
+    assert (report["step_length"], report["step_length_source"]) == (None, "not known")
+
+
+def test_pixels_that_are_no_numbers_are_counted_and_left_out(tmp_path: Path) -> None:
+    data = DATA.copy()
+    data[0, 0, :3] = (np.nan, np.inf, -np.inf)
+    write_image(tmp_path / "a.tif", data)
+    report = describe(tmp_path / "a.tif")
+    assert report["not_finite"] == 3
+    assert (report["minimum"], report["maximum"]) == (3, 9999)
+    write_image(tmp_path / "a.tif", np.full_like(data, np.nan))
+    report = describe(tmp_path / "a.tif")
+    assert (report["not_finite"], report["minimum"], report["percentile_99.9"]) == (DATA.size, None, None)
+
+
+def test_large_images_are_sampled_for_percentiles_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(description_module, "_EXACT_PIXELS", 1000)
+    write_image(tmp_path / "a.tif", DATA)
+    report = describe(tmp_path / "a.tif")
+    assert (report["minimum"], report["maximum"]) == (0, 9999)
+    assert report["percentile_99.9"] == pytest.approx(0.999 * 9999, rel=0.01)
+
+
+def test_provenance_beside_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "volume.ome.tif"
+    write_image(path, DATA)
+    assert provenance_path(path) == tmp_path / "volume.provenance.json"
+    write_json(provenance_path(path), {"seed": 5})
+    assert describe(path)["provenance"] == {"seed": 5}
+    provenance_path(path).write_text("{")
+    with pytest.raises(UserError, match=r"volume\.provenance\.json is no readable JSON"):
+        describe(path)
+
+
+def test_a_checkpoint(tmp_path: Path) -> None:
+    path = tmp_path / "prior.safetensors"
+    save_checkpoint(path, "prior", {"w": np.zeros((2, 3), "f4"), "n": np.array(1)}, {"width": 16})
+    report = describe(path)
+    assert json.loads(json.dumps(report)) == report
+    assert report == {
+        "file": str(path),
+        "kind": "checkpoint",
+        "model": "prior",
+        "header": {"width": 16},
+        "tensors": {"w": {"dtype": "float32", "shape": [2, 3]}, "n": {"dtype": "int64", "shape": []}},
+        "parameters": 7,
+    }
+
+
+def test_neither(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file"):
+        describe(tmp_path / "absent.tif")
+    with pytest.raises(UserError, match="no such file"):
+        describe(tmp_path / "absent.safetensors")
