@@ -1,0 +1,347 @@
+"""The functions of `import napari_microdiffusion as md`: arrays in, arrays out, no file or viewer needed."""
+
+from collections.abc import Callable, Mapping
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import ValidationError
+
+from .errors import UsageError
+from .optics import Acquisition
+
+if TYPE_CHECKING:
+    from .inr import FittedInr
+    from .io import ImageStack
+    from .reconstruction.config import ReconstructionConfig
+    from .reconstruction.events import CancelToken, Event, Events
+    from .reconstruction.result import ReconstructionResult
+
+_OPTICS = frozenset(Acquisition.model_fields) - {"step_length"}
+
+
+def read(
+    path: str | PathLike[str], *, channel: int | str | None = None, time: int | None = None
+) -> "ImageStack":
+    """Read a stack of projections, or a volume, from a TIFF file.
+
+    Parameters
+    ----------
+    path
+        A plain, ImageJ, OME or LSM TIFF.
+    channel
+        Index from 0, or name; needed where there is more than one.
+    time
+        Index from 0; needed where there is more than one time point.
+
+    Returns
+    -------
+    ImageStack
+        `data` (z, y, x) in the type of the file; `scale` (z, y, x) in `unit`; `step_length` where
+        `simulate` of the command line wrote it.
+
+    Raises
+    ------
+    UserError
+        If the file is no such stack.
+    """
+    from .io import depth_stack, read_image
+
+    return depth_stack(read_image(path), channel, time)
+
+
+def specimen(kind: str, shape: tuple[int, int, int] = (96, 128, 128), *, seed: int = 0) -> np.ndarray:
+    """Grow a procedural specimen as a sharp, clean point scan would show it.
+
+    Parameters
+    ----------
+    kind : {"vasculature", "dendrites", "neurons", "nuclei"}
+    shape
+        Slices, rows, columns; each at least 8.
+    seed
+        The same seed gives the same specimen.
+
+    Returns
+    -------
+    ndarray, shape `shape`, float32
+        Brightest structures near 1, darkest 0.
+
+    Raises
+    ------
+    UsageError
+        For an unknown kind or a shape that cannot be.
+    """
+    from .specimens import KINDS, make_specimen
+
+    if kind not in KINDS:
+        raise UsageError(f"kind is {kind!r}, but it must be one of {', '.join(KINDS)}")
+    sizes = tuple(shape)
+    if len(sizes) != 3 or any(int(s) != s or not 8 <= s <= 4096 for s in sizes):
+        raise UsageError(f"shape is {sizes}, but it must be three whole numbers (z, y, x) from 8 to 4096")
+    if seed < 0:
+        raise UsageError(f"seed is {seed}, but it must not be negative")
+    return make_specimen(kind, (int(sizes[0]), int(sizes[1]), int(sizes[2])), seed)
+
+
+def simulate(
+    volume: ArrayLike,
+    n: int,
+    *,
+    photons: float | None = None,
+    read_noise: float = 0.0,
+    seed: int | None = None,
+    **optics: Any,
+) -> np.ndarray:
+    """Project a point-scanned volume as a long beam would have.
+
+    Parameters
+    ----------
+    volume : array_like, shape (Z, H, W)
+        Intensities in any unit. Slices beyond the last whole slab are dropped.
+    n
+        Step length in slices, 2 to 64.
+    photons
+        Photons detected in one projection pixel at the volume's 99.9 percentile; None is noiseless.
+    read_noise
+        Standard deviation of the detector's read noise, in the volume's grey levels.
+    seed
+        Seed of the noise.
+    **optics
+        `beam` ("uniform", "bessel", "airy"), or `axial_profile` (n weights), and `dark_level`.
+
+    Returns
+    -------
+    ndarray, shape (Z // n, H, W), float32
+        In the volume's grey levels.
+
+    Raises
+    ------
+    UserError
+        If the volume or a setting cannot be used.
+    """
+    from .io import validate_projections
+    from .optics import simulate_projections
+
+    if photons is not None and not 0 < photons < np.inf:
+        raise UsageError(f"photons is {photons}, but it must be above zero")
+    if not 0 <= read_noise < np.inf:
+        raise UsageError(f"read noise is {read_noise}, but it must not be negative")
+    if seed is not None and seed < 0:
+        raise UsageError(f"seed is {seed}, but it must not be negative")
+    acquisition = make_acquisition(n, **optics)
+    array = np.asarray(volume)
+    validate_projections(array, "the volume")
+    return simulate_projections(array, acquisition, photons=photons, read_noise=read_noise, seed=seed)
+
+
+def reconstruct(
+    projections: ArrayLike,
+    n: int,
+    *,
+    progress: "Callable[[Event], object] | None" = None,
+    cancel: "CancelToken | None" = None,
+    **settings: Any,
+) -> "ReconstructionResult":
+    """Reconstruct a volume from projections, to the end.
+
+    Parameters
+    ----------
+    projections : array_like, shape (N, H, W)
+        One image per slab, in any unit of intensity.
+    n
+        Step length in slices, 2 to 64.
+    progress
+        Called with every event of the run.
+    cancel
+        Ends the run from another thread.
+    **settings
+        Those of `ReconstructionConfig` (guide, diffusion, consistency, samples, steps, prior, device, seed,
+        memory_gb, inr, inr_file, ...) and of `Acquisition` (beam, axial_profile, dark_level, photon_gain,
+        read_noise).
+
+    Returns
+    -------
+    ReconstructionResult
+        With `volume` (N*n, H, W) and, where samples were drawn, `uncertainty`, in the projections' unit.
+
+    Raises
+    ------
+    UserError
+        If the projections or a setting cannot be used (a setting: `UsageError`).
+    Cancelled, RunFailed
+        As `reconstruct_events`.
+    """
+    from .reconstruction.events import Finished
+
+    for event in reconstruct_events(projections, n, cancel=cancel, **settings):
+        if progress is not None:
+            progress(event)
+        if isinstance(event, Finished):
+            return event.result
+    raise AssertionError("a run ends with its result or an exception")
+
+
+def reconstruct_events(
+    projections: ArrayLike, n: int, *, cancel: "CancelToken | None" = None, **settings: Any
+) -> "Events":
+    """Reconstruct a volume as a generator of events, the last of which is `Finished` with the result.
+
+    Parameters are those of `reconstruct`. Settings are checked at once, projections at the first `next`.
+
+    Raises
+    ------
+    UsageError
+        If a setting cannot be used.
+    UserError
+        If the projections cannot be used.
+    Cancelled
+        If the run was cancelled.
+    RunFailed
+        If it failed for a reason outside its settings.
+    """
+    from .reconstruction.engine import reconstruct as run
+
+    optics = {name: settings.pop(name) for name in _OPTICS & settings.keys()}
+    acquisition, config = make_acquisition(n, **optics), make_config(**settings)
+    return run(np.asarray(projections), acquisition, config, cancel=cancel)
+
+
+def compare(
+    reconstruction: ArrayLike, truth: ArrayLike, n: int | None = None, **optics: Any
+) -> dict[str, Any]:
+    """Measure a reconstruction against the ground truth.
+
+    Parameters
+    ----------
+    reconstruction : array_like, shape (Z, H, W)
+    truth : array_like, shape (at least Z, H, W)
+        In the same unit of intensity. Slices beyond the reconstruction's are dropped.
+    n
+        Step length in slices; without it what depends on slabs is left out.
+    **optics
+        `beam`, or `axial_profile` (n weights).
+
+    Returns
+    -------
+    dict
+        See `evaluation.compare`; ready for JSON.
+
+    Raises
+    ------
+    UserError
+        If the volumes do not match or cannot be compared.
+    """
+    from .evaluation import compare as measure
+
+    if n is None:
+        return measure(reconstruction, truth)
+    acquisition = make_acquisition(n, **optics)
+    return measure(reconstruction, truth, acquisition.step_length, profile=acquisition.profile)
+
+
+def fit_inr(
+    projections: ArrayLike,
+    n: int,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[Any], object] | None = None,
+    **settings: Any,
+) -> "FittedInr":
+    """Fit an implicit neural representation to projections, to the end.
+
+    It is saved with its method `save` and used again with the settings `inr_file` of `reconstruct`.
+
+    Parameters
+    ----------
+    projections : array_like, shape (N, H, W)
+    n
+        Step length in slices, 2 to 64.
+    seed
+        Seed of the field's start.
+    device : {"auto", "cpu", "cuda", "mps"}
+    progress
+        Called with every `FitStep` (step, steps, loss).
+    **settings
+        Those of `InrSettings`, and `beam` or `axial_profile`.
+
+    Returns
+    -------
+    FittedInr
+        It renders unit intensities, as `optics.IntensityScale.of(projections)` maps them.
+
+    Raises
+    ------
+    UserError
+        If the projections or a setting cannot be used.
+    """
+    from .inr import fit_inr as fit
+    from .io import validate_projections
+    from .optics import IntensityScale
+    from .reconstruction.device import choose_device
+
+    optics = {name: settings.pop(name) for name in _OPTICS & settings.keys()}
+    acquisition, config = make_acquisition(n, **optics), make_config(inr=settings, device=device, seed=seed)
+    validate_projections(array := np.asarray(projections), "the projections")
+    unit = IntensityScale.of(array).to_unit(array)
+    place = choose_device(config.device).type
+    fitting = fit(unit, acquisition.profile, config.inr, seed=config.seed, device=place)
+    while True:
+        try:
+            step = next(fitting)
+        except StopIteration as finished:
+            fitted: FittedInr = finished.value
+            return fitted
+        if progress is not None:
+            progress(step)
+
+
+def load_inr(path: str | PathLike[str]) -> "FittedInr":
+    """Read a fitted implicit neural representation from a file.
+
+    Raises
+    ------
+    UserError
+        If the file is none.
+    """
+    from .inr import FittedInr
+
+    return FittedInr.load(path)
+
+
+def make_acquisition(n: Any, names: Mapping[str, str] | None = None, **optics: Any) -> Acquisition:
+    """The acquisition for a step length and optics, or a `UsageError` with one sentence.
+
+    Parameters
+    ----------
+    n
+        Step length in slices.
+    names
+        How the person calls a setting, where that is not its field's name.
+    **optics
+        Other fields of `Acquisition`.
+    """
+    from .reconstruction.config import settings_error
+
+    try:
+        return Acquisition(step_length=n, **optics)
+    except ValidationError as error:
+        raise settings_error(error, dict(names or {})) from error
+
+
+def make_config(names: Mapping[str, str] | None = None, **settings: Any) -> "ReconstructionConfig":
+    """The configuration for some settings, or a `UsageError` with one sentence.
+
+    A saved INR implies the guide `inr` where no guide is named.
+    """
+    from .reconstruction.config import ReconstructionConfig, settings_error
+
+    if settings.get("inr_file") is not None and settings.setdefault("guide", "inr") != "inr":
+        raise UsageError(f"an INR file is given, but the guide is {settings['guide']}; choose the guide inr")
+    if isinstance(settings.get("prior"), PathLike):
+        settings["prior"] = str(settings["prior"])
+    try:
+        return ReconstructionConfig(**settings)
+    except ValidationError as error:
+        raise settings_error(error, dict(names or {})) from error

@@ -1,0 +1,303 @@
+"""The command line: parse, call, print."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import api
+from .cli_options import (
+    AIRY_NOTE,
+    AsJson,
+    BeamOption,
+    Channel,
+    Debug,
+    Kind,
+    Output,
+    Seed,
+    StepLength,
+    Time,
+    acquisition_for,
+    read_stack,
+    refuse_overwriting,
+    setting,
+    step_length,
+)
+from .cli_terminal import OPTIONS, PROGRAM, Answer, command, follow, lines, say, shown, size_text
+from .io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
+from .reconstruction.config import Consistency, Device, Diffusion, Guide
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="From projections taken with a non-diffracting beam to a volume.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name=PROGRAM)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before(
+    debug: Debug = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    OPTIONS.debug = debug
+
+
+@app.command("specimen")
+@command
+def specimen(
+    kind: Annotated[Kind, typer.Argument(help="Kind of tissue.")],
+    output: Output,
+    shape: Annotated[
+        tuple[int, int, int],
+        typer.Option(metavar="Z Y X", help="Slices, rows and columns, in voxels of 1 um."),
+    ] = (96, 128, 128),
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Grow a procedural volume: a sharp, clean point scan of tissue that does not exist."""
+    check_output(output, IMAGE_SUFFIXES)
+    volume = api.specimen(kind, shape, seed=seed)
+    about = {"specimen": kind, "seed": seed}
+    write_image(output, volume, scale=(1.0, 1.0, 1.0), description=about)
+    data = {"output": str(output), "shape": list(volume.shape), "kind": kind, "seed": seed}
+    return Answer(data, f"{output}: {kind}, {size_text(volume.shape)} voxels")
+
+
+@app.command("simulate")
+@command
+def simulate(
+    volume: Annotated[Path, typer.Argument(help="A point-scanned volume.")],
+    output: Output,
+    n: StepLength = None,
+    beam: BeamOption = None,
+    photons: Annotated[
+        float | None,
+        typer.Option(
+            help="Photons in one projection pixel at the volume's 99.9 percentile. Default: no noise."
+        ),
+    ] = None,
+    read_noise: Annotated[
+        float, typer.Option(help="Standard deviation of the detector's noise, in the volume's grey levels.")
+    ] = 0.0,
+    seed: Seed = 0,
+    channel: Channel = None,
+    time: Time = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Project a point-scanned volume as a long beam would have."""
+    optics = acquisition_for(step_length(n), beam)
+    check_output(output, IMAGE_SUFFIXES)
+    image = read_stack(volume, channel, time)
+    refuse_overwriting(output, volume)
+    validate_projections(image.data, image.name)
+    if optics.beam == "airy":
+        say(f"{PROGRAM}: note: {AIRY_NOTE}")
+    projections = api.simulate(
+        image.data, optics.step_length, beam=optics.beam, photons=photons, read_noise=read_noise, seed=seed
+    )
+    scale = image.scale
+    write_image(
+        output,
+        projections,
+        scale=None if scale is None else (scale[0] * optics.step_length, *scale[1:]),
+        unit=image.unit,
+        step_length=optics.step_length,
+        beam=optics.beam,
+        description={
+            "simulated_from": image.name,
+            "photons": photons,
+            "read_noise": read_noise,
+            "seed": seed,
+        },
+    )
+    dropped = len(image.data) - len(projections) * optics.step_length
+    data = {
+        "output": str(output),
+        "shape": list(projections.shape),
+        "step_length": optics.step_length,
+        "beam": optics.beam,
+        "slices_dropped": dropped,
+    }
+    tail = f"; the last {dropped} slices fill no slab and were dropped" if dropped else ""
+    return Answer(
+        data, f"{output}: {size_text(projections.shape)}, {optics.step_length} slices a projection{tail}"
+    )
+
+
+@app.command("reconstruct")
+@command
+def reconstruct(
+    projections: Annotated[Path, typer.Argument(help="A stack of projections, one image per slab.")],
+    output: Output,
+    n: StepLength = None,
+    beam: BeamOption = None,
+    guide: Annotated[Guide | None, setting("guide", "--guide")] = None,
+    diffusion: Annotated[Diffusion | None, setting("diffusion", "--diffusion")] = None,
+    consistency: Annotated[Consistency | None, setting("consistency", "--consistency")] = None,
+    samples: Annotated[int | None, setting("samples", "--samples")] = None,
+    steps: Annotated[int | None, setting("steps", "--steps")] = None,
+    uncertainty: Annotated[
+        Path | None, typer.Option(help="Image to write the standard deviation of the posterior to.")
+    ] = None,
+    inr: Annotated[Path | None, setting("inr_file", "--inr")] = None,
+    save_inr: Annotated[Path | None, typer.Option(help="File to save the INR to, .safetensors.")] = None,
+    prior: Annotated[str | None, setting("prior", "--prior")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings in JSON or YAML, or the provenance of an earlier run; options override them."
+        ),
+    ] = None,
+    device: Annotated[Device | None, setting("device", "--device")] = None,
+    seed: Annotated[int | None, setting("seed", "--seed")] = None,
+    memory: Annotated[float | None, setting("memory_gb", "--memory")] = None,
+    channel: Channel = None,
+    time: Time = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Reconstruct a volume from projections. The output is the posterior mean; samples make the uncertainty.
+
+    Ctrl-C stops and keeps what there is, under a name with the suffix "stopped"; a second one cancels.
+    """
+    from .cli_runs import Request
+    from .cli_runs import reconstruct as run
+
+    asked = {
+        "guide": guide,
+        "diffusion": diffusion,
+        "consistency": consistency,
+        "samples": samples,
+        "steps": steps,
+        "inr_file": inr,
+        "prior": prior,
+        "device": device,
+        "seed": seed,
+        "memory_gb": memory,
+    }
+    return run(Request(projections, output, n, beam, asked, uncertainty, save_inr, config, channel, time))
+
+
+@app.command("compare")
+@command
+def compare(
+    reconstruction: Annotated[Path, typer.Argument(help="The volume to judge.")],
+    truth: Annotated[Path, typer.Argument(help="What a point scan saw; it may have more slices.")],
+    n: StepLength = None,
+    figure: Annotated[Path | None, typer.Option(help="Figure to write, .png, .pdf or .svg.")] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Measure a reconstruction against the ground truth."""
+    from .evaluation import COLUMNS, comparison_figure
+
+    volume, reference = read_stack(reconstruction), read_stack(truth)
+    # A volume of ours says how it was made.
+    about = (volume.metadata.get("description") or {}).get("acquisition") or {}
+    recorded = about.get("step_length")
+    optics = None if n is None and recorded is None else acquisition_for(step_length(n, None, recorded), None)
+    if optics is not None and optics.step_length == recorded:
+        optics = acquisition_for(recorded, None, None, about)
+    if figure is not None:
+        check_output(figure, (".png", ".pdf", ".svg"))
+    if optics is None:
+        metrics = api.compare(volume.data, reference.data)
+        say(f"{PROGRAM}: note: without -n, what depends on the slabs is left out")
+    else:
+        metrics = api.compare(
+            volume.data,
+            reference.data,
+            optics.step_length,
+            beam=optics.beam,
+            axial_profile=optics.axial_profile,
+        )
+    if figure is not None:
+        comparison_figure(
+            figure,
+            volume.data,
+            reference.data,
+            metrics=metrics,
+            scale=volume.scale,
+            unit="µm" if volume.unit == "um" else volume.unit,
+            title=f"{volume.name} against {reference.name}",
+        )
+    files = {"reconstruction": str(reconstruction), "truth": str(truth), "figure": figure and str(figure)}
+    rows = [
+        (column.heading, None if metrics.get(key) is None else format(metrics[key], column.form))
+        for key, column in COLUMNS.items()
+    ]
+    data = {**metrics, "step_length": optics.step_length if optics else None, **files}
+    return Answer(data, lines([*rows, ("slices", metrics["slices"]), ("figure", figure)]))
+
+
+@app.command("info")
+@command
+def info(
+    file: Annotated[Path, typer.Argument(help="An image or a checkpoint.")],
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Tell what a file holds, as we understand it."""
+    found = describe(file)
+    return Answer(found, lines((name.replace("_", " "), shown(value)) for name, value in found.items()))
+
+
+@app.command("train")
+@command
+def train(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Prior to write, .safetensors.")],
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(help="A point-scanned volume to learn from instead of procedural tissue; repeatable."),
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="Length of the training, in minutes.")] = 60.0,
+    init: Annotated[
+        str | None, typer.Option(help="Prior to start from: general (shipped), or a safetensors file.")
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Train a prior, or fine-tune one on reference stacks. Ctrl-C saves; the same command then goes on."""
+    from .cli_runs import train as run
+
+    return run(output, reference or [], minutes, init, seed)
+
+
+@app.command("demo")
+@command
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
+        "microdiffusion-demo"
+    ),
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Show the main job on a procedural specimen: simulate, reconstruct, compare."""
+    from .studies.demo import run_demo
+
+    report = run_demo(output, follow)
+    data = {"files": report.files, "metrics": report.metrics, "seconds": report.result.seconds}
+    names = ((name.replace("_", " "), path) for name, path in report.files.items())
+    return Answer(data, f"{report.table}\n\n{lines(names)}")

@@ -1,0 +1,105 @@
+"""The options of the command line that several commands share, and those that are settings."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from .api import make_acquisition
+from .errors import UsageError, UserError
+from .io import ImageStack, depth_stack, read_image, suggest_step_length
+from .optics import Acquisition
+from .reconstruction.config import ReconstructionConfig
+
+Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]
+Beam = Literal["uniform", "bessel", "airy"]
+
+AIRY_NOTE = "the lateral bending of an Airy beam is not modelled yet, only its axial profile"
+
+
+def setting(field: str, *flags: str, **more: Any) -> Any:
+    """An option for a field of the reconstruction's settings, with its words, unit and default."""
+    info = ReconstructionConfig.model_fields[field]
+    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    words = info.description or ""
+    unit = f" In {extra['unit']}." if "unit" in extra else ""
+    default = "" if info.is_required() or info.default is None else f" Default: {info.default}."
+    return typer.Option(*flags, help=f"{words}{unit}{default}", **more)
+
+
+def _optics(field: str, *flags: str, **more: Any) -> Any:
+    """An option for a field of the acquisition, with its words."""
+    return typer.Option(*flags, help=Acquisition.model_fields[field].description, **more)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Channel = Annotated[
+    str | None, typer.Option(help="Channel to use, by index from 0 or by name, where there are several.")
+]
+Time = Annotated[int | None, typer.Option(help="Time point to use, from 0, where there are several.")]
+StepLength = Annotated[str | None, _optics("step_length", "-n", "--step-length", metavar="N")]
+BeamOption = Annotated[Beam | None, _optics("beam", "--beam")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Image to write, .ome.tif or .tif.")]
+
+
+def step_length(text: str | None, image: ImageStack | None = None, recorded: Any = None) -> Any:
+    """The step length that was asked for, or else was recorded, or else is in the file.
+
+    It is not checked here: `make_acquisition` says in one sentence what is wrong with it.
+
+    Raises
+    ------
+    UsageError
+        If it is nowhere; the message says what isotropic voxels would suggest.
+    """
+    if text is not None:
+        return _number(text)
+    if recorded is not None:
+        return recorded
+    suggestion = None if image is None else suggest_step_length(image)
+    if suggestion is None:
+        raise UsageError("the step length is not known; give it with -n, in slices per projection")
+    n, how = suggestion
+    if how != "from file":
+        raise UsageError(
+            f"the step length is not in {'the file' if image is None else image.name}; give it with -n "
+            f"(isotropic voxels would mean -n {n})"
+        )
+    return n
+
+
+def acquisition_for(
+    n: Any, beam: str | None, image: ImageStack | None = None, recorded: Mapping[str, Any] | None = None
+) -> Acquisition:
+    """The acquisition, with the beam that was asked for, or else was recorded, or else is in the file."""
+    optics = {key: value for key, value in (recorded or {}).items() if key != "step_length"}
+    if beam is not None:
+        # A measured profile that was recorded with another beam does not describe this one.
+        optics |= {"beam": beam, "axial_profile": None}
+    elif "beam" not in optics and image is not None and image.beam in Beam.__args__:  # type: ignore[attr-defined]
+        optics["beam"] = image.beam
+    return make_acquisition(n, {"step_length": "-n"}, **optics)
+
+
+def read_stack(path: Path, channel: str | None = None, time: int | None = None) -> ImageStack:
+    """The one stack (z, y, x) of a file that the options choose."""
+    return depth_stack(read_image(path), channel, time)
+
+
+def refuse_overwriting(output: Path, source: Path) -> None:
+    """Raise a `UserError` if the output is the file that is read."""
+    if os.path.realpath(output) == os.path.realpath(source):
+        raise UserError(f"{output} would be overwritten, which is read; choose another name")
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

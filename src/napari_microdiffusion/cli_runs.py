@@ -1,0 +1,189 @@
+"""The two commands that take their time: a reconstruction and a training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .api import make_config
+from .cli_options import AIRY_NOTE, acquisition_for, read_stack, step_length
+from .cli_terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
+from .errors import UsageError, UserError
+from .io import ImageStack, check_output, validate_projections
+from .optics import Acquisition
+from .reconstruction.config import ReconstructionConfig
+from .reconstruction.result import ReconstructionResult
+
+# How the options are called whose fields have another name.
+_FLAGS = {"inr_file": "--inr", "memory_gb": "--memory", "step_length": "-n"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of `reconstruct`; None and missing settings are left to the file or the default."""
+
+    projections: Path
+    output: Path
+    n: str | None
+    beam: str | None
+    settings: dict[str, Any]
+    uncertainty: Path | None = None
+    save_inr: Path | None = None
+    config: Path | None = None
+    channel: str | None = None
+    time: int | None = None
+
+
+def reconstruct(request: Request) -> Answer:
+    """Read, reconstruct, write."""
+    from .reconstruction.engine import reconstruct as run
+    from .reconstruction.events import CancelToken
+    from .reconstruction.outputs import Outputs
+    from .reconstruction.settings_file import read_settings
+
+    optics, settings = ({}, {}) if request.config is None else read_settings(request.config)
+    given = {name: value for name, value in request.settings.items() if value is not None}
+    config = make_config(_FLAGS, **{**settings, **given})
+    if request.n is not None:
+        # Before the file is opened: what is wrong in the command itself comes first.
+        acquisition_for(step_length(request.n), request.beam)
+    outputs = Outputs(request.output, request.uncertainty, request.save_inr)
+    sources = (request.projections, request.config, config.inr_file, _prior_file(config.prior))
+    outputs.check(config, sources)
+    image = read_stack(request.projections, request.channel, request.time)
+    acquisition = _acquisition(request, image, optics)
+    validate_projections(image.data, image.name)
+    if acquisition.beam == "airy":
+        say(f"{PROGRAM}: note: {AIRY_NOTE}")
+
+    token = CancelToken()
+
+    def stop() -> None:
+        say(f"{PROGRAM}: stopping; what there is will be kept in {outputs.stopped().volume} (again: cancel)")
+        token.stop()
+
+    with interrupts(stop, token.cancel):
+        result = follow(run(image.data, acquisition, config, cancel=token))
+    written = (outputs.stopped() if result.stopped else outputs).write(result, image)
+    return _answer(result, image, acquisition, config, written)
+
+
+def _acquisition(request: Request, image: ImageStack, optics: dict[str, Any]) -> Acquisition:
+    n = step_length(request.n, image, optics.get("step_length"))
+    if n != optics.get("step_length", n):
+        # A measured profile has one weight per slice: that of another step length does not fit.
+        optics = {**optics, "axial_profile": None}
+    acquisition = acquisition_for(n, request.beam, image, optics)
+    if image.step_length not in (None, acquisition.step_length):
+        say(
+            f"{PROGRAM}: note: {image.name} says step length {image.step_length}; {acquisition.step_length} "
+            "is used, as asked"
+        )
+    return acquisition
+
+
+def _prior_file(prior: str) -> Path | None:
+    return Path(prior) if Path(prior).suffix else None
+
+
+def _answer(
+    result: ReconstructionResult,
+    image: ImageStack,
+    acquisition: Acquisition,
+    config: ReconstructionConfig,
+    written: dict[str, str],
+) -> Answer:
+    slices, height, width = result.volume.shape
+    data = {
+        "output": written["volume"],
+        "uncertainty": written.get("uncertainty"),
+        "inr": written.get("inr"),
+        "provenance": written["provenance"],
+        "shape": [slices, height, width],
+        "step_length": acquisition.step_length,
+        "beam": acquisition.beam,
+        "guide": config.guide,
+        "diffusion": config.diffusion if "posterior mean" in result.seconds else "off",
+        "consistency": config.consistency,
+        "samples": config.samples if "samples" in result.seconds else 0,
+        "seed": config.seed,
+        "device": result.device,
+        "seconds": result.seconds,
+        "reprojection_max": result.reprojection_max,
+        "stopped": result.stopped,
+        "notices": result.notices,
+    }
+    times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.seconds.items())
+    text = lines(
+        [
+            ("volume", f"{written['volume']} ({slices} slices of {height} x {width})"),
+            ("uncertainty", written.get("uncertainty")),
+            ("INR", written.get("inr")),
+            ("provenance", written["provenance"]),
+            ("agreement", f"re-projects within {result.reprojection_max:.1e} of the projections' range"),
+            ("time", f"{times} ({result.device})"),
+        ]
+    )
+    return Answer(data, text)
+
+
+def train(output: Path, references: list[Path], minutes: float, init: str | None, seed: int) -> Answer:
+    """Train a prior until its time is over or Ctrl-C; go on where an earlier training stopped."""
+    check_output(output, (".safetensors",))
+    if not minutes > 0:
+        raise UsageError(f"--minutes is {minutes:g}, but it must be above zero")
+    volumes = [_reference(path) for path in references]
+
+    from .reconstruction.slab import load_prior
+    from .training.recipe import PriorTraining, TrainingRecipe
+
+    start = None if init is None else load_prior(init)
+    training = PriorTraining(TrainingRecipe(minutes=minutes, seed=seed), output, start, tuple(volumes))
+    fitting = training.fitting
+    if fitting.step:
+        say(f"{PROGRAM}: note: going on from step {fitting.step}, {fitting.elapsed / 60:.1f} minutes in")
+    if fitting.fraction >= 1:
+        raise UserError(
+            f"{output} was trained for {fitting.elapsed / 60:.1f} minutes already; ask for more --minutes, "
+            f"or remove {training.state_path} to begin anew"
+        )
+    ended: list[bool] = []
+    loss = validation = None
+    with interrupts(lambda: ended.append(True)), progress_bar() as show:
+        for report in training.run():
+            step = report.step
+            loss = step.loss if loss is None else 0.98 * loss + 0.02 * step.loss
+            validation = validation if report.validation is None else report.validation
+            text = f"step {step.step}, loss {loss:.3g}" + (
+                f", explains {validation:.3f}" if validation else ""
+            )
+            show("Training the prior", step.fraction, 60 * minutes * (1 - step.fraction), text)
+            if ended:
+                validation = training.validate()
+                training.save(validation)
+                break
+    data = {
+        "output": str(output),
+        "state": str(training.state_path),
+        "curve": str(training.curve_path),
+        "steps": fitting.step,
+        "minutes": fitting.elapsed / 60,
+        "finished": fitting.fraction >= 1,
+        "validation_explained": validation,
+    }
+    text = lines(
+        [
+            ("prior", output),
+            ("steps", f"{fitting.step} in {fitting.elapsed / 60:.1f} minutes"),
+            ("explains", None if validation is None else f"{validation:.3f} of what the guide leaves open"),
+            ("go on", None if data["finished"] else "the same command goes on where this ended"),
+        ]
+    )
+    return Answer(data, text)
+
+
+def _reference(path: Path) -> Any:
+    import numpy as np
+
+    image = read_stack(path)
+    validate_projections(image.data, image.name)
+    return np.asarray(image.data, dtype=np.float32)

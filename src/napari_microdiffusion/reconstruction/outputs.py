@@ -1,0 +1,124 @@
+"""What a run leaves in files: the volume, its uncertainty and INR, and the provenance beside them."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError, UserError
+from ..io import IMAGE_SUFFIXES, ImageStack, check_output, provenance_path, write_image, write_json
+from .config import ReconstructionConfig
+from .result import ReconstructionResult
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Names of the files that a reconstruction is written to.
+
+    Attributes
+    ----------
+    volume : Path
+        An image, `.ome.tif` or `.tif`.
+    uncertainty : Path or None
+        An image.
+    inr : Path or None
+        A checkpoint.
+    """
+
+    volume: Path
+    uncertainty: Path | None = None
+    inr: Path | None = None
+
+    @property
+    def provenance(self) -> Path:
+        """The JSON beside the volume."""
+        return provenance_path(self.volume)
+
+    def check(self, config: ReconstructionConfig, sources: Iterable[Path | None] = ()) -> None:
+        """Refuse before a long run what could not be written after it.
+
+        Parameters
+        ----------
+        config : ReconstructionConfig
+            What will be run.
+        sources : iterable of Path or None
+            Files that must not be overwritten: those that the run reads.
+
+        Raises
+        ------
+        UsageError
+            If the settings do not make what is to be saved.
+        UserError
+            If a name cannot be written, or is that of a source or of another output.
+        """
+        if self.uncertainty is not None and (config.samples == 0 or config.diffusion == "off"):
+            raise UsageError("the uncertainty needs the diffusion and at least one sample")
+        if self.inr is not None and config.guide != "inr":
+            raise UsageError(f"there is no INR to save with the guide {config.guide}; choose the guide inr")
+        check_output(self.volume, IMAGE_SUFFIXES)
+        if self.uncertainty is not None:
+            check_output(self.uncertainty, IMAGE_SUFFIXES)
+        if self.inr is not None:
+            check_output(self.inr, (".safetensors",))
+        taken = {os.path.realpath(path): "which is read" for path in sources if path is not None}
+        for path in (self.volume, self.provenance, self.uncertainty, self.inr):
+            if path is None:
+                continue
+            name = os.path.realpath(path)
+            if name in taken:
+                raise UserError(f"{path} would be overwritten, {taken[name]}; choose another name")
+            taken[name] = "which is another output"
+
+    def stopped(self) -> "Outputs":
+        """Names for a run that was stopped: an unfinished volume never passes for a finished one."""
+        return Outputs(
+            _with_suffix(self.volume), _with_suffix(self.uncertainty) if self.uncertainty else None, self.inr
+        )
+
+    def write(self, result: ReconstructionResult, source: ImageStack) -> dict[str, str]:
+        """Write what the result has.
+
+        Parameters
+        ----------
+        result : ReconstructionResult
+        source : ImageStack
+            The projections, with their scale.
+
+        Returns
+        -------
+        dict
+            The names of the files by what they hold.
+
+        Raises
+        ------
+        UserError
+            Where the operating system refuses.
+        """
+        n = result.provenance["acquisition"]["step_length"]
+        scale = source.scale
+        voxel = None if scale is None else (scale[0] / n, scale[1], scale[2])
+        record = {k: result.provenance[k] for k in ("program", "acquisition", "settings", "stopped")}
+        written: dict[str, str] = {}
+
+        def image(what: str, path: Path, data: Any) -> None:
+            write_image(path, data, scale=voxel, unit=source.unit, description={"quantity": what, **record})
+            written[what] = str(path)
+
+        image("volume", self.volume, result.volume)
+        if self.uncertainty is not None and result.uncertainty is not None:
+            image("uncertainty", self.uncertainty, result.uncertainty)
+        if self.inr is not None and result.inr is not None:
+            result.inr.save(self.inr)
+            written["inr"] = str(self.inr)
+        origin = {"file": None if source.path is None else str(source.path), "name": source.name}
+        content = result.provenance | {"input": result.provenance["input"] | origin, "outputs": dict(written)}
+        write_json(self.provenance, content)
+        return written | {"provenance": str(self.provenance)}
+
+
+def _with_suffix(path: Path) -> Path:
+    """`volume.stopped.ome.tif` for `volume.ome.tif`."""
+    ending = next(s for s in IMAGE_SUFFIXES if path.name.lower().endswith(s))
+    cut = len(path.name) - len(ending)
+    return path.with_name(f"{path.name[:cut]}.stopped{path.name[cut:]}")
