@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from ..diffusion.prior import Prior
 
 # Slab pixels read by one evaluation, and the working memory each takes (measured, benchmarks/memory.py).
-PIXELS_ON_CPU = 260_000
+PIXELS_ON_CPU = 400_000
 PIXELS_ON_GPU = 2_000_000
 BYTES_PER_PIXEL = 2_600
 
 # Slabs that the posterior mean finishes at a time.
-STREAMED_SLABS = 6
+STREAMED_SLABS = 8
 
 
 @dataclass(frozen=True)
