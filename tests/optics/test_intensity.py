@@ -1,0 +1,41 @@
+"""The map between grey levels and unit intensities."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.optics import IntensityScale
+
+
+def test_projections_come_to_span_about_zero_to_one(rng):
+    grey = rng.normal(2000, 300, size=(5, 40, 40)).astype(np.float32)
+    unit = IntensityScale.of(grey).to_unit(grey)
+    assert np.percentile(unit, 0.5) == pytest.approx(0, abs=1e-5)
+    assert np.percentile(unit, 99.9) == pytest.approx(1, abs=1e-5)
+    assert unit.dtype == np.float32
+
+
+def test_there_and_back(rng):
+    grey = rng.integers(100, 60000, size=(3, 20, 20)).astype(np.uint16)
+    scale = IntensityScale.of(grey)
+    back = scale.to_grey(scale.to_unit(grey))
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, grey, atol=60000 * 1e-6)
+
+
+def test_one_bright_pixel_still_makes_a_range():
+    grey = np.zeros((2, 100, 100), np.float32)
+    grey[0, 3, 3] = 5
+    assert IntensityScale.of(grey) == IntensityScale(0, 5)
+
+
+def test_large_stacks_are_sampled():
+    grey = np.tile(np.arange(1000, dtype=np.float32), (3, 3000, 1))
+    scale = IntensityScale.of(grey)
+    assert scale.background == pytest.approx(4.995, abs=1)
+    assert scale.span == pytest.approx(993.5, abs=3)
+
+
+def test_constant_projections_are_refused():
+    with pytest.raises(UserError, match="constant"):
+        IntensityScale.of(np.full((2, 8, 8), 7.0))

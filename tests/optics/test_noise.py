@@ -1,0 +1,42 @@
+"""The noise that is estimated from projections themselves."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.optics.noise import estimate_noise, local_light
+
+
+def smooth_structure(shape: tuple[int, int, int]) -> np.ndarray:
+    z, y, x = np.indices(shape)
+    return 5 * np.sin(x / 15) * np.cos(y / 11 + z)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 1.0, 40.0])
+def test_noise_is_found_beneath_smooth_structure(rng, sigma):
+    clean = smooth_structure((4, 101, 120))
+    assert estimate_noise(clean + sigma * rng.standard_normal(clean.shape)) == pytest.approx(sigma, rel=0.1)
+
+
+def test_edges_are_not_taken_for_noise(rng):
+    image = np.zeros((3, 128, 128))
+    image[:, 40:80, 30:90] = 100
+    assert estimate_noise(image + rng.standard_normal(image.shape)) == pytest.approx(1, rel=0.1)
+
+
+def test_without_noise_it_is_zero_and_tiny_images_have_none():
+    assert estimate_noise(np.zeros((2, 16, 16))) == 0
+    assert estimate_noise(np.ones((2, 1, 9))) == 0
+
+
+def test_local_light_separates_noise_from_structure(rng):
+    noise = rng.standard_normal((3, 60, 60)).astype(np.float32)
+    variance = np.ones_like(noise)
+    flat_mean, flat = local_light(50 + noise, variance)
+    assert flat_mean.mean() == pytest.approx(50, rel=0.01)
+    # Nine pixels tell a variance to a factor of two; what is left is small against real structure.
+    assert flat.mean() < 0.5
+    striped = 50 + 20 * (np.arange(60) % 4 < 2) + noise
+    _, structure = local_light(striped, variance)
+    assert structure.mean() > 50
+    assert structure.dtype == np.float32
+    assert (structure >= 0).all()
