@@ -50,7 +50,6 @@ class SpecimenPool:
         self._structures: list[np.ndarray] = []
         self._due = 0.0
         self.volumes: list[np.ndarray] = list(settings.references)
-        self.drawn = 0
         if not self.volumes:
             self.volumes = [self._image() for _ in range(settings.pool)]
 
@@ -61,8 +60,9 @@ class SpecimenPool:
             structure = TISSUES[kind](rng, (_SIDE, _SIDE, _SIDE))
             self._structures = [structure] * self.settings.images_per_structure
         structure = np.transpose(self._structures.pop(), rng.permutation(3))
-        self.drawn += 1
-        return image_specimen(structure, draw_conditions(rng), rng).astype(np.float16)
+        volume = image_specimen(structure, draw_conditions(rng), rng).astype(np.float16)
+        # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
+        return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
 
     def renew(self) -> None:
         """Replace the oldest volumes as often as the settings ask; called once a batch."""
