@@ -1,0 +1,102 @@
+"""The slab network: any size, no dependence on how an image is cut, and sight along the slabs."""
+
+import pytest
+import torch
+
+from napari_microdiffusion.diffusion.networks import SlabNetwork, shift_between_slabs
+
+SIZES = {"width": 16, "deep_width": 16, "blocks": 1, "deep_blocks": 1}
+# Pixels that reach one output: 3x3 convolutions at half (5) and quarter resolution (2), and the resampling.
+REACH = 2 * 5 + 4 * 2 + 4
+
+
+def network(seed: int = 0) -> SlabNetwork:
+    """A network whose residual branches and head are not the zeros it starts with."""
+    torch.manual_seed(seed)
+    net = SlabNetwork(3, 2, 4, **SIZES)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if not parameter.any():
+                parameter.normal_(0, 0.1)
+    return net.eval()
+
+
+def inputs(slabs: int, height: int, width: int, batch: int = 1):
+    generator = torch.Generator().manual_seed(1)
+
+    def draw(*shape):
+        return torch.randn(shape, generator=generator)
+
+    return (
+        draw(batch, slabs, 3, height, width),
+        draw(batch, 2),
+        draw(batch, slabs, 2, height, width),
+        draw(batch, 4),
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 24), (13, 7), (1, 1), (5, 18)])
+@torch.no_grad()
+def test_the_output_has_the_size_of_the_state(height, width):
+    state, *rest = inputs(2, height, width)
+    assert network()(state, *rest).shape == state.shape
+
+
+@torch.no_grad()
+def test_it_starts_from_zero():
+    torch.manual_seed(0)
+    assert not SlabNetwork(3, 2, 4, **SIZES)(*inputs(2, 8, 8)).any()
+
+
+@torch.no_grad()
+def test_the_interior_of_a_tile_equals_the_whole_image():
+    net = network()
+    state, noise, condition, globals_ = inputs(3, 96, 96)
+    whole = net(state, noise, condition, globals_)
+    top, left, side = 16, 28, 64
+    cut = (..., slice(top, top + side), slice(left, left + side))
+    tile = net(state[cut], noise, condition[cut], globals_)
+    inner = (..., slice(REACH, side - REACH), slice(REACH, side - REACH))
+    torch.testing.assert_close(tile[inner], whole[cut][inner], atol=1e-5, rtol=1e-5)
+    # At the tile's border it does differ, or the test would see nothing.
+    assert (tile - whole[cut]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_stacks_of_a_batch_do_not_see_each_other():
+    net = network()
+    both = inputs(3, 16, 16, batch=2)
+    alone = net(*(part[1:] for part in both))
+    torch.testing.assert_close(net(*both)[1:], alone, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_a_slab_sees_its_neighbours_but_not_beyond_its_blocks():
+    net = network()
+    state, *rest = inputs(9, 16, 16)
+    changed = state.clone()
+    changed[:, 0] += 1
+    difference = (net(changed, *rest) - net(state, *rest)).abs().amax((0, 2, 3, 4))
+    # Three blocks, each of which looks one slab further.
+    assert (difference[:4] > 1e-6).all()
+    assert (difference[4:] < 1e-6).all()
+
+
+def test_shifting_moves_an_eighth_of_the_channels_each_way():
+    x = torch.arange(4, dtype=torch.float32)[:, None, None, None].expand(4, 8, 2, 2) + 1
+    shifted = shift_between_slabs(x, slabs=4)[:, :, 0, 0]
+    torch.testing.assert_close(shifted[:, 0], torch.tensor([0.0, 1, 2, 3]))
+    torch.testing.assert_close(shifted[:, 1], torch.tensor([2.0, 3, 4, 0]))
+    torch.testing.assert_close(shifted[:, 2:], x[:, 2:, 0, 0])
+    # Two stacks of two slabs: nothing passes from one to the other.
+    apart = shift_between_slabs(x, slabs=2)[:, :, 0, 0]
+    torch.testing.assert_close(apart[:, 0], torch.tensor([0.0, 1, 0, 3]))
+    torch.testing.assert_close(apart[:, 1], torch.tensor([2.0, 0, 4, 0]))
+
+
+def test_its_description_rebuilds_it():
+    net = network()
+    twin = SlabNetwork(**net.description())
+    twin.load_state_dict(net.state_dict())
+    with torch.no_grad():
+        torch.testing.assert_close(twin(*inputs(2, 8, 8)), net(*inputs(2, 8, 8)))

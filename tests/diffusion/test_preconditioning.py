@@ -1,0 +1,103 @@
+"""Preconditioning: the limits that make a denoiser of a network, and what a blind evaluation may look at."""
+
+import pytest
+import torch
+from torch import nn
+
+from napari_microdiffusion.diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN, Denoiser
+from napari_microdiffusion.diffusion.slab import ORDERS
+
+SHAPE = (2, 3, ORDERS, 4, 4)
+CONDITION, GLOBALS = torch.zeros(2, 3, 1, 4, 4), torch.zeros(2, 6)
+EVERY = torch.ones(2, ORDERS)
+
+
+class Constant(nn.Module):
+    """A network that remembers what it saw and always answers the same."""
+
+    def __init__(self, answer: float = 0.0) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, state, noise, condition, globals_):
+        self.state, self.noise = state, noise
+        return torch.full_like(state, self.answer)
+
+
+def denoiser(answer: float = 0.0) -> Denoiser:
+    return Denoiser(Constant(answer), torch.linspace(0.5, 2, ORDERS))
+
+
+def state(seed: int = 0) -> torch.Tensor:
+    return torch.randn(SHAPE, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("level", [SIGMA_MIN, 0.5, 3.0, SIGMA_MAX])
+def test_the_coefficients_are_those_of_edm_for_data_of_spread_one(level):
+    sigma, x = torch.full((2,), level), state()
+    bare, loaded = denoiser(), denoiser(1.0)
+    skip = bare(x, sigma, CONDITION, GLOBALS, EVERY)
+    torch.testing.assert_close(skip, x / (level**2 + 1))
+    out = loaded(x, sigma, CONDITION, GLOBALS, EVERY) - skip
+    torch.testing.assert_close(out, torch.full(SHAPE, level / (level**2 + 1) ** 0.5), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(bare.network.state, x / (level**2 + 1) ** 0.5)
+    assert bare.network.noise[0, 1] == 0
+
+
+def test_clean_states_pass_and_endless_noise_leaves_the_network_alone():
+    x = state()
+    nearly = denoiser(1.0)(x, torch.full((2,), 1e-4), CONDITION, GLOBALS, EVERY)
+    torch.testing.assert_close(nearly, x, atol=1e-3, rtol=0)
+    blind = denoiser(0.3)(x, torch.full((2,), torch.inf), CONDITION, GLOBALS, EVERY)
+    torch.testing.assert_close(blind, torch.full(SHAPE, 0.3))
+
+
+@pytest.mark.parametrize("content", [1e6, float("nan"), float("inf")])
+def test_a_blind_evaluation_does_not_look_at_the_state(content):
+    sigma, d = torch.full((2,), torch.inf), denoiser(0.7)
+    shown = d(torch.full(SHAPE, content), sigma, CONDITION, GLOBALS, EVERY)
+    assert not d.network.state.any()
+    assert (d.network.noise[:, 1] == 1).all()
+    torch.testing.assert_close(shown, d(torch.zeros(SHAPE), sigma, CONDITION, GLOBALS, EVERY))
+
+
+def test_blind_and_noisy_stacks_share_a_batch():
+    x = state()
+    mixed = denoiser(0.2)(x, torch.tensor([torch.inf, 1.0]), CONDITION, GLOBALS, EVERY)
+    torch.testing.assert_close(mixed[0], torch.full(SHAPE[1:], 0.2))
+    torch.testing.assert_close(mixed[1], x[1] / 2 + 0.2 / 2**0.5)
+
+
+def test_masked_orders_are_zero():
+    mask = (torch.arange(ORDERS) < 5).float().expand(2, -1)
+    for level in (1.0, torch.inf):
+        out = denoiser(1.0)(state(), torch.full((2,), level), CONDITION, GLOBALS, mask)
+        assert not out[:, :, 5:].any()
+        assert out[:, :, :5].any()
+
+
+def test_no_gradient_is_lost_to_the_unused_branch():
+    d = denoiser()
+    d.network = nn.Identity()
+    weight = torch.ones(1, requires_grad=True)
+
+    def network(x, noise, condition, globals_):
+        return x + weight
+
+    d.network.forward = network
+    d(state(), torch.tensor([torch.inf, 1.0]), CONDITION, GLOBALS, EVERY).sum().backward()
+    assert torch.isfinite(weight.grad).all()
+    assert weight.grad.abs() > 0
+
+
+def test_the_scale_is_the_spread_of_each_order_times_the_amplitude():
+    amplitude = torch.rand(2, 3, 1, 4, 4) + 0.1
+    scale = denoiser().scale(amplitude)
+    assert scale.shape == SHAPE
+    torch.testing.assert_close(scale[:, :, 0], 0.5 * amplitude[:, :, 0])
+    torch.testing.assert_close(scale[:, :, -1], 2 * amplitude[:, :, 0])
+
+
+def test_a_spread_for_each_order_is_needed():
+    with pytest.raises(ValueError, match="order_spread"):
+        Denoiser(Constant(), torch.ones(3))
