@@ -269,7 +269,8 @@ def fit_inr(
     Returns
     -------
     FittedInr
-        It renders unit intensities, as `optics.IntensityScale.of(projections)` maps them.
+        Its method `render` gives slices at any depth, in intensities u of which grey levels are made as
+        ``extra["background"] + extra["span"] * u``.
 
     Raises
     ------
@@ -284,14 +285,15 @@ def fit_inr(
     optics = {name: settings.pop(name) for name in _OPTICS & settings.keys()}
     acquisition, config = make_acquisition(n, **optics), make_config(inr=settings, device=device, seed=seed)
     validate_projections(array := np.asarray(projections), "the projections")
-    unit = IntensityScale.of(array).to_unit(array)
+    scale = IntensityScale.of(array)
     place = choose_device(config.device).type
-    fitting = fit(unit, acquisition.profile, config.inr, seed=config.seed, device=place)
+    fitting = fit(scale.to_unit(array), acquisition.profile, config.inr, seed=config.seed, device=place)
     while True:
         try:
             step = next(fitting)
         except StopIteration as finished:
             fitted: FittedInr = finished.value
+            fitted.extra |= {"background": scale.background, "span": scale.span}
             return fitted
         if progress is not None:
             progress(step)

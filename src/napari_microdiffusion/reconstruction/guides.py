@@ -37,6 +37,8 @@ def inr(run: Run) -> Events:
     else:
         yield StageStarted("guide", "Fitting the INR")
         fitted = yield from _fit(run)
+        # Where its intensities lie in grey levels, for whoever renders it later.
+        fitted.extra |= {"background": run.scale.background, "span": run.scale.span}
     run.inr = fitted
     yield from _render(run, fitted)
 

@@ -1,7 +1,7 @@
 """The recipe of the shipped prior: from an empty network, or from another prior, to weights with a card."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,18 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..diffusion.familiarity import Familiarity
 from ..diffusion.fitting import FitSettings, Fitting, TrainingStep
 from ..diffusion.loss import DenoisingLoss, SlabBatch
 from ..diffusion.preconditioning import Denoiser
 from ..diffusion.prior import Prior, new_denoiser
+from ..errors import UserError
+from ..optics import IntensityScale
 from .batches import BatchSettings, SpecimenPool, batches, collate, draw_stack, order_spread
+from .familiar import learn_familiarity
+
+# Slices and pixels of the smallest reference volume: a few slabs, and a patch that the network can see.
+MIN_REFERENCE = (8, 16)
 
 
 class TrainingRecipe(BaseModel):
@@ -35,6 +42,9 @@ class TrainingRecipe(BaseModel):
     pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     mean_share: float = Field(0.5, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
+    familiarity_stacks: int = Field(
+        500, ge=0, description="Stacks looked at to know what training projections look like; 0 skips it."
+    )
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,11 @@ class PriorTraining:
         Weights to start from; its network sizes replace the recipe's.
     references : sequence of ndarray
         Point-scanned volumes to learn from instead of procedural specimens.
+
+    Raises
+    ------
+    UserError
+        If a reference is too small or constant, or the state beside the output belongs to another network.
     """
 
     def __init__(
@@ -68,6 +83,11 @@ class PriorTraining:
         init: Prior | None = None,
         references: tuple[np.ndarray, ...] = (),
     ) -> None:
+        patch = recipe.patch
+        if references:
+            _check_references(references)
+            # Patches are cut after a transpose, so the shortest side of all bounds both of theirs.
+            patch = min(patch, *(min(volume.shape[1:]) for volume in references))
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.output = output
@@ -76,15 +96,16 @@ class PriorTraining:
         self.settings = BatchSettings(
             stacks=recipe.stacks,
             slabs=recipe.slabs,
-            patch=recipe.patch,
+            patch=patch,
             pool=recipe.pool,
             references=references,
         )
         if init is None:
             sizes = recipe.model_dump(include={"width", "deep_width", "blocks", "deep_blocks"})
             self.denoiser = new_denoiser(sizes, order_spread(self.settings, recipe.seed))
+            self.familiarity: Familiarity | None = None
         else:
-            self.denoiser = init.denoiser
+            self.denoiser, self.familiarity = init.denoiser, init.familiarity
         self.card: dict[str, Any] = {
             "data": "reference volumes" if references else "procedural specimens",
             "recipe": recipe.model_dump(),
@@ -95,7 +116,7 @@ class PriorTraining:
         self.fitting: Fitting[SlabBatch] = Fitting(
             self.denoiser,
             lambda model, batch, generator: loss(model, batch, generator)[0],
-            FitSettings(recipe.steps, recipe.minutes, recipe.learning_rate),
+            FitSettings(recipe.steps, None if recipe.steps else recipe.minutes, recipe.learning_rate),
             recipe.seed,
         )
         self.validation = list(_validation_batches(self.settings, recipe.seed))
@@ -104,6 +125,10 @@ class PriorTraining:
 
     def run(self, save_every_s: float = 300.0) -> Iterator[TrainingReport]:
         """Train to the end of the schedule, saving weights, state and curve as it goes."""
+        if self.familiarity is None and self.recipe.familiarity_stacks:
+            self.familiarity = learn_familiarity(
+                self.settings, self.recipe.seed, self.recipe.familiarity_stacks
+            )
         saved = time.monotonic()
         # A resumed run goes on with specimens of its own, rather than through those already seen.
         stream = batches(self.settings, self.recipe.seed + 7919 * self.fitting.step)
@@ -120,7 +145,7 @@ class PriorTraining:
         """The prior with averaged weights, on a denoiser of its own."""
         twin = new_denoiser(self.denoiser.network.description())
         twin.load_state_dict(self.fitting.average)
-        return Prior(twin.eval(), self.card)
+        return Prior(twin.eval(), self.card, self.familiarity)
 
     def validate(self) -> float:
         """Explained share of the residual on held-out stacks, weighted as in training."""
@@ -143,6 +168,17 @@ class PriorTraining:
         with self.curve_path.open("a") as curve:
             shown = "" if validation is None else f"{validation:.5f}"
             curve.write(f"{step.step},{step.loss:.6g},{step.gradient:.4g},{step.learning_rate:.4g},{shown}\n")
+
+
+def _check_references(references: Sequence[np.ndarray]) -> None:
+    for number, volume in enumerate(references, 1):
+        depth, height, width = volume.shape
+        if depth < MIN_REFERENCE[0] or min(height, width) < MIN_REFERENCE[1]:
+            raise UserError(
+                f"reference {number} has {depth} slices of {height} x {width}; at least {MIN_REFERENCE[0]} "
+                f"slices of {MIN_REFERENCE[1]} x {MIN_REFERENCE[1]} are needed"
+            )
+        IntensityScale.of(volume)
 
 
 @torch.no_grad()
