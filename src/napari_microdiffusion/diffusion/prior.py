@@ -9,6 +9,7 @@ import torch
 
 from ..errors import UserError
 from ..io.checkpoints import load_checkpoint, save_checkpoint
+from .familiarity import Familiarity
 from .networks import SlabNetwork
 from .preconditioning import Denoiser
 from .slab import CONDITION_CHANNELS, GLOBALS, ORDERS
@@ -28,15 +29,20 @@ class Prior:
     denoiser : Denoiser
     card : dict
         Data, recipe, seed and metrics of the training, as in the checkpoint's header.
+    familiarity : Familiarity or None
+        What the training projections looked like, where that was recorded.
     """
 
     denoiser: Denoiser
     card: dict[str, Any]
+    familiarity: Familiarity | None = None
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors checkpoint; the card goes into its header."""
         tensors = {name: value.detach().cpu().numpy() for name, value in self.denoiser.state_dict().items()}
         header = {"network": self.denoiser.network.description(), "card": self.card}
+        if self.familiarity is not None:
+            header["familiarity"] = self.familiarity.header()
         save_checkpoint(path, KIND, tensors, header)
 
     @classmethod
@@ -59,7 +65,9 @@ class Prior:
         if {k: tuple(v.shape) for k, v in own.items()} != {k: v.shape for k, v in checkpoint.tensors.items()}:
             raise UserError(f"{path}: the tensors do not fit the network in the header; the file is damaged")
         denoiser.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in checkpoint.tensors.items()})
-        return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})))
+        known = checkpoint.header.get("familiarity")
+        familiarity = Familiarity.from_header(known) if isinstance(known, dict) else None
+        return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})), familiarity)
 
 
 def new_denoiser(sizes: dict[str, Any], order_spread: np.ndarray | None = None) -> Denoiser:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..diffusion.familiarity import features
 from ..diffusion.slab import compose, local_amplitude, null_orders, pose
 from ..errors import RunFailed, UsageError
 from .device import choose_device, free_memory
@@ -83,6 +84,7 @@ class SlabDiffusion:
         """Evaluate E[volume | projections] and write it slab group by slab group."""
         run = self.run
         yield StageStarted("posterior mean", "Posterior mean")
+        yield from self._warn_if_unfamiliar()
         # Smaller groups of slabs than would be quickest, so that slices arrive one group after the other.
         self.plan = self._new_plan(STREAMED_SLABS)
         done: set[tuple[int, int, int]] = set()
@@ -104,6 +106,21 @@ class SlabDiffusion:
             except _out_of_memory() as error:
                 yield self._retreat(error)
                 done.clear()
+
+    def _warn_if_unfamiliar(self) -> Events:
+        """Say so if the projections look unlike those the prior was trained on."""
+        known = self.prior.familiarity
+        if known is None:
+            return
+        run = self.run
+        sample = features(run.scale.to_unit(run.projections), run.acquisition.step_length)
+        distance = known.distance(sample)
+        if distance > known.limit:
+            reasons = " and ".join(known.strangest(sample))
+            yield run.notice(
+                "Unlike anything the prior was trained on "
+                f"({reasons}; distance {distance:.1f}, limit {known.limit:.1f}): trust the uncertainty."
+            )
 
     def samples(self) -> Events:
         """Draw samples; their spread around the posterior mean is the uncertainty, updated after each."""

@@ -64,11 +64,11 @@ class SpecimenPool:
         # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
         return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
 
-    def renew(self) -> None:
-        """Replace the oldest volumes as often as the settings ask; called once a batch."""
+    def renew(self, images: float | None = None) -> None:
+        """Replace the oldest volumes: `images` of them, or as many as the settings ask for each batch."""
         if self.settings.references:
             return
-        self._due += 1 / self.settings.batches_per_image
+        self._due += 1 / self.settings.batches_per_image if images is None else images
         while self._due >= 1:
             self._due -= 1
             self.volumes.pop(0)
