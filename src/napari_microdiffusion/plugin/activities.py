@@ -1,0 +1,212 @@
+"""What the dock is doing: each kind of job with what its events and its end mean for the viewer."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..reconstruction.events import Finished, LossPoint, Notice
+from .guide_section import GuideSection
+from .job import End, Source
+from .layers import ResultLayers, add_volume, contrast_of
+from .outcome_panel import OutcomePanel, describe_outcome
+from .projections_section import Projections, ProjectionsSection
+from .run_panel import RunPanel
+from .tasks import Judged, LayersMade, Saved
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+
+
+class Activity:
+    """One job.
+
+    Attributes
+    ----------
+    text : str
+        What is being done, in words.
+    source : callable
+        The stream of events.
+    can_stop : bool
+        Whether "Stop and keep" means anything.
+    """
+
+    text = "Working"
+    can_stop = False
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def needs(self, layer: "Layer") -> bool:
+        """Whether the job cannot go on without a layer."""
+        return False
+
+    def handle(self, event: Any) -> None:
+        """Take an event."""
+
+    def flush(self) -> None:
+        """Redraw."""
+
+    def ended(self, end: End) -> None:
+        """Clean up."""
+
+
+class Reconstructing(Activity):
+    """A reconstruction that streams into layers."""
+
+    text = "Starting"
+    can_stop = True
+
+    def __init__(
+        self,
+        source: Source,
+        projections: Projections,
+        layers: ResultLayers,
+        panel: RunPanel,
+        outcome: OutcomePanel,
+    ) -> None:
+        super().__init__(source)
+        self.projections, self.layers = projections, layers
+        self.placement = projections.placement
+        self._panel, self._outcome = panel, outcome
+        self.result: Any = None
+
+    def needs(self, layer: "Layer") -> bool:
+        """The projections and the volume."""
+        return bool(layer == self.projections.layer or layer == self.layers.volume)
+
+    def handle(self, event: Any) -> None:
+        """Stream slices; keep the result."""
+        if isinstance(event, Notice):
+            if event.level == "warning":
+                self._outcome.warn(event.text)
+            else:
+                self._outcome.say(event.text)
+        elif isinstance(event, Judged):
+            self.result = event.result
+            self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
+            self._outcome.offer(event.result.uncertainty is not None, self.layers.truth is not None)
+        else:
+            self.layers.handle(event)
+
+    def flush(self) -> None:
+        """Redraw, following the slice as the box says."""
+        self.layers.follow = self._panel.follow.isChecked()
+        self.layers.flush()
+        if not self.layers.follow:
+            self._panel.follow.setChecked(False)
+
+    def ended(self, end: End) -> None:
+        """Take away what a cancelled run left; keep what a failed one had finished."""
+        if self.result is not None and not end.message:
+            return
+        if end.cancelled or not self.layers.keep_unfinished():
+            self.layers.remove()
+
+
+class FittingInr(Activity):
+    """A fit of an INR on its own."""
+
+    text = "Fitting the INR"
+
+    def __init__(
+        self,
+        source: Source,
+        viewer: "Viewer",
+        projections: Projections,
+        step_length: int,
+        guide: GuideSection,
+    ) -> None:
+        super().__init__(source)
+        self._viewer, self.projections, self._n = viewer, projections, step_length
+        self._guide = guide
+        self.result: Any = None
+        guide.plot.clear()
+        guide.plot.show()
+
+    def needs(self, layer: "Layer") -> bool:
+        """The projections."""
+        return bool(layer == self.projections.layer)
+
+    def handle(self, event: Any) -> None:
+        """Plot the loss; show the slices of a finished fit."""
+        if isinstance(event, LossPoint):
+            self._guide.plot.add(event.step, event.loss)
+        elif isinstance(event, Finished) and event.result.inr is not None and not event.result.stopped:
+            self.result = event.result
+            volume = event.result.guide
+            placement = self.projections.placement.of_volume(self._n)
+            add_volume(
+                self._viewer, f"{self.projections.name} INR", "INR", volume, placement, contrast_of(volume)
+            )
+
+
+class Opening(Activity):
+    """A file or a sample on its way into the viewer."""
+
+    text = "Opening"
+
+    def __init__(self, source: Source, viewer: "Viewer", section: ProjectionsSection) -> None:
+        super().__init__(source)
+        self._viewer, self._section = viewer, section
+
+    def handle(self, event: Any) -> None:
+        """Add the layers and choose the projections among them."""
+        if not isinstance(event, LayersMade):
+            return
+        added = [self._viewer.add_image(data, **look) for data, look, _ in event.layers]
+        self._section.refresh()
+        # The sample's truth comes first, so that the projections lie above it.
+        self._section.select(added[-1] if event.image is None else added[0])
+
+
+class Calibrating(Activity):
+    """The scale of a layer that another reader opened, read again from its file."""
+
+    text = "Reading the scale"
+
+    def __init__(
+        self, source: Source, section: ProjectionsSection, layer: Any, outcome: OutcomePanel
+    ) -> None:
+        super().__init__(source)
+        self._section, self._layer, self._outcome = section, layer, outcome
+
+    def needs(self, layer: "Layer") -> bool:
+        """The layer."""
+        return bool(layer == self._layer)
+
+    def handle(self, event: Any) -> None:
+        """Put the file's scale on the layer."""
+        if not isinstance(event, LayersMade):
+            return
+        data, look, _ = event.layers[0]
+        if tuple(data.shape[-3:]) != tuple(self._layer.data.shape[-3:]):
+            self._outcome.fail(
+                f"The file holds an image of shape {data.shape}, the layer one of {self._layer.data.shape}; "
+                "set the layer's scale by hand."
+            )
+            return
+        if look["units"][-1] == "pixel":
+            self._outcome.fail("The file gives no voxel size either; set the layer's scale by hand.")
+        before = self._layer.ndim - 3
+        units = [str(unit) for unit in self._layer.units]
+        self._layer.scale = (*self._layer.scale[:before], *look["scale"][-3:])
+        self._layer.translate = (*self._layer.translate[:before], *look["translate"][-3:])
+        self._layer.units = (*units[:before], *look["units"][-3:])
+        self._layer.axis_labels = (*self._layer.axis_labels[:before], "z", "y", "x")
+        self._layer.metadata.update(look["metadata"])
+        self._section.describe()
+        self._section.changed.emit()
+
+
+class Saving(Activity):
+    """A result on its way to the disk."""
+
+    text = "Saving"
+
+    def __init__(self, source: Source, outcome: OutcomePanel) -> None:
+        super().__init__(source)
+        self._outcome = outcome
+
+    def handle(self, event: Any) -> None:
+        """Say where it is."""
+        if isinstance(event, Saved):
+            self._outcome.say("Saved: " + ", ".join(event.files.values()))

@@ -1,0 +1,73 @@
+"""Colours of the dock, taken from napari's theme, and its style sheet."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Colours as #rrggbb."""
+
+    text: str
+    dim: str
+    line: str
+    field: str
+    accent: str
+    warning: str
+    error: str
+
+    @classmethod
+    def of_theme(cls, name: str) -> "Appearance":
+        """The colours of one of napari's themes."""
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(name)
+        text, back = _rgb(theme.text), _rgb(theme.background)
+        return cls(
+            text=_hex(text),
+            dim=_hex(_mixed(text, back, 0.4)),
+            line=_hex(_rgb(theme.primary)),
+            field=_hex(_rgb(theme.foreground)),
+            accent=_hex(_rgb(theme.current)),
+            warning=_hex(_rgb(theme.warning)),
+            error=_hex(_rgb(theme.error)),
+        )
+
+    def style_sheet(self) -> str:
+        """Qt style sheet for the dock; `tone` is a property that labels set."""
+        return f"""
+            QLabel[tone="dim"] {{ color: {self.dim}; }}
+            QLabel[tone="warning"] {{ color: {self.warning}; }}
+            QLabel[tone="error"] {{
+                color: {self.text}; background: {self.field}; padding: 6px;
+                border-left: 3px solid {self.error};
+            }}
+            QLabel[tone="empty"] {{
+                color: {self.dim}; border: 1px dashed {self.line}; border-radius: 4px; padding: 10px;
+            }}
+            QPushButton#section {{
+                background: transparent; border: none; border-radius: 0; padding: 0; min-height: 24px;
+            }}
+            QPushButton#section:hover {{ background: {self.field}; }}
+            QPushButton#section QLabel {{ background: transparent; }}
+            QFrame#line {{ background: {self.field}; }}
+            QPushButton#main {{ padding: 7px; font-weight: bold; background: {self.accent}; color: white; }}
+            QPushButton#main:disabled {{ background: {self.field}; color: {self.dim}; }}
+            QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
+        """
+
+
+RGB = tuple[int, int, int]
+
+
+def _rgb(colour: object) -> RGB:
+    r, g, b = colour.as_rgb_tuple(alpha=False)  # type: ignore[attr-defined]
+    return int(r), int(g), int(b)
+
+
+def _mixed(colour: RGB, other: RGB, share: float) -> RGB:
+    r, g, b = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    return r, g, b
+
+
+def _hex(colour: RGB) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)

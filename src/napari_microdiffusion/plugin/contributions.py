@@ -1,0 +1,140 @@
+"""What the manifest names besides widgets: the TIFF reader and the sample data."""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..io import ImageStack, is_stack, read_image
+from .placement import AXES, Placement
+
+LayerData = tuple[Any, dict[str, Any], str]
+Reader = Callable[[Any], list[LayerData]]
+
+METADATA_KEY = "microdiffusion"
+"""Key of a layer's metadata under which lies what this plugin knows of it."""
+
+SAMPLE_SHAPE = (96, 128, 128)
+SAMPLE_STEP_LENGTH = 6
+SAMPLE_SEED = 7
+
+# For stacks with several channels, one layer each.
+_CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
+
+
+def get_reader(path: str | PathLike[str] | Sequence[str]) -> Reader | None:
+    """Give the reader for a TIFF stack, or None for RGB, single images and everything else.
+
+    Looks at the header alone.
+    """
+    if isinstance(path, Sequence) and not isinstance(path, str):
+        if len(path) != 1:
+            return None
+        path = path[0]
+    if Path(path).suffix.lower() not in (".tif", ".tiff") or not is_stack(path):
+        return None
+    return read_layers
+
+
+def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
+    """Read a TIFF stack into image layers with scale, units and axis labels, one for each channel.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used; see `io.read_image`.
+    """
+    if isinstance(path, Sequence) and not isinstance(path, str):
+        path = path[0]
+    return image_layers(read_image(path))
+
+
+def image_layers(image: ImageStack) -> list[LayerData]:
+    """Turn a stack into layer data; a time axis stays the first axis of its layers."""
+    placed = Placement.of_image(image)
+    arguments = placed.layer_arguments()
+    if "t" in image.axes:
+        arguments = {
+            "scale": (1.0, *placed.scale),
+            "translate": (0.0, *placed.translate),
+            "units": ("pixel", *placed.units),
+            "axis_labels": ("t", *AXES),
+        }
+    arguments["metadata"] = {
+        METADATA_KEY: {
+            "role": "image" if image.step_length is None else "projections",
+            "step_length": image.step_length,
+            "beam": image.beam,
+            "path": None if image.path is None else str(image.path),
+            "notes": list(image.metadata.get("notes", ())),
+        }
+    }
+    if "c" not in image.axes:
+        return [(image.data, {"name": image.name, **arguments}, "image")]
+    axis, names = image.axes.index("c"), image.metadata.get("channels") or ()
+    layers: list[LayerData] = []
+    for index in range(image.data.shape[axis]):
+        name = names[index] if index < len(names) else f"channel {index}"
+        look = {
+            "name": f"{image.name} {name}",
+            "colormap": _CHANNEL_COLOURS[index % len(_CHANNEL_COLOURS)],
+            "blending": "additive",
+        }
+        layers.append((np.take(image.data, index, axis), {**look, **arguments}, "image"))
+    return layers
+
+
+def open_vasculature() -> list[LayerData]:
+    """Projections and ground truth of procedural vasculature."""
+    return _sample("vasculature")
+
+
+def open_dendrites() -> list[LayerData]:
+    """Projections and ground truth of procedural dendrites."""
+    return _sample("dendrites")
+
+
+def open_neurons() -> list[LayerData]:
+    """Projections and ground truth of procedural neurons."""
+    return _sample("neurons")
+
+
+def _sample(kind: str) -> list[LayerData]:
+    """Grow a specimen and project it; voxels of 1 µm, 12-bit grey levels."""
+    from ..optics import Acquisition, simulate_projections
+    from ..specimens import make_specimen
+
+    truth = make_specimen(kind, SAMPLE_SHAPE, SAMPLE_SEED) * np.float32(4095)
+    acquisition = Acquisition(step_length=SAMPLE_STEP_LENGTH)
+    projections = simulate_projections(truth, acquisition)
+    volume = Placement(units=("um", "um", "um"))
+    slabs = Placement((float(SAMPLE_STEP_LENGTH), 1.0, 1.0), units=volume.units)
+    known: dict[str, Any] = {
+        "step_length": SAMPLE_STEP_LENGTH,
+        "beam": acquisition.beam,
+        "path": None,
+        "notes": [],
+    }
+    return [
+        (
+            truth,
+            {
+                "name": f"{kind} ground truth",
+                "visible": False,
+                **volume.layer_arguments(),
+                "metadata": {METADATA_KEY: {"role": "ground truth", "of": kind}},
+            },
+            "image",
+        ),
+        (
+            projections,
+            {
+                "name": kind,
+                **slabs.moved_to_slab_centres(SAMPLE_STEP_LENGTH).layer_arguments(),
+                "metadata": {METADATA_KEY: {"role": "projections", **known}},
+            },
+            "image",
+        ),
+    ]

@@ -1,0 +1,62 @@
+"""The questions for files that the dock asks."""
+
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QWidget
+
+from .runs import Runs
+from .tasks import suggested_output
+
+IMAGES = "TIFF images (*.tif *.tiff *.lsm);;All files (*)"
+MODELS = "Checkpoints (*.safetensors)"
+
+
+class Dialogs:
+    """Asks for a file and passes it on; nothing happens without an answer.
+
+    Parameters
+    ----------
+    dock : QWidget
+        Whose window the dialogs belong to.
+    runs : Runs
+    """
+
+    def __init__(self, dock: QWidget, runs: Runs) -> None:
+        self._dock, self._runs = dock, runs
+
+    def projections(self) -> None:
+        """A file of projections to open."""
+        if path := self._existing("Open projections", IMAGES):
+            self._runs.open_file(str(path))
+
+    def inr_to_load(self) -> None:
+        """An INR to use."""
+        if path := self._existing("Load an INR", MODELS):
+            self._runs.load_inr(path)
+
+    def prior(self) -> None:
+        """A prior to use."""
+        if path := self._existing("Choose a prior", MODELS):
+            self._runs.sections.diffusion.use_file(str(path))
+
+    def inr_to_save(self) -> None:
+        """Where the INR is to be saved."""
+        if path := self._new("Save the INR", "inr.safetensors", MODELS):
+            self._runs.save_inr(path)
+
+    def result(self) -> None:
+        """Where the last result is to be saved."""
+        if self._runs.last is None:
+            return
+        found = self._runs.last.projections
+        suggested = suggested_output(found.name, found.known.get("path"))
+        if path := self._new("Save the volume", str(suggested), "OME-TIFF (*.ome.tif);;ImageJ TIFF (*.tif)"):
+            self._runs.save_to(path)
+
+    def _existing(self, title: str, kinds: str) -> Path | None:
+        path, _ = QFileDialog.getOpenFileName(self._dock.window(), title, "", kinds)
+        return Path(path) if path else None
+
+    def _new(self, title: str, suggested: str, kinds: str) -> Path | None:
+        path, _ = QFileDialog.getSaveFileName(self._dock.window(), title, suggested, kinds)
+        return Path(path) if path else None

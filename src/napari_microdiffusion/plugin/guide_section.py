@@ -1,0 +1,217 @@
+"""The first estimate: an INR fitted here or loaded from a file, or an interpolation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QPointF, QSize, Signal
+from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QVBoxLayout as Column
+
+from ..reconstruction.config import ReconstructionConfig
+from .appearance import Appearance
+from .fields import tooltip
+from .section import Section, label, row
+
+if TYPE_CHECKING:
+    from ..inr import FittedInr
+
+GUIDE_WORDS = {
+    "inr": "INR",
+    "histospline": "histospline",
+    "cubic": "cubic",
+    "linear": "linear",
+    "nearest": "nearest",
+    "none": "none",
+}
+
+
+class LossPlot(QWidget):
+    """The loss of a fit while it runs, on a logarithmic axis where all of it is positive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._points: list[tuple[int, float]] = []
+        self._line, self._frame = QColor("gray"), QColor("gray")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setToolTip("Loss of the fit against its steps")
+
+    def sizeHint(self) -> QSize:
+        """A flat plot."""
+        return QSize(120, 56)
+
+    def clear(self) -> None:
+        """Begin a new curve."""
+        self._points.clear()
+        self.update()
+
+    def add(self, step: int, loss: float) -> None:
+        """Add a point."""
+        self._points.append((step, loss))
+        self.update()
+
+    def set_appearance(self, appearance: Appearance) -> None:
+        """Follow the theme."""
+        self._line, self._frame = QColor(appearance.text), QColor(appearance.line)
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
+        """Draw."""
+        from math import isfinite, log10
+
+        painter = QPainter(self)
+        painter.setPen(QPen(self._frame, 1))
+        painter.drawRect(0, 0, self.width() - 1, self.height() - 1)
+        points = [(step, loss) for step, loss in self._points if isfinite(loss)]
+        if len(points) > 1:
+            logarithmic = min(loss for _, loss in points) > 0
+            values = [log10(loss) if logarithmic else loss for _, loss in points]
+            low, high = min(values), max(values)
+            first, last = points[0][0], points[-1][0]
+            width, height = self.width() - 8, self.height() - 8
+            curve = QPolygonF(
+                [
+                    QPointF(
+                        4 + width * (step - first) / max(last - first, 1),
+                        4 + height * (high - value) / max(high - low, 1e-12),
+                    )
+                    for (step, _), value in zip(points, values, strict=True)
+                ]
+            )
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(self._line, 1.5))
+            painter.drawPolyline(curve)
+        painter.end()
+
+
+@dataclass(frozen=True, eq=False)
+class HeldInr:
+    """An INR at hand, and what it belongs to.
+
+    Attributes
+    ----------
+    text : str
+        Where it comes from, in words.
+    path : Path
+        Its file: the engine reads it from there.
+    belongs_to : tuple or None
+        What identifies the projections and the beam it was fitted to; None for one from a file, which the
+        engine checks.
+    fitted : FittedInr or None
+        Itself, where it was fitted here.
+    """
+
+    text: str
+    path: Path
+    belongs_to: tuple[object, ...] | None = None
+    fitted: "FittedInr | None" = None
+
+
+class GuideSection(Section):
+    """Choice of the first estimate."""
+
+    fit_wanted = Signal()
+    load_wanted = Signal()
+    save_wanted = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("First estimate (guide)")
+        self.held: HeldInr | None = None
+        self._guide = str(ReconstructionConfig.model_fields["guide"].default)
+        self._identity: tuple[object, ...] | None = None
+        self._busy = ""
+        self.radios = {name: QRadioButton(GUIDE_WORDS[name]) for name in ("inr", "histospline")}
+        self._group = QButtonGroup(self)
+        for name, radio in self.radios.items():
+            radio.setObjectName(name)
+            radio.setToolTip(tooltip(ReconstructionConfig, "guide"))
+            self._group.addButton(radio)
+            radio.clicked.connect(self._clicked)
+        self._other = label(tone="dim")
+        self.fit, self.load, self.save = QPushButton("Fit"), QPushButton("Load…"), QPushButton("Save…")
+        self.fit.clicked.connect(self.fit_wanted)
+        self.load.clicked.connect(self.load_wanted)
+        self.save.clicked.connect(self.save_wanted)
+        self._about = label(tone="dim", wrap=True)
+        self.plot = LossPlot()
+        self.plot.hide()
+        column = Column()
+        column.addLayout(row(*self.radios.values(), self._other))
+        column.addLayout(row(self.fit, self.load, self.save))
+        column.addWidget(self._about)
+        column.addWidget(self.plot)
+        self.set_content(column)
+        self.set_guide(self._guide)
+
+    @property
+    def guide(self) -> str:
+        """The chosen guide."""
+        return self._guide
+
+    @property
+    def usable_inr(self) -> HeldInr | None:
+        """The INR at hand, if it belongs to the chosen projections and beam."""
+        held = self.held
+        return held if held is not None and held.belongs_to in (None, self._identity) else None
+
+    def settings(self) -> dict[str, Any]:
+        """Fields of the configuration that are set here."""
+        held = self.usable_inr if self._guide == "inr" else None
+        return {"guide": self._guide, "inr_file": None if held is None else held.path}
+
+    def set_guide(self, guide: str) -> None:
+        """Choose a guide, one of the two here or another."""
+        self._guide = guide
+        self._group.setExclusive(False)
+        for name, radio in self.radios.items():
+            radio.setChecked(name == guide)
+        self._group.setExclusive(True)
+        self._update()
+        self.changed.emit()
+
+    def hold(self, held: HeldInr) -> None:
+        """Keep an INR for the next run; a failed fit never comes here, so a good one stays."""
+        self.held = held
+        self._update()
+        self.changed.emit()
+
+    def set_identity(self, identity: tuple[object, ...] | None) -> None:
+        """Say which projections and beam are chosen now."""
+        self._identity = identity
+        self._update()
+
+    def set_busy(self, reason: str) -> None:
+        """Switch the buttons off for a reason, or on again."""
+        self._busy = reason
+        self._update()
+
+    def _clicked(self) -> None:
+        self.set_guide(next(name for name, radio in self.radios.items() if radio.isChecked()))
+
+    def _update(self) -> None:
+        is_inr, held = self._guide == "inr", self.usable_inr
+        other = "" if self._guide in self.radios else f"{GUIDE_WORDS[self._guide]} (Advanced)"
+        self._other.setText(other)
+        no_projections = "" if self._identity is not None else "Choose projections first"
+        self._switch(self.fit, self._busy or no_projections, "Fit an INR now and show its slices")
+        self._switch(self.load, self._busy, "Use an INR from a file")
+        can_save = held is not None and held.fitted is not None
+        nothing = "There is no INR fitted to these projections yet"
+        self._switch(self.save, "" if can_save else nothing, "Save the INR")
+        if held is not None:
+            state = f"INR, {held.text}"
+        elif self.held is not None and is_inr:
+            state = "INR, to be fitted anew: other projections or beam"
+        else:
+            state = "INR, not fitted yet"
+        self._about.setText("" if is_inr or held is None else f"At hand: {state}")
+        if is_inr and held is None:
+            self._about.setText("It is fitted when the reconstruction starts, or now with Fit.")
+        self._about.setVisible(bool(self._about.text()))
+        self.set_state(state if is_inr else GUIDE_WORDS[self._guide])
+
+    @staticmethod
+    def _switch(button: QPushButton, reason: str, meaning: str) -> None:
+        button.setEnabled(not reason)
+        button.setToolTip(reason or meaning)

@@ -1,0 +1,180 @@
+"""The one owner of threads: runs a stream of events beside the GUI and hands it over a little at a time.
+
+A thread of our own rather than napari's workers: those share a pool with everybody, lose a `RuntimeError`
+that a generator raises, and make closing the window wait without a limit.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
+
+from ..errors import Cancelled, RunFailed, UserError
+from ..reconstruction.events import CancelToken, Progress, SliceReady
+
+Source = Callable[[CancelToken], Iterator[Any]]
+
+# How often events are handed over, and for how long at most, so that the window always answers.
+TICK_MS = 30
+GUI_BUDGET_S = 0.02
+
+
+@dataclass(frozen=True)
+class End:
+    """How a stream ended: well, cancelled, or with a sentence for the person and perhaps a defect."""
+
+    cancelled: bool = False
+    message: str = ""
+    defect: BaseException | None = None
+
+
+class Mailbox:
+    """Events on their way between two threads, in order; of a slice and of the progress only the newest."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: dict[object, Any] = {}
+        self._count = 0
+
+    def put(self, event: Any) -> None:
+        """Add an event, in any thread."""
+        key: object
+        if isinstance(event, SliceReady):
+            key = (event.quantity, event.z, event.region)
+        elif isinstance(event, Progress):
+            key = Progress
+        else:
+            self._count += 1
+            key = self._count
+        with self._lock:
+            self._events.pop(key, None)
+            self._events[key] = event
+
+    def take(self) -> Any | None:
+        """Remove and return the oldest event, None when there is none."""
+        with self._lock:
+            if not self._events:
+                return None
+            return self._events.pop(next(iter(self._events)))
+
+
+class Job(QObject):
+    """Runs one stream of events at a time.
+
+    Signals come on the GUI thread. `arrived` carries every event, slices among them; `flushed` follows after
+    each batch of them, the time to redraw; `ended` comes once, last, with an `End`.
+    """
+
+    arrived = Signal(object)
+    flushed = Signal()
+    ended = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._token: CancelToken | None = None
+        self._mailbox = Mailbox()
+        self._timer = QTimer(self)
+        self._timer.setInterval(TICK_MS)
+        self._timer.timeout.connect(self._hand_over)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a stream has been started and has not ended."""
+        return self._token is not None
+
+    def start(self, source: Source) -> None:
+        """Run `source(token)` in a thread of its own; the iterator is made and used there.
+
+        Raises
+        ------
+        RuntimeError
+            If a stream is running.
+        """
+        if self._token is not None:
+            raise RuntimeError("a job is running already")
+        token = self._token = CancelToken()
+        self._mailbox = Mailbox()
+        # Neither closing the dock nor quitting may leave a run behind. The token alone is held, not this.
+        self.destroyed.connect(token.cancel)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(token.cancel)
+        thread = threading.Thread(
+            target=_work, args=(source, token, self._mailbox), name="microdiffusion run"
+        )
+        thread.start()
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """End the stream and keep nothing; `ended` follows within about a second."""
+        if self._token is not None:
+            self._token.cancel()
+
+    def stop(self) -> None:
+        """End the stream early and keep what there is; it then ends well."""
+        if self._token is not None:
+            self._token.stop()
+
+    def abandon(self) -> None:
+        """Cancel and hear no more of it; for teardown."""
+        self.cancel()
+        self._timer.stop()
+        self._forget()
+
+    def _hand_over(self) -> None:
+        started = time.perf_counter()
+        any_event = False
+        while time.perf_counter() - started < GUI_BUDGET_S:
+            event = self._mailbox.take()
+            if event is None:
+                break
+            if isinstance(event, End):
+                self._timer.stop()
+                self._forget()
+                self.flushed.emit()
+                self.ended.emit(event)
+                return
+            any_event = True
+            self.arrived.emit(event)
+            if self._token is None:  # abandoned by a slot
+                return
+        if any_event:
+            self.flushed.emit()
+
+    def _forget(self) -> None:
+        token, self._token = self._token, None
+        if token is None:
+            return
+        self.destroyed.disconnect(token.cancel)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.disconnect(token.cancel)
+
+
+def _work(source: Source, token: CancelToken, mailbox: Mailbox) -> None:
+    """The thread: no Qt object and no layer is touched here."""
+    try:
+        for event in source(token):
+            mailbox.put(event)
+    except Cancelled:
+        mailbox.put(End(cancelled=True))
+    except (UserError, RunFailed) as error:
+        mailbox.put(End(cancelled=token.cancelled, message=sentence(str(error))))
+    except BaseException as error:  # whatever it is, the GUI must hear that the thread is gone
+        text = sentence(f"A defect of the program ended this: {type(error).__name__}: {error}")
+        mailbox.put(End(message=text, defect=error))
+    else:
+        # A stream with no look at its token may end well after it was cancelled; that counts as cancelled.
+        mailbox.put(End(cancelled=token.cancelled))
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence: a capital first, unless it starts with a name with dots, a stop last."""
+    text = text.strip()
+    first = text.split(" ", 1)[0]
+    if not any(sign in first for sign in "./_\\"):
+        text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else f"{text}."

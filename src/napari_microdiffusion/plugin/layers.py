@@ -1,0 +1,252 @@
+"""Events in, layer updates out: the volume and its uncertainty as they grow."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..reconstruction.events import Finished, SliceReady, StageStarted
+from .contributions import METADATA_KEY
+from .placement import Placement
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+# Redrawing a volume in 3D sends all of it to the graphics card again.
+SECONDS_BETWEEN_3D = 0.25
+# Share of the GUI thread's time that redrawing may take.
+REDRAW_SHARE = 0.3
+# The preview is smooth; what replaces it has brighter peaks.
+HEADROOM = 1.3
+_SAMPLED_VOXELS = 2_000_000
+
+
+class ResultLayers:
+    """The layers of one reconstruction.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    name : str
+        Of the projections; the layers are called after it.
+    placement : Placement
+        Of the volume.
+    shape : tuple of int
+        Slices, rows, columns.
+    step_length : int
+        Slices per slab.
+    limits : tuple of float
+        Contrast limits to begin with.
+    truth : napari.layers.Image, optional
+        Shares its contrast limits with the volume.
+    """
+
+    def __init__(
+        self,
+        viewer: "Viewer",
+        name: str,
+        placement: Placement,
+        shape: tuple[int, int, int],
+        step_length: int,
+        limits: tuple[float, float],
+        truth: "Image | None" = None,
+    ) -> None:
+        self.viewer, self.name, self.placement, self.shape = viewer, name, placement, shape
+        self.step_length = step_length
+        self.truth = truth
+        self._follows = True
+        self.uncertainty: Image | None = None
+        self._limits = tuple(truth.contrast_limits) if truth is not None else limits
+        self._stage = "preview"
+        self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
+        self._next_redraw = 0.0
+        self._latest_z: int | None = None
+        self.volume: Image = self._add("volume", " (preview)", np.zeros(shape, np.float32), self._limits)
+        self._started_at = self._followed_to = self._point()
+
+    def handle(self, event: Any) -> None:
+        """Take one event of the run; `flush` then redraws."""
+        if isinstance(event, SliceReady):
+            self._write(event)
+        elif isinstance(event, StageStarted):
+            if self._stage == "preview" and event.stage != "preview":
+                self._settle_contrast()
+            self._stage = event.stage
+            self._rename("" if event.stage == "samples" else " (preview)")
+        elif isinstance(event, Finished):
+            self._finish(event)
+
+    @property
+    def follow(self) -> bool:
+        """Whether the viewer shows the slices as they come; it ends when the person moves the slider."""
+        return self._follows
+
+    @follow.setter
+    def follow(self, on: bool) -> None:
+        if on and not self._follows:
+            self._followed_to = self._point()
+        self._follows = on
+
+    def flush(self) -> None:
+        """Redraw what changed, unless the last redraw was too short ago."""
+        now = time.perf_counter()
+        if now < self._next_redraw:
+            return
+        if self.follow:
+            self._follow()
+        for quantity, layer in (("volume", self.volume), ("uncertainty", self.uncertainty)):
+            if layer is not None and self._changed[quantity] and self._shows(layer, self._changed[quantity]):
+                layer.refresh(extent=False, thumbnail=False, highlight=False)
+            self._changed[quantity].clear()
+        spent = time.perf_counter() - now
+        pause = SECONDS_BETWEEN_3D if self.viewer.dims.ndisplay == 3 else 0.0
+        self._next_redraw = now + max(pause, spent / REDRAW_SHARE)
+
+    def remove(self) -> None:
+        """Take the layers away: the run was cancelled."""
+        for layer in (self.volume, self.uncertainty):
+            if layer is not None and layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        self._return()
+
+    def keep_unfinished(self) -> bool:
+        """After a failure, keep what is better than a preview under an honest name; say whether there was."""
+        if self._stage in ("preview", "guide"):
+            self.remove()
+            return False
+        self._rename(" (incomplete)")
+        self._redraw_all()
+        return True
+
+    def _add(self, role: str, suffix: str, data: np.ndarray, limits: Any, **look: Any) -> "Image":
+        return add_volume(
+            self.viewer, f"{self.name} {role}{suffix}", role, data, self.placement, limits, **look
+        )
+
+    def _rename(self, suffix: str) -> None:
+        name = f"{self.name} volume{suffix}"
+        # napari appends [1] where the name is taken; asking again for the same one would count on.
+        if not self.volume.name.startswith(name) or self.volume.name.partition(" [")[0] != name:
+            self.volume.name = name
+
+    def _write(self, event: SliceReady) -> None:
+        if event.quantity == "uncertainty":
+            if self.uncertainty is None:
+                self._add_uncertainty(event)
+            assert self.uncertainty is not None
+            self.uncertainty.data[(event.z, *event.region.index)] = event.plane
+        else:
+            self.volume.data[(event.z, *event.region.index)] = event.plane
+            self._latest_z = event.z
+        self._changed[event.quantity].add(event.z)
+
+    def _add_uncertainty(self, event: SliceReady) -> None:
+        top = max(float(np.percentile(event.plane, 99.9)), 1e-6 * max(self._limits[1], 1e-30))
+        data = np.zeros(self.shape, np.float32)
+        self.uncertainty = self._add("uncertainty", "", data, (0.0, top), colormap="inferno", visible=False)
+
+    def _finish(self, event: Finished) -> None:
+        result = event.result
+        # The engine's own arrays hold the same values; taking them frees the copies made here.
+        self.volume.data = result.volume
+        if result.uncertainty is not None:
+            if self.uncertainty is None:
+                self._add_uncertainty_of(result.uncertainty)
+            assert self.uncertainty is not None
+            self.uncertainty.data = result.uncertainty
+            self.uncertainty.contrast_limits = (0.0, _bright(result.uncertainty))
+        self._rename(" (stopped)" if result.stopped else "")
+        self._settle_contrast()
+        self._return()
+        self._redraw_all()
+
+    def _add_uncertainty_of(self, values: np.ndarray) -> None:
+        self.uncertainty = self._add(
+            "uncertainty", "", values, (0.0, _bright(values)), colormap="inferno", visible=False
+        )
+
+    def _settle_contrast(self) -> None:
+        """Fit the contrast to the volume, unless the person changed it or a ground truth gives it."""
+        if self.truth is not None or tuple(self.volume.contrast_limits) != tuple(self._limits):
+            return
+        low, high = contrast_of(self.volume.data)
+        self.volume.contrast_limits = (
+            low,
+            low + (high - low) * (HEADROOM if self._stage == "preview" else 1.0),
+        )
+        self._limits = tuple(self.volume.contrast_limits)
+
+    def _redraw_all(self) -> None:
+        for layer in (self.volume, self.uncertainty):
+            if layer is not None and layer in self.viewer.layers:
+                layer.refresh()
+
+    # The slice on screen
+
+    def _point(self) -> float:
+        """Where the viewer is along z."""
+        point = self.viewer.dims.point
+        return float(point[-3]) if len(point) >= 3 else 0.0
+
+    def _follow(self) -> None:
+        if self._latest_z is None or self.viewer.dims.ndisplay == 3 or self.viewer.dims.ndim < 3:
+            return
+        if self._point() != self._followed_to:
+            self._follows = False  # the person moved the slider
+            return
+        # The middle of a slab that arrived whole says more than its last slice.
+        n = self.step_length
+        self._go_to(min(self._latest_z // n * n + n // 2, self.shape[0] - 1))
+        self._latest_z = None
+
+    def _go_to(self, z: int) -> None:
+        world = self.placement.translate[0] + z * self.placement.scale[0]
+        self.viewer.dims.set_point(self.viewer.dims.ndim - 3, world)
+        self._followed_to = self._point()
+
+    def _return(self) -> None:
+        """After the run, go back to where the person was."""
+        if self.follow and self.viewer.dims.ndisplay == 2 and self.viewer.dims.ndim >= 3:
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, self._started_at)
+
+    def _shows(self, layer: "Image", slices: set[int]) -> bool:
+        """Whether one of the slices is on screen."""
+        dims = self.viewer.dims
+        if not layer.visible:
+            return False
+        if dims.ndisplay == 3 or tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+            return True
+        z = (self._point() - self.placement.translate[0]) / self.placement.scale[0]
+        return round(z) in slices
+
+
+def add_volume(
+    viewer: "Viewer", name: str, role: str, data: np.ndarray, placement: Placement, limits: Any, **look: Any
+) -> "Image":
+    """Add an image layer that the dock made; its name never takes another layer's."""
+    return viewer.add_image(
+        data,
+        name=name,
+        contrast_limits=limits,
+        metadata={METADATA_KEY: {"role": role}},
+        **placement.layer_arguments(),
+        **look,
+    )
+
+
+def _sampled(values: np.ndarray) -> np.ndarray:
+    """Some voxels of a large array, from everywhere in it."""
+    step = max(1, round((values.size / _SAMPLED_VOXELS) ** 0.5))
+    return np.asarray(values[:, ::step, ::step])
+
+
+def contrast_of(volume: np.ndarray) -> tuple[float, float]:
+    """Contrast limits that show a volume well, robust to single bright voxels."""
+    low, high = (float(value) for value in np.percentile(_sampled(volume), (0.5, 99.9)))
+    return low, max(high, low + 1e-30 + 1e-6 * abs(low))
+
+
+def _bright(values: np.ndarray) -> float:
+    """The top of a contrast that starts at zero."""
+    return max(float(np.percentile(_sampled(values), 99.9)), 1e-30)

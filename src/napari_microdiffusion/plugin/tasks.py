@@ -1,0 +1,159 @@
+"""What the dock asks its job to do: streams of events that run in the job's thread and touch no layer."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..io import ImageStack, read_image
+from ..optics import Acquisition
+from ..reconstruction.config import ReconstructionConfig
+from ..reconstruction.events import CancelToken, Finished
+from .contributions import LayerData, image_layers, open_vasculature
+
+if TYPE_CHECKING:
+    from ..reconstruction.outputs import Outputs
+    from ..reconstruction.result import ReconstructionResult
+
+KEPT_CORES = 1
+"""Cores that a run in the dock leaves to the window."""
+
+FOREGROUND = 0.1
+"""Voxels dimmer than this share of the brightest are background: relative uncertainty says nothing there."""
+
+_SAMPLED_VOXELS = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class LayersMade:
+    """Layers of a file that was read, or of a sample."""
+
+    layers: list[LayerData]
+    image: ImageStack | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A result with what can be said of it: the median relative uncertainty, the closeness to the truth."""
+
+    result: "ReconstructionResult"
+    median_uncertainty: float | None
+    metrics: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Files that were written, by what they hold."""
+
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Reconstructs, and measures the result against the truth where there is one.
+
+    Attributes
+    ----------
+    projections : array_like, shape (N, H, W)
+        As lazy as it likes; read in the thread.
+    acquisition : Acquisition
+    config : ReconstructionConfig
+    truth : array_like or None
+    """
+
+    projections: Any
+    acquisition: Acquisition
+    config: ReconstructionConfig
+    truth: Any = None
+
+    def __call__(self, cancel: CancelToken) -> Iterator[Any]:
+        """The engine's events, then `Judged`."""
+        from ..reconstruction.engine import reconstruct
+
+        projections = np.asarray(self.projections)
+        for event in reconstruct(projections, self.acquisition, self.config, cancel=cancel):
+            yield event
+            if isinstance(event, Finished):
+                yield Judged(event.result, median_uncertainty(event.result), self._compare(event.result))
+
+    def _compare(self, result: "ReconstructionResult") -> dict[str, Any] | None:
+        if self.truth is None:
+            return None
+        from ..evaluation import compare
+
+        n = self.acquisition.step_length
+        return compare(result.volume, np.asarray(self.truth), n, profile=self.acquisition.profile)
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """Reads a file with our reader."""
+
+    path: str
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade]:
+        """One `LayersMade`."""
+        image = read_image(self.path)
+        yield LayersMade(image_layers(image), image)
+
+
+@dataclass(frozen=True)
+class MakeSample:
+    """Grows the vasculature sample."""
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade]:
+        """One `LayersMade`."""
+        yield LayersMade(open_vasculature())
+
+
+@dataclass(frozen=True, eq=False)
+class SaveResult:
+    """Writes volume, uncertainty and settings."""
+
+    outputs: "Outputs"
+    result: "ReconstructionResult"
+    source: ImageStack
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
+        """One `Saved`."""
+        yield Saved(self.outputs.write(self.result, self.source))
+
+
+def spare_threads() -> int:
+    """Processor threads for a run in the dock: all cores but one, which the window needs."""
+    return max(1, (os.cpu_count() or 1) - KEPT_CORES)
+
+
+def suggested_output(name: str, beside: str | None) -> Path:
+    """A file name to offer for saving."""
+    folder = Path(beside).parent if beside else Path.home()
+    safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in name)
+    return folder / f"{safe} volume.ome.tif"
+
+
+def outputs_for(path: Path, with_uncertainty: bool) -> "Outputs":
+    """Names of the files for a volume saved at `path`."""
+    from ..reconstruction.outputs import Outputs
+
+    lower = path.name.lower()
+    ending = next((s for s in (".ome.tiff", ".ome.tif", ".tiff", ".tif") if lower.endswith(s)), None)
+    if ending is None:
+        ending = ".ome.tif"
+        path = path.with_name(path.name + ending)
+    stem = path.name[: -len(ending)].removesuffix(" volume")
+    beside = path.with_name(f"{stem} uncertainty{path.name[-len(ending) :]}")
+    return Outputs(path, beside if with_uncertainty else None)
+
+
+def median_uncertainty(result: "ReconstructionResult") -> float | None:
+    """Median of uncertainty / intensity where there is something to see; None without samples."""
+    if result.uncertainty is None:
+        return None
+    step = max(1, round((result.volume.size / _SAMPLED_VOXELS) ** 0.5))
+    volume, spread = (array[:, ::step, ::step] for array in (result.volume, result.uncertainty))
+    low, high = np.percentile(volume, (1, 99.9))
+    seen = volume - low > FOREGROUND * (high - low)
+    return float(np.median(spread[seen] / (volume[seen] - low))) if seen.any() else None
