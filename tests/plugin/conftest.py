@@ -1,0 +1,65 @@
+"""A viewer with the dock in it, and small projections that are reconstructed in no time."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.io import write_image
+from napari_microdiffusion.plugin.reconstruct import ReconstructWidget
+
+N = 4
+SHAPE = (5, 32, 32)
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture
+def projections(rng) -> np.ndarray:
+    """Five slabs with a bright tilted bar in noise, float32."""
+    stack = rng.uniform(0, 5, SHAPE).astype(np.float32)
+    for slab in range(SHAPE[0]):
+        stack[slab, 8 + 3 * slab : 12 + 3 * slab, 6:26] += 100
+    return stack
+
+
+@pytest.fixture
+def projections_file(tmp_path, projections):
+    """The projections as this package writes them: 8 x 2 x 2 um, step length 4."""
+    path = tmp_path / "bar.tif"
+    write_image(path, projections, scale=(8.0, 2.0, 2.0), unit="um", step_length=N)
+    return path
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def dock(viewer, qtbot) -> ReconstructWidget:
+    """The dock as napari opens it."""
+    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+    yield widget
+    if widget.runs.is_running:
+        widget.runs.cancel()
+        qtbot.waitUntil(lambda: not widget.runs.is_running, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def finish(qtbot) -> Callable[[ReconstructWidget], None]:
+    """Waits until the dock has nothing to do."""
+
+    def wait(widget: ReconstructWidget) -> None:
+        qtbot.waitUntil(lambda: not widget.runs.is_running, timeout=PATIENCE_MS)
+
+    return wait
+
+
+@pytest.fixture
+def opened(dock, projections_file, finish) -> ReconstructWidget:
+    """The dock with the file open and the settings of a quick run."""
+    dock.runs.open_file(str(projections_file))
+    finish(dock)
+    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
+    dock.sections.guide.set_guide("histospline")
+    return dock

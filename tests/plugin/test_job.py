@@ -1,0 +1,152 @@
+"""Threads and their events, without a viewer."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.errors import RunFailed, UserError
+from napari_microdiffusion.plugin.job import Job, Mailbox, sentence
+from napari_microdiffusion.reconstruction.events import Notice, Progress, Region, SliceReady
+
+REGION = Region(0, 2, 0, 2)
+
+
+def plane(z: int, value: float) -> SliceReady:
+    return SliceReady(z, REGION, np.full((2, 2), value), "volume", "preview")
+
+
+@pytest.fixture
+def job(qapp):
+    made = Job()
+    yield made
+    made.abandon()
+
+
+@pytest.fixture
+def end_of(job, qtbot):
+    """Runs a source to its end and gives the events and the end."""
+
+    def run(source):
+        events = []
+        job.arrived.connect(events.append)
+        with qtbot.waitSignal(job.ended, timeout=10_000) as signal:
+            job.start(source)
+        return events, signal.args[0]
+
+    return run
+
+
+def test_mailbox_keeps_order_and_only_the_newest_of_a_slice():
+    box = Mailbox()
+    for event in (plane(0, 1.0), Notice("info", "first"), plane(1, 1.0), plane(0, 2.0), Progress("guide", 0.5)):
+        box.put(event)
+    box.put(Progress("guide", 0.7))
+    taken = []
+    while (event := box.take()) is not None:
+        taken.append(event)
+    assert taken[0] == Notice("info", "first")
+    assert [event.z for event in taken if isinstance(event, SliceReady)] == [1, 0]
+    assert taken[2].plane[0, 0] == 2.0
+    assert [event.fraction for event in taken if isinstance(event, Progress)] == [0.7]
+
+
+def test_events_come_in_the_gui_thread_and_are_made_in_another(end_of):
+    made_in = []
+
+    def source(_cancel):
+        made_in.append(threading.current_thread())
+        yield Notice("info", "hello")
+
+    events, end = end_of(source)
+    assert events == [Notice("info", "hello")]
+    assert made_in[0] is not threading.main_thread()
+    assert not end.cancelled
+    assert end.message == ""
+
+
+@pytest.mark.parametrize("error", [UserError("the file is empty"), RunFailed("the file is empty")])
+def test_an_expected_error_is_one_sentence(end_of, error):
+    def source(_cancel):
+        raise error
+        yield
+
+    _, end = end_of(source)
+    assert end.message == "The file is empty."
+    assert end.defect is None
+
+
+def test_a_runtime_error_is_heard_of_as_a_defect(end_of):
+    def source(_cancel):
+        yield Notice("info", "hello")
+        raise RuntimeError("lost")
+
+    _, end = end_of(source)
+    assert isinstance(end.defect, RuntimeError)
+
+
+def test_cancelling_ends_the_stream(job, qtbot):
+    def source(cancel):
+        while True:
+            cancel.check()
+            time.sleep(0.01)
+            yield Progress("guide", 0.1)
+
+    job.start(source)
+    with qtbot.waitSignal(job.ended, timeout=2000) as signal:
+        job.cancel()
+    assert signal.args[0].cancelled
+    assert not job.is_running
+
+
+def test_one_stream_at_a_time(job):
+    def source(cancel):
+        while not cancel.cancelled:
+            time.sleep(0.01)
+            yield Progress("guide", 0.1)
+
+    job.start(source)
+    with pytest.raises(RuntimeError):
+        job.start(source)
+
+
+def test_the_window_gets_its_turn_while_events_pour_in(job, qtbot):
+    def source(_cancel):
+        for z in range(400):
+            yield plane(z, 1.0)
+
+    handled, longest = [], [0.0]
+
+    def slow(event):
+        handled.append(event)
+        time.sleep(0.001)
+
+    before = [time.perf_counter()]
+
+    def batch():
+        now = time.perf_counter()
+        longest[0] = max(longest[0], len(handled) - batch.seen)
+        batch.seen = len(handled)
+        before[0] = now
+
+    batch.seen = 0
+    job.arrived.connect(slow)
+    job.flushed.connect(batch)
+    with qtbot.waitSignal(job.ended, timeout=20_000):
+        job.start(source)
+    assert len(handled) == 400
+    # At a millisecond each, a batch holds at most what fits into its time.
+    assert longest[0] <= 25
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("step length is 1", "Step length is 1."),
+        ("vessel.tif is empty.", "vessel.tif is empty."),
+        ("the memory is full!", "The memory is full!"),
+    ],
+)
+def test_errors_read_as_sentences(given, shown):
+    assert sentence(given) == shown

@@ -1,0 +1,379 @@
+"""The dock in a real viewer with the real engine, from a file to a finished volume."""
+
+import gc
+import json
+import time
+import weakref
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QApplication
+
+from napari_microdiffusion.interpolation import histospline
+from napari_microdiffusion.io import provenance_path, read_image
+from napari_microdiffusion.plugin import tasks
+from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.reconstruction.events import Progress, SliceReady, StageStarted
+
+from .conftest import N, PATIENCE_MS, SHAPE
+
+VOLUME = (SHAPE[0] * N, *SHAPE[1:])
+
+
+def names(dock):
+    return [layer.name for layer in dock.viewer.layers]
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Makes the engine pause after every event, so that there is time to interfere; returns the events seen."""
+    from napari_microdiffusion.reconstruction import engine
+
+    original, seen = engine.reconstruct, []
+
+    def paused(*arguments, **options):
+        for event in original(*arguments, **options):
+            seen.append(event)
+            yield event
+            options["cancel"].check()
+            time.sleep(0.02)
+
+    monkeypatch.setattr(engine, "reconstruct", paused)
+    return seen
+
+
+@pytest.fixture
+def half_way(opened, slow, qtbot):
+    """A run of which some slices have arrived."""
+    opened.runs.start()
+    qtbot.waitUntil(lambda: sum(isinstance(event, SliceReady) for event in slow) > 6, timeout=PATIENCE_MS)
+    return opened
+
+
+def test_an_empty_dock_says_what_to_do(dock):
+    assert not dock.empty.isHidden()
+    assert not dock.panel.button.isEnabled()
+    assert "Choose projections first" in dock.panel.button.toolTip()
+
+
+def test_from_file_to_finished_volume(opened, projections, finish):
+    assert opened.empty.isHidden()
+    assert opened.sections.beam.step_length.value() == N
+    assert opened.sections.beam.provenance == "from file"
+    opened.panel.button.click()
+    assert not opened.panel.button.isVisible()
+    finish(opened)
+    assert names(opened) == ["bar", "bar volume"]
+    volume = opened.viewer.layers["bar volume"]
+    assert volume.data.shape == VOLUME
+    assert volume.data.dtype == np.float32
+    np.testing.assert_allclose(volume.data, histospline(projections, N), atol=1e-3)
+    means = volume.data.reshape(SHAPE[0], N, *SHAPE[1:]).mean(1)
+    np.testing.assert_allclose(means, projections, atol=1e-4 * np.ptp(projections))
+    assert "Done in" in opened.outcome.message.text()
+    assert "by construction" in opened.outcome.message.text()
+    assert not opened.outcome.uncertainty.isEnabled()
+    assert "No samples" in opened.outcome.uncertainty.toolTip()
+
+
+def test_result_lies_where_the_projections_lie(opened, finish):
+    opened.runs.start()
+    finish(opened)
+    projections, volume = opened.viewer.layers
+    assert tuple(volume.scale) == (2.0, 2.0, 2.0)
+    assert tuple(volume.translate) == (0.0, 0.0, 0.0)
+    assert volume.units == projections.units
+    assert volume.axis_labels == ("z", "y", "x")
+    assert volume.metadata[METADATA_KEY]["role"] == "volume"
+
+
+def test_a_second_run_overwrites_nothing(opened, finish):
+    for _ in range(2):
+        opened.runs.start()
+        finish(opened)
+    assert names(opened) == ["bar", "bar volume", "bar volume [1]"]
+
+
+def test_results_are_not_offered_as_projections(opened, finish):
+    opened.runs.start()
+    finish(opened)
+    box = opened.sections.projections.layer_box
+    assert [box.itemText(index) for index in range(box.count())] == ["bar"]
+
+
+def test_cancelling_half_way_leaves_nothing_behind(half_way, finish):
+    assert "bar volume (preview)" in names(half_way)
+    asked = time.perf_counter()
+    half_way.panel.cancel.click()
+    finish(half_way)
+    assert time.perf_counter() - asked < 1.0
+    assert names(half_way) == ["bar"]
+    assert "Cancelled" in half_way.outcome.message.text()
+    assert half_way.panel.button.isEnabled()
+
+
+def test_stopping_keeps_what_there_is(opened, finish, qtbot, monkeypatch):
+    from napari_microdiffusion.reconstruction import engine
+
+    original = engine.reconstruct
+
+    def paused(*arguments, **options):
+        for event in original(*arguments, **options):
+            yield event
+            time.sleep(0.02)
+
+    monkeypatch.setattr(engine, "reconstruct", paused)
+    opened.runs.start()
+    qtbot.waitUntil(lambda: "bar volume (preview)" in names(opened), timeout=PATIENCE_MS)
+    volume = opened.viewer.layers["bar volume (preview)"]
+    qtbot.waitUntil(lambda: bool(volume.data.any()), timeout=PATIENCE_MS)
+    opened.panel.stop.click()
+    finish(opened)
+    assert names(opened) == ["bar", "bar volume (stopped)"]
+    assert "Stopped after" in opened.outcome.message.text()
+    assert opened.runs.last.result.stopped
+
+
+@pytest.mark.parametrize("name", ["bar", "bar volume (preview)"])
+def test_removing_a_layer_of_the_run_cancels_it(half_way, finish, name):
+    half_way.viewer.layers.remove(name)
+    finish(half_way)
+    assert "was removed" in half_way.outcome.message.text()
+    assert not any("volume" in other for other in names(half_way))
+
+
+def test_removing_another_layer_disturbs_nothing(half_way, finish):
+    other = half_way.viewer.add_image(np.zeros((4, 5)), name="other")
+    half_way.viewer.layers.remove(other)
+    finish(half_way)
+    assert "bar volume" in names(half_way)
+
+
+def test_the_viewer_follows_the_slices_until_the_person_moves_it(half_way, qtbot, finish):
+    assert half_way.panel.follow.isChecked()
+    viewer = half_way.viewer
+    here = viewer.dims.point[0]
+    qtbot.waitUntil(lambda: viewer.dims.point[0] != here, timeout=PATIENCE_MS)
+    viewer.dims.set_point(0, 0.0)
+    qtbot.waitUntil(lambda: not half_way.panel.follow.isChecked(), timeout=PATIENCE_MS)
+    finish(half_way)
+    assert viewer.dims.point[0] == 0.0
+
+
+def test_nothing_else_starts_while_one_runs(half_way, finish):
+    count = len(half_way.viewer.layers)
+    half_way.runs.start()
+    half_way.runs.fit_inr()
+    assert len(half_way.viewer.layers) == count
+    assert not half_way.sections.guide.fit.isEnabled()
+    assert "Wait" in half_way.sections.guide.fit.toolTip()
+    half_way.runs.cancel()
+    finish(half_way)
+
+
+def test_a_bad_file_is_one_sentence_in_the_dock(dock, tmp_path, finish):
+    path = tmp_path / "bad.tif"
+    path.write_bytes(b"no image")
+    dock.runs.open_file(str(path))
+    finish(dock)
+    assert not dock.outcome.error.isHidden()
+    assert dock.outcome.error.text().startswith("bad.tif is not a TIFF image")
+    assert "Traceback" not in dock.outcome.error.text()
+    assert len(dock.viewer.layers) == 0
+
+
+def test_projections_that_cannot_be_are_refused_in_one_sentence(dock, finish):
+    dock.viewer.add_image(np.full(SHAPE, 7, np.float32), name="flat")
+    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
+    dock.runs.start()
+    finish(dock)
+    assert "same value" in dock.outcome.error.text()
+    assert names(dock) == ["flat"]
+
+
+def test_a_missing_prior_keeps_nothing_and_says_so(opened, tmp_path, finish):
+    opened.sections.diffusion.use_file(str(tmp_path / "none.safetensors"))
+    opened.runs.start()
+    finish(opened)
+    assert "none.safetensors" in opened.outcome.error.text()
+    assert opened.panel.button.isEnabled()
+
+
+def test_a_defect_is_shown_and_ends_the_run(opened, finish, monkeypatch):
+    from napari.utils.notifications import notification_manager
+
+    from napari_microdiffusion.reconstruction import engine
+
+    def broken(*_arguments, **_options):
+        raise RuntimeError("out of luck")
+        yield
+
+    monkeypatch.setattr(engine, "reconstruct", broken)
+    seen = []
+    monkeypatch.setattr(notification_manager, "receive_error", lambda *error: seen.append(error[1]))
+    opened.runs.start()
+    finish(opened)
+    assert "out of luck" in opened.outcome.error.text()
+    assert [str(error) for error in seen] == ["out of luck"]
+    assert names(opened) == ["bar"]
+
+
+def test_time_points_are_chosen(dock, projections, finish):
+    series = np.stack([projections, projections[:, ::-1]])
+    dock.viewer.add_image(series, name="series", axis_labels=("t", "z", "y", "x"))
+    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
+    dock.sections.guide.set_guide("nearest")
+    dock.sections.beam.step_length.setValue(N)
+    (box,) = dock.sections.projections._axis_boxes
+    box.setCurrentIndex(1)
+    dock.runs.start()
+    finish(dock)
+    volume = dock.viewer.layers["series 1 volume"]
+    np.testing.assert_allclose(volume.data[0], series[1, 0], atol=1e-3)
+
+
+def test_ground_truth_shares_its_contrast_and_is_measured_against(opened, projections, finish):
+    truth = opened.viewer.add_image(histospline(projections, N) * 1.1, name="truth")
+    truth.contrast_limits = (0, 77)
+    section = opened.sections.truth
+    section.layer_box.setCurrentIndex(section.layer_box.findText("truth"))
+    # Its file gave no scale: it is put where the volume will lie.
+    assert tuple(truth.scale) == (2.0, 2.0, 2.0)
+    opened.runs.start()
+    finish(opened)
+    assert tuple(opened.viewer.layers["bar volume"].contrast_limits) == (0, 77)
+    assert "PSNR" in opened.outcome.message.text()
+
+
+def test_step_length_beyond_the_prior_switches_diffusion_off(opened):
+    opened.sections.diffusion.prior.setCurrentIndex(0)
+    opened.sections.beam.step_length.setValue(20)
+    assert opened.sections.config().diffusion == "off"
+    assert "off" in opened.sections.diffusion.state
+    opened.sections.beam.step_length.setValue(6)
+    assert opened.sections.config().diffusion == "slab"
+
+
+def test_nothing_to_reconstruct_is_said_on_the_button(opened):
+    opened.sections.guide.set_guide("none")
+    assert not opened.panel.button.isEnabled()
+    assert "nothing to reconstruct" in opened.panel.button.toolTip()
+
+
+def test_3d_shows_the_volume_alone_and_gives_back_the_view(opened, finish):
+    opened.runs.start()
+    finish(opened)
+    projections, volume = opened.viewer.layers
+    opened.outcome.three_d.click()
+    assert opened.viewer.dims.ndisplay == 3
+    assert volume.rendering == "attenuated_mip"
+    assert not projections.visible
+    assert opened.viewer.canvas.overlays.scale_bar.visible
+    opened.outcome.three_d.click()
+    assert opened.viewer.dims.ndisplay == 2
+    assert projections.visible
+
+
+def test_saving_writes_the_volume_and_what_repeats_it(opened, finish, tmp_path):
+    opened.runs.start()
+    finish(opened)
+    path = tmp_path / "out" / "bar volume.ome.tif"
+    path.parent.mkdir()
+    opened.runs.save_to(path)
+    finish(opened)
+    saved = read_image(path)
+    assert saved.scale == (2.0, 2.0, 2.0)
+    np.testing.assert_array_equal(saved.data, opened.viewer.layers["bar volume"].data)
+    record = json.loads(provenance_path(path).read_text())
+    assert record["settings"]["guide"] == "histospline"
+    assert record["acquisition"]["step_length"] == N
+
+
+def test_saving_where_nothing_can_be_written_is_one_sentence(opened, finish, tmp_path):
+    opened.runs.start()
+    finish(opened)
+    opened.runs.save_to(tmp_path / "nowhere" / "out.ome.tif")
+    assert "no folder" in opened.outcome.error.text()
+
+
+def test_a_fitted_inr_becomes_a_layer_and_is_used(opened, finish, tmp_path):
+    opened.runs.fit_inr()
+    finish(opened)
+    assert opened.outcome.error.isHidden(), opened.outcome.error.text()
+    assert names(opened) == ["bar", "bar INR"]
+    guide = opened.sections.guide
+    assert guide.guide == "inr"
+    assert guide.state == "INR, fitted"
+    assert guide.settings()["inr_file"] is not None
+    saved = tmp_path / "inr.safetensors"
+    opened.runs.save_inr(saved)
+    assert guide.settings()["inr_file"] == saved
+    opened.sections.beam.step_length.setValue(N + 1)
+    assert guide.settings()["inr_file"] is None
+    opened.sections.beam.step_length.setValue(N)
+    opened.runs.load_inr(saved)
+    opened.runs.start()
+    finish(opened)
+    assert opened.outcome.error.isHidden(), opened.outcome.error.text()
+    assert opened.viewer.layers["bar volume"].data.shape == VOLUME
+
+
+def test_a_file_that_is_no_inr_is_refused(opened, tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"\x80\x04 a pickle")
+    opened.runs.load_inr(path)
+    assert "model.safetensors" in opened.outcome.error.text()
+    assert opened.sections.guide.held is None
+
+
+def test_a_dropped_file_is_opened(dock, projections_file, qtbot, finish):
+    from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+    from qtpy.QtGui import QDropEvent
+
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(projections_file))])
+    drop = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    dock.dropEvent(drop)
+    finish(dock)
+    assert names(dock) == ["bar"]
+
+
+def test_progress_names_the_stage(dock):
+    dock.panel.begin("Starting", can_stop=True)
+    dock.panel.handle(StageStarted("guide", "Fitting the INR"))
+    dock.panel.handle(Progress("guide", 0.62, 9.0))
+    assert dock.panel.stage.text() == "Fitting the INR"
+    assert dock.panel.left.text() == "62 % · 9 s left"
+    dock.panel.idle()
+
+
+def test_closing_the_dock_ends_its_run_and_frees_it(viewer, projections, slow, qtbot):
+    viewer.add_image(projections, name="bar")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+    widget.runs.start()
+    qtbot.waitUntil(lambda: len(slow) > 3, timeout=PATIENCE_MS)
+    reference = weakref.ref(widget)
+    viewer.window.remove_dock_widget(widget)
+    qtbot.wait(200)
+    count = len(slow)
+    qtbot.wait(200)
+    assert len(slow) == count
+    del widget
+    for _ in range(3):
+        QApplication.processEvents()
+        gc.collect()
+    assert reference() is None
+    # Nothing of the dock listens any more.
+    viewer.add_image(np.zeros(SHAPE, np.float32))
+
+
+def test_outputs_lie_side_by_side(tmp_path):
+    outputs = tasks.outputs_for(tmp_path / "vessel volume.ome.tif", with_uncertainty=True)
+    assert outputs.uncertainty == tmp_path / "vessel uncertainty.ome.tif"
+    assert tasks.outputs_for(tmp_path / "vessel", with_uncertainty=False).volume.name == "vessel.ome.tif"
