@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.prior import KIND, Prior, new_denoiser
+from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.diffusion.slab import ORDERS
+from napari_microdiffusion.diffusion.slab import PRIOR_KIND as KIND
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import load_checkpoint, save_checkpoint
 

@@ -12,9 +12,7 @@ from ..io.checkpoints import load_checkpoint, save_checkpoint
 from .familiarity import Familiarity
 from .networks import SlabNetwork
 from .preconditioning import Denoiser
-from .slab import CONDITION_CHANNELS, GLOBALS, ORDERS
-
-KIND = "slab-prior"
+from .slab import CONDITION_CHANNELS, GLOBALS, ORDERS, PRIOR_KIND
 
 # No network of ours is near these; a header that asks for more is refused before memory is allocated.
 _LARGEST = {"width": 512, "deep_width": 1024, "blocks": 16, "deep_blocks": 16}
@@ -43,7 +41,7 @@ class Prior:
         header = {"network": self.denoiser.network.description(), "card": self.card}
         if self.familiarity is not None:
             header["familiarity"] = self.familiarity.header()
-        save_checkpoint(path, KIND, tensors, header)
+        save_checkpoint(path, PRIOR_KIND, tensors, header)
 
     @classmethod
     def load(cls, path: str | Path) -> "Prior":
@@ -54,7 +52,7 @@ class Prior:
         UserError
             If the file is no checkpoint of this kind or its tensors do not fit its header.
         """
-        checkpoint = load_checkpoint(path, KIND)
+        checkpoint = load_checkpoint(path, PRIOR_KIND)
         sizes = checkpoint.header.get("network")
         if not isinstance(sizes, dict) or not _plausible(sizes):
             raise UserError(

@@ -13,6 +13,9 @@ import numpy as np
 
 from ..optics.operator import ProjectionOperator
 
+# What the checkpoint of a prior for this problem is called.
+PRIOR_KIND = "slab-prior"
+
 ORDERS = 15
 MAX_DIFFUSION_STEP_LENGTH = ORDERS + 1
 

@@ -104,4 +104,7 @@ def settings_error(error: ValidationError, names: dict[str, str] | None = None) 
     message = first["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     shown = f" is {given!r}, but" if isinstance(given, (int, float, str)) else ":"
-    return UsageError(f"{name}{shown} {message.replace('input should', 'it should')}")
+    for start in ("input should", "must"):
+        if message.startswith(start):
+            message = f"it {start.removeprefix('input ')}{message.removeprefix(start)}"
+    return UsageError(f"{name}{shown} {message}")

@@ -14,6 +14,7 @@ from .methods import DIFFUSIONS
 from .provenance import provenance
 from .result import ReconstructionResult
 from .run import Clock, Run
+from .slab import check_prior
 
 
 def reconstruct(
@@ -90,6 +91,8 @@ def _check(projections: np.ndarray, config: ReconstructionConfig) -> None:
         raise UsageError(
             "guide is none and diffusion is off, which leaves nothing to reconstruct; choose one of them"
         )
+    if config.diffusion == "slab":
+        check_prior(config.prior)
 
 
 def _stages(run: Run) -> Events:
@@ -109,6 +112,7 @@ def _stages(run: Run) -> Events:
             yield from _finish_guide(run)
     if diffusion == "off":
         return
+    run.cancel.check()
     with run.timed("posterior mean"):
         method = DIFFUSIONS[diffusion](run)
         yield from method.posterior_mean()
@@ -132,10 +136,9 @@ def _preview(run: Run) -> Events:
 
 def _finish_guide(run: Run) -> Events:
     """Without diffusion the guide is the result, brought to agree with the measurement."""
-    clock, n = Clock("guide", len(run.projections)), run.acquisition.step_length
+    n = run.acquisition.step_length
     for i in range(len(run.projections)):
         run.cancel.check()
         slab = slice(i, i + 1)
         slices = run.agree(run.guide[i * n : (i + 1) * n], slab, run.region)
         yield from run.write(slices, slab, run.region, "guide")
-        yield clock.advance()

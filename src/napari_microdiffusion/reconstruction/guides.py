@@ -9,15 +9,26 @@ from ..inr import FittedInr, fit_inr
 from ..interpolation import INTERPOLATIONS, nearest
 from .device import choose_device
 from .events import Event, Events, LossPoint, Progress, StageStarted
-from .run import Run
+from .run import Clock, Run
+
+# Voxels that are interpolated between two looks at the cancel token.
+_VOXELS_AT_ONCE = 4_000_000
 
 
 def interpolated(run: Run) -> Events:
-    """One of the classical guides: seconds at most, so in one go."""
-    name = run.config.guide
+    """One of the classical guides, in strips of rows, since they look along z alone."""
+    name, n = run.config.guide, run.acquisition.step_length
     yield StageStarted("guide", f"First estimate: {name}")
-    run.guide = INTERPOLATIONS[name](run.projections, run.acquisition.step_length)
-    yield Progress("guide", 1.0, 0.0)
+    guide = np.empty_like(run.volume)
+    depth, height, width = guide.shape
+    rows = max(1, _VOXELS_AT_ONCE // (depth * width))
+    clock = Clock("guide", -(-height // rows))
+    for top in range(0, height, rows):
+        run.cancel.check()
+        strip = np.s_[:, top : top + rows]
+        guide[strip] = INTERPOLATIONS[name](run.projections[strip], n)
+        yield clock.advance()
+    run.guide = guide
 
 
 def without(run: Run) -> Events:

@@ -1,6 +1,7 @@
 """The slab diffusion as stages of a run: the posterior mean first, then samples for the uncertainty."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..diffusion.familiarity import features
-from ..diffusion.slab import compose, local_amplitude, null_orders, pose
-from ..errors import RunFailed, UsageError
+from ..diffusion.slab import PRIOR_KIND, compose, local_amplitude, null_orders, pose
+from ..errors import RunFailed, UsageError, UserError
+from ..io import read_table
 from .device import choose_device, free_memory
 from .events import Event, Events, Notice, SliceReady, StageStarted
 from .run import Clock, Run
@@ -265,15 +267,33 @@ def load_prior(name: str) -> "Prior":
     """
     from ..diffusion.prior import Prior
 
+    with _prior_file(name) as path:
+        return Prior.load(path)
+
+
+def check_prior(name: str) -> None:
+    """Refuse at once, without importing torch, what `load_prior` would refuse when its turn comes.
+
+    Raises are those of `load_prior`, save for what only its tensors tell.
+    """
+    with _prior_file(name) as path:
+        table = read_table(path)
+    if table.kind != PRIOR_KIND:
+        raise UserError(f"{path} holds a model of kind {table.kind!r}; a {PRIOR_KIND!r} is needed.")
+
+
+@contextmanager
+def _prior_file(name: str) -> Iterator[Path]:
     if Path(name).suffix:
-        return Prior.load(name)
+        yield Path(name)
+        return
     shipped = files("napari_microdiffusion") / "weights" / f"slab-{name}.safetensors"
     if not shipped.is_file():
         raise UsageError(
             f"prior is {name!r}, which is not shipped; use general, or the path of a .safetensors file"
         )
     with as_file(shipped) as path:
-        return Prior.load(path)
+        yield path
 
 
 def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
