@@ -15,9 +15,9 @@ from napari_microdiffusion.studies.benchmark import (
     CLASSICAL,
     Case,
     Row,
-    best_classical,
     case_of_volume,
     frozen_cases,
+    gain,
     run_case,
 )
 
@@ -35,7 +35,7 @@ def cases(arguments: argparse.Namespace) -> Iterator[Case]:
 
 def describe(rows: list[Row], row: Row) -> str:
     """A method's metrics, each with its gain over the best classical row."""
-    parts = [f"{row.metrics[m]:7.3f} ({row.metrics[m] - best_classical(rows, m):+.3f})" for m in METRICS]
+    parts = [f"{row.metrics[m]:7.3f} ({gain(rows, row, m) or 0:+.3f})" for m in METRICS]
     return f"{row.case:26} {row.method:30} " + "  ".join(parts) + f"  {row.seconds:6.1f} s"
 
 
@@ -56,13 +56,11 @@ def main() -> None:
         print(describe(rows, best), flush=True)
         for row in run_case(case, arguments.methods, prior=arguments.prior):
             print(describe(rows, row), flush=True)
-            gains.setdefault(row.method, []).append(
-                [row.metrics[m] - best_classical(rows, m) for m in METRICS]
-            )
-    for method, gain in gains.items():
-        mean, spread = np.mean(gain, 0), np.std(gain, 0)
+            gains.setdefault(row.method, []).append([gain(rows, row, m) or 0 for m in METRICS])
+    for method, values in gains.items():
+        mean, spread = np.mean(values, 0), np.std(values, 0)
         print(
-            f"mean gain of {method} over the best classical, {len(gain)} volumes: "
+            f"mean gain of {method} over the best classical, {len(values)} volumes: "
             + ", ".join(f"{m} {a:+.3f} ± {b:.3f}" for m, a, b in zip(METRICS, mean, spread, strict=True))
         )
 

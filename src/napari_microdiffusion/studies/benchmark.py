@@ -14,6 +14,7 @@ from ..optics import Acquisition, simulate_projections
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
+from ..reconstruction.result import ReconstructionResult
 from ..specimens import ImagingConditions, make_specimen
 
 # Guide / diffusion / consistency. The classical rows come raw and made to agree, since agreeing alone helps.
@@ -35,14 +36,16 @@ class Case:
     acquisition: Acquisition
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One method on one case."""
 
     case: str
+    step_length: int
     method: str
     seconds: float
     metrics: dict[str, Any]
+    result: ReconstructionResult
 
 
 def case_of_volume(path: Path, step_length: int) -> Case:
@@ -96,10 +99,18 @@ def run_case(case: Case, methods: Sequence[str], **settings: Any) -> Iterator[Ro
     for method in methods:
         for event in reconstruct(case.projections, case.acquisition, method_config(method, **settings)):
             if isinstance(event, Finished):
-                metrics = compare(event.result.volume, case.truth, case.acquisition.step_length)
-                yield Row(case.name, method, sum(event.result.seconds.values()), metrics)
+                n, result = case.acquisition.step_length, event.result
+                metrics = compare(result.volume, case.truth, n)
+                yield Row(case.name, n, method, sum(result.seconds.values()), metrics, result)
 
 
-def best_classical(rows: Sequence[Row], metric: str = "psnr") -> float:
-    """The best of the classical rows of one case, raw or made to agree: the number to beat."""
-    return max(row.metrics[metric] for row in rows if row.method in CLASSICAL)
+def best_classical(rows: Sequence[Row], metric: str = "psnr") -> Row | None:
+    """The best of the classical rows of one case, raw or made to agree: the one to beat."""
+    classical = [row for row in rows if row.method in CLASSICAL and row.metrics[metric] is not None]
+    return max(classical, key=lambda row: float(row.metrics[metric]), default=None)
+
+
+def gain(rows: Sequence[Row], row: Row, metric: str) -> float | None:
+    """What a method's metric exceeds the best classical row's by; None where either is undefined."""
+    best, value = best_classical(rows, metric), row.metrics[metric]
+    return None if best is None or value is None else float(value - best.metrics[metric])
