@@ -7,6 +7,7 @@ import numpy as np
 
 from ..inr import FittedInr, fit_inr
 from ..interpolation import INTERPOLATIONS, nearest
+from ..optics import IntensityScale
 from .device import choose_device
 from .events import Event, Events, LossPoint, Progress, StageStarted
 from .run import Clock, Run
@@ -51,7 +52,10 @@ def inr(run: Run) -> Events:
         # Where its intensities lie in grey levels, for whoever renders it later.
         fitted.extra |= {"background": run.scale.background, "span": run.scale.span}
     run.inr = fitted
-    yield from _render(run, fitted)
+    own = fitted.extra
+    # A field from a file keeps the grey levels it was fitted on.
+    scale = IntensityScale(own["background"], own["span"]) if "span" in own else run.scale
+    yield from _render(run, fitted, scale)
 
 
 def _fit(run: Run) -> Generator[Event, None, FittedInr]:
@@ -79,12 +83,12 @@ def _fit(run: Run) -> Generator[Event, None, FittedInr]:
         yield Progress("guide", 0.9 * fraction, spent * (1 - fraction) / max(fraction, 1e-6))
 
 
-def _render(run: Run, fitted: FittedInr) -> Events:
+def _render(run: Run, fitted: FittedInr, scale: IntensityScale) -> Events:
     """The field's slices, in grey levels, into a volume of its own."""
     guide = np.empty_like(run.volume)
     for z, plane in enumerate(fitted.render_slices()):
         run.cancel.check()
-        guide[z] = run.scale.to_grey(plane)
+        guide[z] = scale.to_grey(plane)
         yield Progress("guide", 0.9 + 0.1 * (z + 1) / len(guide))
     run.guide = guide
 

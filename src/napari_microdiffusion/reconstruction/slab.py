@@ -28,6 +28,9 @@ PIXELS_ON_CPU = 400_000
 PIXELS_ON_GPU = 2_000_000
 BYTES_PER_PIXEL = 2_600
 
+# Slab pixels of a stack up to which inputs are kept from one evaluation to the next, about 400 bytes each.
+KEPT_PIXELS = 1_000_000
+
 # Slabs that the posterior mean finishes at a time.
 STREAMED_SLABS = 8
 
@@ -69,6 +72,7 @@ class SlabDiffusion:
                 block.register_forward_pre_hook(lambda *_: run.cancel.check())
         run.device = self.device.type
         self.plan = self._new_plan()
+        self._posed: dict[tuple[int, ...], PosedWindow] = {}
 
     def _new_plan(self, slab_group: int | None = None) -> TilePlan:
         return TilePlan.for_budget(self.run.projections.shape, self._budget(), slab_group)
@@ -89,20 +93,19 @@ class SlabDiffusion:
         yield from self._warn_if_unfamiliar()
         # Smaller groups of slabs than would be quickest, so that slices arrive one group after the other.
         self.plan = self._new_plan(STREAMED_SLABS)
-        done: set[tuple[int, int, int]] = set()
+        done: set[tuple[int, ...]] = set()
         clock = Clock("posterior mean", len(self.plan.windows()))
         while True:
             try:
                 for window in self.plan.windows():
-                    key = (window.keep_slabs.start, window.keep.top, window.keep.left)
-                    if key in done:
+                    if window.key in done:
                         continue
                     run.cancel.check()
                     posed = self._pose(window)
                     orders = self._evaluate(posed, None, float("inf"))[0]
                     slices = run.agree(self._slices(window, posed, orders), window.keep_slabs, window.keep)
                     yield from run.write(slices, window.keep_slabs, window.keep, "posterior mean")
-                    done.add(key)
+                    done.add(window.key)
                     yield clock.advance()
                 return
             except _out_of_memory() as error:
@@ -134,6 +137,7 @@ class SlabDiffusion:
         run, config = self.run, self.run.config
         yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
         self.plan = self._new_plan()
+        self._posed.clear()
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_MAX)
         clock = Clock("samples", config.samples * config.steps * len(self.plan.windows()))
         squares = np.zeros_like(run.volume)
@@ -198,8 +202,11 @@ class SlabDiffusion:
             yield SliceReady(z, run.region, plane, "uncertainty", "samples")
 
     def _pose(self, window: Window) -> PosedWindow:
+        """A window's inputs, kept for the next evaluation of the same window while there are few."""
         import torch
 
+        if window.key in self._posed:
+            return self._posed[window.key]
         run = self.run
         n = run.acquisition.step_length
         slabs, region = window.read_slabs, window.read
@@ -207,13 +214,16 @@ class SlabDiffusion:
         guide = run.scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
         problem = pose(unit, guide, run.operator, run.noise_level)
         amplitude = torch.from_numpy(problem.amplitude).to(self.device)[None]
-        return PosedWindow(
+        posed = PosedWindow(
             torch.from_numpy(problem.condition).to(self.device)[None],
             torch.from_numpy(problem.globals).to(self.device)[None],
             torch.from_numpy(problem.order_mask).to(self.device)[None],
             self.denoiser.scale(amplitude),
             problem.guide_orders,
         )
+        if run.projections.size <= KEPT_PIXELS:
+            self._posed[window.key] = posed
+        return posed
 
     def _evaluate(
         self, posed: PosedWindow, state: "Tensor | None", sigma: float
@@ -224,7 +234,13 @@ class SlabDiffusion:
         with torch.inference_mode():
             noisy = torch.zeros_like(posed.scale) if state is None else state.to(self.device)[None]
             level = torch.full((1,), sigma, device=self.device)
-            normal = self.denoiser(noisy, level, posed.condition, posed.globals, posed.mask)
+            try:
+                normal = self.denoiser(noisy, level, posed.condition, posed.globals, posed.mask)
+            except RuntimeError as error:
+                # On the CPU torch reports a full memory as a plain RuntimeError.
+                if "allocate memory" in str(error) and not isinstance(error, torch.OutOfMemoryError):
+                    raise MemoryError(str(error)) from error
+                raise
             return (normal * posed.scale)[0].cpu().numpy(), normal[0]
 
     def _slices(self, window: Window, posed: PosedWindow, residual: np.ndarray) -> np.ndarray:
@@ -240,6 +256,7 @@ class SlabDiffusion:
         import torch
 
         smaller = self.plan.smaller()
+        self._posed.clear()
         free_memory(self.device)
         if smaller is not None:
             self.plan = smaller

@@ -21,6 +21,11 @@ class Window:
     keep: Region
 
     @property
+    def key(self) -> tuple[int, ...]:
+        """What tells this window from the others of its plan."""
+        return self.keep_slabs.start, self.keep_slabs.stop, self.keep.top, self.keep.left
+
+    @property
     def inner(self) -> tuple[slice, slice, slice]:
         """Where the kept part lies inside what was read: slabs, rows, columns."""
         s, r, k = self.read_slabs, self.read, self.keep
