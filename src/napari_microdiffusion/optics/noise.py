@@ -1,7 +1,6 @@
 """Noise of the projections: how strong it is, and what can be said of the light beneath it."""
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
 
 def estimate_noise(projections: np.ndarray) -> float:
@@ -44,6 +43,8 @@ def local_light(projections: np.ndarray, variance: np.ndarray) -> tuple[np.ndarr
     mean, structure : ndarray, shape (N, H, W), float32
         In grey levels and grey levels squared; `structure` is not negative.
     """
+    from scipy.ndimage import uniform_filter
+
     x = np.asarray(projections, dtype=np.float64)
     mean = uniform_filter(x, size=(1, 3, 3), mode="nearest")
     square = uniform_filter(x * x, size=(1, 3, 3), mode="nearest")
