@@ -158,7 +158,10 @@ def reconstruct(
     samples: Annotated[int | None, setting("samples", "--samples")] = None,
     steps: Annotated[int | None, setting("steps", "--steps")] = None,
     uncertainty: Annotated[
-        Path | None, typer.Option(help="Image to write the standard deviation of the posterior to.")
+        Path | None,
+        typer.Option(
+            help="Image to write the standard deviation of the posterior to. Without it no samples are drawn."
+        ),
     ] = None,
     inr: Annotated[Path | None, setting("inr_file", "--inr")] = None,
     save_inr: Annotated[Path | None, typer.Option(help="File to save the INR to, .safetensors.")] = None,

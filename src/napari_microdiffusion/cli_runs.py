@@ -43,6 +43,11 @@ def reconstruct(request: Request) -> Answer:
     optics, settings = ({}, {}) if request.config is None else read_settings(request.config)
     given = {name: value for name, value in request.settings.items() if value is not None}
     config = make_config(_FLAGS, **{**settings, **given})
+    if request.uncertainty is None and config.samples:
+        # Samples make the uncertainty and nothing else; without a file for it they would be thrown away.
+        if given.get("samples"):
+            say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
+        config = config.model_copy(update={"samples": 0})
     if request.n is not None:
         # Before the file is opened: what is wrong in the command itself comes first.
         acquisition_for(step_length(request.n), request.beam)
