@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
@@ -65,7 +66,8 @@ class Job(QObject):
     """Runs one stream of events at a time.
 
     Signals come on the GUI thread. `arrived` carries every event, slices among them; `flushed` follows after
-    each batch of them, the time to redraw; `ended` comes once, last, with an `End`.
+    each batch of them, and regularly while there are none: the time to redraw; `ended` comes once, last, with
+    an `End`.
     """
 
     arrived = Signal(object)
@@ -76,6 +78,7 @@ class Job(QObject):
         super().__init__(parent)
         self._token: CancelToken | None = None
         self._mailbox = Mailbox()
+        self._thread: threading.Thread | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._hand_over)
@@ -102,16 +105,22 @@ class Job(QObject):
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(token.cancel)
-        thread = threading.Thread(
-            target=_work, args=(source, token, self._mailbox), name="microdiffusion run"
+        self._thread = threading.Thread(
+            target=_work, args=(source, token, self._mailbox, self._thread), name="microdiffusion run"
         )
-        thread.start()
+        self._thread.start()
         self._timer.start()
 
     def cancel(self) -> None:
-        """End the stream and keep nothing; `ended` follows within about a second."""
+        """End the stream and keep nothing; `ended` follows at once.
+
+        The thread may need longer, in the midst of an import or of one long evaluation: nothing it says is
+        heard any more, and the next stream waits for it.
+        """
         if self._token is not None:
             self._token.cancel()
+            self._mailbox = Mailbox()
+            self._mailbox.put(End(cancelled=True))
 
     def stop(self) -> None:
         """End the stream early and keep what there is; it then ends well."""
@@ -126,7 +135,6 @@ class Job(QObject):
 
     def _hand_over(self) -> None:
         started = time.perf_counter()
-        any_event = False
         while time.perf_counter() - started < GUI_BUDGET_S:
             event = self._mailbox.take()
             if event is None:
@@ -137,12 +145,10 @@ class Job(QObject):
                 self.flushed.emit()
                 self.ended.emit(event)
                 return
-            any_event = True
             self.arrived.emit(event)
             if self._token is None:  # abandoned by a slot
                 return
-        if any_event:
-            self.flushed.emit()
+        self.flushed.emit()
 
     def _forget(self) -> None:
         token, self._token = self._token, None
@@ -154,9 +160,15 @@ class Job(QObject):
             application.aboutToQuit.disconnect(token.cancel)
 
 
-def _work(source: Source, token: CancelToken, mailbox: Mailbox) -> None:
+def _work(
+    source: Source, token: CancelToken, mailbox: Mailbox, previous: threading.Thread | None
+) -> None:
     """The thread: no Qt object and no layer is touched here."""
     try:
+        while previous is not None and previous.is_alive():
+            previous.join(0.1)
+            token.check()
+        previous = None
         for event in source(token):
             mailbox.put(event)
     except Cancelled:
@@ -169,6 +181,11 @@ def _work(source: Source, token: CancelToken, mailbox: Mailbox) -> None:
     else:
         # A stream with no look at its token may end well after it was cancelled; that counts as cancelled.
         mailbox.put(End(cancelled=token.cancelled))
+
+
+def warm_up(module: str) -> None:
+    """Import a module beside the GUI, so that its first use need not wait for it."""
+    threading.Thread(target=import_module, args=(module,), name="microdiffusion import", daemon=True).start()
 
 
 def sentence(text: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..reconstruction.events import Finished, SliceReady, StageStarted
 from .contributions import METADATA_KEY
+from .job import TICK_MS
 from .placement import Placement
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 # Redrawing a volume in 3D sends all of it to the graphics card again.
 SECONDS_BETWEEN_3D = 0.25
+SECONDS_BETWEEN_2D = 0.1
+# The preview is over in a moment; every redraw would only delay it.
+SECONDS_BETWEEN_PREVIEWS = 0.3
+LONGEST_PAUSE = 1.0
 # Share of the GUI thread's time that redrawing may take.
 REDRAW_SHARE = 0.3
 # The preview is smooth; what replaces it has brighter peaks.
@@ -60,7 +65,7 @@ class ResultLayers:
         self._limits = tuple(truth.contrast_limits) if truth is not None else limits
         self._stage = "preview"
         self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
-        self._next_redraw = 0.0
+        self._next_redraw = self._flushed_at = 0.0
         self._latest_z: int | None = None
         self.volume: Image = self._add("volume", " (preview)", np.zeros(shape, np.float32), self._limits)
         self._started_at = self._followed_to = self._point()
@@ -91,7 +96,12 @@ class ResultLayers:
     def flush(self) -> None:
         """Redraw what changed, unless the last redraw was too short ago."""
         now = time.perf_counter()
-        if now < self._next_redraw:
+        if self._flushed_at:
+            painting = now - self._flushed_at - TICK_MS / 1000
+            pause = min(painting / REDRAW_SHARE, LONGEST_PAUSE)
+            self._next_redraw = max(self._next_redraw, now + pause)
+            self._flushed_at = 0.0
+        if now < self._next_redraw or not self._anything_new():
             return
         if self.follow:
             self._follow()
@@ -99,9 +109,18 @@ class ResultLayers:
             if layer is not None and self._changed[quantity] and self._shows(layer, self._changed[quantity]):
                 layer.refresh(extent=False, thumbnail=False, highlight=False)
             self._changed[quantity].clear()
+        # What is drawn here is painted later, between two ticks: a late tick tells what that took.
         spent = time.perf_counter() - now
-        pause = SECONDS_BETWEEN_3D if self.viewer.dims.ndisplay == 3 else 0.0
-        self._next_redraw = now + max(pause, spent / REDRAW_SHARE)
+        self._flushed_at = now + spent
+        self._next_redraw = now + max(self._pause(), spent / REDRAW_SHARE)
+
+    def _anything_new(self) -> bool:
+        return any(self._changed.values())
+
+    def _pause(self) -> float:
+        if self.viewer.dims.ndisplay == 3:
+            return SECONDS_BETWEEN_3D
+        return SECONDS_BETWEEN_PREVIEWS if self._stage == "preview" else SECONDS_BETWEEN_2D
 
     def remove(self) -> None:
         """Take the layers away: the run was cancelled."""

@@ -117,6 +117,7 @@ class ReconstructWidget(QWidget):
 
     def _settings_changed(self) -> None:
         self.empty.setVisible(self.sections.projections.layer is None)
+        self.runs.warm_up()
         cost, reason = self.sections.judge()
         self.panel.set_estimate(cost)
         self.panel.set_reason(reason)

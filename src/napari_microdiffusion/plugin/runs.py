@@ -13,7 +13,7 @@ from ..io import ImageStack, read_table
 from ..reconstruction.config import ReconstructionConfig
 from .activities import Activity, Calibrating, FittingInr, Opening, Reconstructing, Saving
 from .guide_section import HeldInr
-from .job import End, Job, sentence
+from .job import End, Job, sentence, warm_up
 from .layers import ResultLayers
 from .outcome_panel import OutcomePanel
 from .run_panel import RunPanel
@@ -54,11 +54,18 @@ class Runs(QObject):
         self.job.arrived.connect(self._handle)
         self.job.flushed.connect(self._flush)
         self.job.ended.connect(self._end)
+        self._is_warm = False
 
     @property
     def is_running(self) -> bool:
         """Whether something is being done."""
         return self.job.is_running
+
+    def warm_up(self) -> None:
+        """Once there are projections the engine will be wanted; torch still waits for a run."""
+        if not self._is_warm and self.sections.projections.layer is not None:
+            self._is_warm = True
+            warm_up("napari_microdiffusion.reconstruction.engine")
 
     def open_file(self, path: str) -> None:
         """Read a file with our reader and choose it."""
