@@ -78,6 +78,8 @@ def test_a_schedule_in_minutes_ends_by_the_clock():
     fit = Fitting(model(), loss, FitSettings(minutes=0.2 / 60), seed=0)
     steps = list(fit.run(data()))
     assert len(steps) > 3
+    assert steps[-1].fraction >= 1
+    assert all(step.fraction < 1 for step in steps[:-1])
     assert fit.elapsed >= 0.2
     assert fit.elapsed < 5
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, pi
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -91,8 +91,10 @@ class Fitting(Generic[Batch]):
         self.model.train()
         while self.fraction < 1:
             started = time.monotonic()
-            yield self._advance(next(batches))
+            step = self._advance(next(batches))
             self.elapsed += time.monotonic() - started
+            # Told after the clock has moved, so that the last step of any schedule says that it is the last.
+            yield replace(step, fraction=self.fraction)
 
     def _advance(self, batch: Batch) -> TrainingStep:
         s = self.settings
