@@ -301,6 +301,8 @@ def demo(
     from .studies.demo import run_demo
 
     report = run_demo(output, follow)
+    seconds = sum(report.result.seconds.values())
     data = {"files": report.files, "metrics": report.metrics, "seconds": report.result.seconds}
-    names = ((name.replace("_", " "), path) for name, path in report.files.items())
-    return Answer(data, f"{report.table}\n\n{lines(names)}")
+    names = [(name.replace("_", " "), path) for name, path in report.files.items()]
+    table = f"{report.table}\n\n{lines([*names, ('time', f'{seconds:.0f} s ({report.result.device})')])}"
+    return Answer(data, table)

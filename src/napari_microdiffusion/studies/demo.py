@@ -23,7 +23,7 @@ STEP_LENGTH = 6
 PHOTONS = 500.0
 READ_NOISE = 0.005
 VOXEL_UM = 1.0
-TABLE = ("psnr", "ssim", "dice", "null_space_r2", "reprojection_max")
+TABLE = ("psnr", "psnr_foreground", "ssim", "dice", "null_space_r2")
 
 
 @dataclass(frozen=True)
