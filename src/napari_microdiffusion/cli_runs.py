@@ -138,7 +138,7 @@ def train(output: Path, references: list[Path], minutes: float, init: str | None
         raise UsageError(f"--minutes is {minutes:g}, but it must be above zero")
     volumes = [_reference(path) for path in references]
 
-    from .reconstruction.slab import load_prior
+    from .reconstruction.priors import load_prior
     from .training.recipe import PriorTraining, TrainingRecipe
 
     start = None if init is None else load_prior(init)

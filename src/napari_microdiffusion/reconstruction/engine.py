@@ -11,10 +11,10 @@ from .config import ReconstructionConfig
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
 from .guides import GUIDES
 from .methods import DIFFUSIONS
+from .priors import check_prior
 from .provenance import provenance
 from .result import ReconstructionResult
 from .run import Clock, Run
-from .slab import check_prior
 
 
 def reconstruct(

@@ -1,27 +1,23 @@
 """The slab diffusion as stages of a run: the posterior mean first, then samples for the uncertainty."""
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from dataclasses import dataclass
-from importlib.resources import as_file, files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..diffusion.familiarity import features
-from ..diffusion.slab import PRIOR_KIND, compose, local_amplitude, null_orders, pose
-from ..errors import RunFailed, UsageError, UserError
-from ..io import read_table
+from ..diffusion.slab import compose, local_amplitude, null_orders, pose
+from ..errors import RunFailed
 from .device import choose_device, free_memory
 from .events import Event, Events, Notice, SliceReady, StageStarted
+from .priors import load_prior
 from .run import Clock, Run
 from .tiling import TilePlan, Window
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..diffusion.prior import Prior
 
 # Slab pixels read by one evaluation, and the working memory each takes (measured, benchmarks/memory.py).
 PIXELS_ON_CPU = 400_000
@@ -270,47 +266,6 @@ class SlabDiffusion:
         self.denoiser.to(self.device)
         self.plan = self._new_plan()
         return self.run.notice("Out of memory on the GPU: going on with the CPU.")
-
-
-def load_prior(name: str) -> "Prior":
-    """A prior by name, or from a file.
-
-    Raises
-    ------
-    UsageError
-        If there is no such shipped prior.
-    UserError
-        If the file is no prior.
-    """
-    from ..diffusion.prior import Prior
-
-    with _prior_file(name) as path:
-        return Prior.load(path)
-
-
-def check_prior(name: str) -> None:
-    """Refuse at once, without importing torch, what `load_prior` would refuse when its turn comes.
-
-    Raises are those of `load_prior`, save for what only its tensors tell.
-    """
-    with _prior_file(name) as path:
-        table = read_table(path)
-    if table.kind != PRIOR_KIND:
-        raise UserError(f"{path} holds a model of kind {table.kind!r}; a {PRIOR_KIND!r} is needed.")
-
-
-@contextmanager
-def _prior_file(name: str) -> Iterator[Path]:
-    if Path(name).suffix:
-        yield Path(name)
-        return
-    shipped = files("napari_microdiffusion") / "weights" / f"slab-{name}.safetensors"
-    if not shipped.is_file():
-        raise UsageError(
-            f"prior is {name!r}, which is not shipped; use general, or the path of a .safetensors file"
-        )
-    with as_file(shipped) as path:
-        yield path
 
 
 def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
