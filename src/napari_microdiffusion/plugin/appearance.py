@@ -28,7 +28,7 @@ class Appearance:
             line=_hex(_rgb(theme.primary)),
             field=_hex(_rgb(theme.foreground)),
             accent=_hex(_rgb(theme.current)),
-            warning=_hex(_rgb(theme.warning)),
+            warning=_hex(_mixed(_rgb(theme.warning), text, 0.5 if theme.type == "light" else 0.0)),
             error=_hex(_rgb(theme.error)),
         )
 
@@ -44,12 +44,15 @@ class Appearance:
             QLabel[tone="empty"] {{
                 color: {self.dim}; border: 1px dashed {self.line}; border-radius: 4px; padding: 10px;
             }}
+            QPushButton {{ padding: 4px 8px; }}
             QPushButton#section {{
                 background: transparent; border: none; border-radius: 0; padding: 0; min-height: 24px;
             }}
             QPushButton#section:hover {{ background: {self.field}; }}
             QPushButton#section QLabel {{ background: transparent; }}
             QFrame#line {{ background: {self.field}; }}
+            QProgressBar {{ background: {self.field}; border: none; border-radius: 3px; }}
+            QProgressBar::chunk {{ background: {self.accent}; border-radius: 3px; }}
             QPushButton#main {{ padding: 7px; font-weight: bold; background: {self.accent}; color: white; }}
             QPushButton#main:disabled {{ background: {self.field}; color: {self.dim}; }}
             QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}

@@ -123,6 +123,7 @@ def _sample(kind: str) -> list[LayerData]:
             {
                 "name": f"{kind} ground truth",
                 "visible": False,
+                "contrast_limits": (0, float(np.percentile(truth, 99.9))),
                 **volume.layer_arguments(),
                 "metadata": {METADATA_KEY: {"role": "ground truth", "of": kind}},
             },

@@ -10,12 +10,16 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLabel, QSpinBox, QWidget
 
 Model = type[BaseModel]
 
+LABEL_WIDTH = 96
+"""Wide enough for most labels, so that the fields of all sections begin at the same place."""
+
 _LARGEST_INT = 2**31 - 1
 
 
 def title_label(model: Model, name: str) -> QLabel:
     """The label of a field, with its description as tooltip."""
     made = QLabel(title(model, name))
+    made.setMinimumWidth(LABEL_WIDTH)
     made.setToolTip(tooltip(model, name))
     return made
 

@@ -160,9 +160,7 @@ class Job(QObject):
             application.aboutToQuit.disconnect(token.cancel)
 
 
-def _work(
-    source: Source, token: CancelToken, mailbox: Mailbox, previous: threading.Thread | None
-) -> None:
+def _work(source: Source, token: CancelToken, mailbox: Mailbox, previous: threading.Thread | None) -> None:
     """The thread: no Qt object and no layer is touched here."""
     try:
         while previous is not None and previous.is_alive():

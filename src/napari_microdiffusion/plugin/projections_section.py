@@ -109,7 +109,7 @@ class ProjectionsSection(Section):
         )
         self.layer_box.currentIndexChanged.connect(self._choose)
         self._open = QPushButton("…")
-        self._open.setFixedWidth(32)
+        self._open.setFixedWidth(36)
         self._open.setToolTip("Open a TIFF of projections")
         self._open.clicked.connect(self.open_wanted)
         self._about = label(tone="dim", wrap=True)

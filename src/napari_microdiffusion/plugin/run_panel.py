@@ -29,7 +29,7 @@ class RunPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(10)
+        self.bar.setFixedHeight(6)
         self.follow = QCheckBox("follow slice")
         self.follow.setChecked(True)
         self.follow.setToolTip("<qt>Show the slices as they arrive. Moving the slider yourself ends it.</qt>")

@@ -12,6 +12,7 @@ from ..errors import UserError
 from ..io import ImageStack, read_table
 from ..reconstruction.config import ReconstructionConfig
 from .activities import Activity, Calibrating, FittingInr, Opening, Reconstructing, Saving
+from .activity_dock import ActivityDock
 from .guide_section import HeldInr
 from .job import End, Job, sentence, warm_up
 from .layers import ResultLayers
@@ -55,6 +56,7 @@ class Runs(QObject):
         self.job.flushed.connect(self._flush)
         self.job.ended.connect(self._end)
         self._is_warm = False
+        self._activity_dock = ActivityDock()
 
     @property
     def is_running(self) -> bool:
@@ -140,6 +142,7 @@ class Runs(QObject):
     def abandon(self) -> None:
         """Cancel without a word; the dock is going."""
         self.job.abandon()
+        self._activity_dock.end()
         self.activity = None
 
     def layer_removed(self, layer: Any) -> None:
@@ -219,12 +222,14 @@ class Runs(QObject):
         self.panel.begin(activity.text, activity.can_stop)
         self.sections.guide.set_busy(f"Wait until this is done: {activity.text.lower()}")
         self.outcome.enable_save(f"Wait until this is done: {activity.text.lower()}")
+        self._activity_dock.begin(activity.text)
         self.job.start(activity.source)
 
     def _handle(self, event: Any) -> None:
         # After a layer was removed the rest of the stream has nowhere to go.
         if self.activity is not None and not self._reason:
             self.panel.handle(event)
+            self._activity_dock.handle(event)
             self.activity.handle(event)
 
     def _flush(self) -> None:
@@ -233,6 +238,7 @@ class Runs(QObject):
 
     def _end(self, end: End) -> None:
         activity, self.activity = self.activity, None
+        self._activity_dock.end()
         self.panel.idle()
         self.sections.guide.set_busy("")
         self.outcome.enable_save("")

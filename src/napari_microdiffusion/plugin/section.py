@@ -4,7 +4,7 @@ Content that is shown and hidden, rather than superqt's collapsible, which fixes
 wrapped text and rows that come and go would be cut off.
 """
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -112,15 +112,23 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     return layout
 
 
+class WrappedLabel(QLabel):
+    """A label that breaks its lines, and neither widens the dock nor makes the window taller."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    def minimumSizeHint(self) -> QSize:
+        """A few letters; Qt would ask for the height that the narrowest column of text needs."""
+        return QSize(60, self.fontMetrics().height())
+
+
 def label(text: str = "", tone: str = "", wrap: bool = False) -> QLabel:
     """A label in one of the dock's tones: dim, warning, error, empty, or plain."""
-    made = QLabel(text)
+    made = WrappedLabel(text) if wrap else QLabel(text)
     made.setProperty("tone", tone)
-    if wrap:
-        made.setWordWrap(True)
-        # Wrapped text must not widen the dock.
-        made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        made.setMinimumWidth(60)
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return made
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QComboBox
 
 from .contributions import METADATA_KEY
-from .fields import narrow
+from .fields import LABEL_WIDTH, narrow
 from .placement import Placement
 from .projections_section import Projections
 from .section import Section, form, label
@@ -35,7 +35,9 @@ class TruthSection(Section):
         self.layer_box.currentIndexChanged.connect(self._choose)
         self._about = label(tone="dim", wrap=True)
         layout = form()
-        layout.addRow("Layer", self.layer_box)
+        title = label("Layer")
+        title.setMinimumWidth(LABEL_WIDTH)
+        layout.addRow(title, self.layer_box)
         layout.addRow(self._about)
         self.set_content(layout)
         self.refresh()

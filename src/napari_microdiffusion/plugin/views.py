@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 ATTENUATION = 0.05
-MARGIN_3D = 0.15
+MARGIN_3D = 0.3
 ANGLES_3D = (-20.0, 30.0, 150.0)
 # What every graphics card can hold along one side of a volume; larger ones may be shown reduced.
 SAFE_TEXTURE_SIDE = 2048

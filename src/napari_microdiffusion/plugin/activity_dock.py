@@ -1,0 +1,40 @@
+"""The same progress in napari's own list of what is going on, for when the dock is out of sight."""
+
+import io
+from typing import Any
+
+from ..reconstruction.events import Progress, StageStarted
+
+STEPS = 100
+
+
+class ActivityDock:
+    """An entry in napari's activity dock."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def begin(self, text: str) -> None:
+        """Add the entry."""
+        from napari.utils import progress
+
+        # Without a file of its own it would also write to the terminal.
+        self._bar = progress(total=STEPS, desc=text, file=io.StringIO())
+
+    def handle(self, event: object) -> None:
+        """Show the stage and how far it is."""
+        if self._bar is None:
+            return
+        if isinstance(event, StageStarted):
+            self._bar.reset(STEPS)
+            self._bar.set_description(event.text)
+        elif isinstance(event, Progress):
+            done = int(STEPS * event.fraction) - self._bar.n
+            if done > 0:
+                self._bar.update(done)
+
+    def end(self) -> None:
+        """Take the entry away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
