@@ -17,6 +17,8 @@ import time
 from itertools import pairwise
 from typing import Any
 
+from napari_microdiffusion.inr.settings import InrSettings
+
 N = 6
 # Name: slabs, side, settings.
 CASES: dict[str, tuple[int, int, dict[str, Any]]] = {
@@ -27,6 +29,11 @@ CASES: dict[str, tuple[int, int, dict[str, Any]]] = {
     "mean, one window": (16, 144, {"guide": "histospline", "diffusion": "slab", "samples": 0}),
     "mean, tiled": (16, 384, {"guide": "histospline", "diffusion": "slab", "samples": 0}),
     "samples": (16, 128, {"guide": "histospline", "diffusion": "slab", "samples": 1, "steps": 4}),
+    "samples, tiled": (
+        16,
+        288,
+        {"guide": "histospline", "diffusion": "slab", "samples": 1, "steps": 2},
+    ),
     "inr": (16, 128, {"guide": "inr", "diffusion": "off"}),
 }
 
@@ -85,19 +92,19 @@ def constants(measured: dict[str, dict[str, Any]]) -> list[str]:
         lines.append(f"BYTES_PER_EVALUATED_PIXEL {slope('mean, small', 'mean, one window'):.0f}")
     if "mean, tiled" in measured:
         case = measured["mean, tiled"]
-        lines.append(
-            f"SECONDS_PER_EVALUATED_PIXEL {case['seconds']['posterior mean'] / case['pixels']:.2e} mean"
-        )
-    if "samples" in measured:
-        case = measured["samples"]
-        lines.append(
-            f"SECONDS_PER_EVALUATED_PIXEL {case['seconds']['samples'] / case['pixels'] / 4:.2e} samples"
-        )
+        lines.append(f"SECONDS_PER_MEAN_PIXEL {case['seconds']['posterior mean'] / case['pixels']:.2e}")
+    for name, small in (("samples", "mean, one window"), ("samples, tiled", "mean, tiled")):
+        if {name, small} <= measured.keys():
+            case = measured[name]
+            seconds = case["seconds"]["samples"] / case["pixels"] / CASES[name][2]["steps"]
+            more = (case["peak_mb"] - measured[small]["peak_mb"]) * 1e6 / case["pixels"]
+            lines.append(
+                f"SECONDS_PER_SAMPLED_PIXEL {seconds:.2e}, bytes more than the mean {more:.0f} ({name})"
+            )
     if {"torch", "inr"} <= measured.keys():
         case = measured["inr"]
-        lines.append(
-            f"SECONDS_PER_FITTED_VOXEL {case['seconds']['guide'] / case['pixels'] / N:.2e} for the whole fit"
-        )
+        seconds = case["seconds"]["guide"] / case["pixels"] / N / InrSettings().epochs_to_run
+        lines.append(f"SECONDS_PER_FITTED_VOXEL {seconds:.2e} an epoch, if none was saved")
         lines.append(f"BYTES_PER_FITTED_VOXEL {slope('torch', 'inr') / N:.0f}")
     return lines
 

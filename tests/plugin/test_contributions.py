@@ -89,9 +89,10 @@ def test_samples_open_with_truth_and_projections_in_the_same_place(viewer, kind)
     for layer in viewer.layers:
         assert layer.axis_labels == ("z", "y", "x")
         assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+
     # Both cover the same depth, from the first slice's upper face to the last slice's lower one.
-    faces = [
-        (layer.translate[0] - layer.scale[0] / 2, layer.translate[0] + (len(layer.data) - 0.5) * layer.scale[0])
-        for layer in viewer.layers
-    ]
-    assert faces[0] == pytest.approx(faces[1])
+    def faces(layer):
+        first, step, count = layer.translate[0], layer.scale[0], len(layer.data)
+        return first - step / 2, first + (count - 0.5) * step
+
+    assert faces(truth) == pytest.approx(faces(projections))

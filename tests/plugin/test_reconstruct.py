@@ -15,7 +15,7 @@ from napari_microdiffusion.plugin import tasks
 from napari_microdiffusion.plugin.contributions import METADATA_KEY
 from napari_microdiffusion.reconstruction.events import Progress, SliceReady, StageStarted
 
-from .conftest import N, PATIENCE_MS, SHAPE
+from .conftest import PATIENCE_MS, SHAPE, N
 
 VOLUME = (SHAPE[0] * N, *SHAPE[1:])
 
@@ -26,7 +26,7 @@ def names(dock):
 
 @pytest.fixture
 def slow(monkeypatch):
-    """Makes the engine pause after every event, so that there is time to interfere; returns the events seen."""
+    """Makes the engine pause after every event, so that there is time to interfere; gives the events."""
     from napari_microdiffusion.reconstruction import engine
 
     original, seen = engine.reconstruct, []
@@ -74,6 +74,31 @@ def test_from_file_to_finished_volume(opened, projections, finish):
     assert "by construction" in opened.outcome.message.text()
     assert not opened.outcome.uncertainty.isEnabled()
     assert "No samples" in opened.outcome.uncertainty.toolTip()
+
+
+def test_diffusion_and_samples_make_a_volume_and_its_uncertainty(opened, projections, finish):
+    section = opened.sections.diffusion
+    section.prior.setCurrentIndex(section.prior.findData("general"))
+    section.samples.setValue(1)
+    section.steps.setValue(4)
+    assert section.state == "general prior, 1 sample"
+    opened.runs.start()
+    finish(opened)
+    assert opened.outcome.error.isHidden(), opened.outcome.error.text()
+    assert names(opened) == ["bar", "bar volume", "bar uncertainty"]
+    _, volume, uncertainty = opened.viewer.layers
+    means = volume.data.reshape(SHAPE[0], N, *SHAPE[1:]).mean(1)
+    np.testing.assert_allclose(means, projections, atol=1e-4 * np.ptp(projections))
+    assert uncertainty.data.shape == VOLUME
+    assert uncertainty.data.max() > 0
+    assert not uncertainty.visible
+    assert uncertainty.colormap.name == "inferno"
+    assert tuple(uncertainty.scale) == tuple(volume.scale)
+    assert opened.viewer.layers.selection.active == volume
+    assert "median uncertainty" in opened.outcome.message.text()
+    opened.outcome.uncertainty.click()
+    assert uncertainty.visible
+    assert not volume.visible
 
 
 def test_result_lies_where_the_projections_lie(opened, finish):
@@ -272,6 +297,20 @@ def test_3d_shows_the_volume_alone_and_gives_back_the_view(opened, finish):
     opened.outcome.three_d.click()
     assert opened.viewer.dims.ndisplay == 2
     assert projections.visible
+
+
+def test_ground_truth_is_put_beside_the_volume(opened, projections, finish):
+    truth = opened.viewer.add_image(histospline(projections, N), name="truth", visible=False)
+    section = opened.sections.truth
+    section.layer_box.setCurrentIndex(section.layer_box.findText("truth"))
+    opened.runs.start()
+    finish(opened)
+    opened.outcome.side_by_side.click()
+    assert opened.viewer.canvas.grid.enabled
+    assert {layer.name for layer in opened.viewer.layers if layer.visible} == {"truth", "bar volume"}
+    opened.outcome.side_by_side.click()
+    assert not opened.viewer.canvas.grid.enabled
+    assert not truth.visible
 
 
 def test_saving_writes_the_volume_and_what_repeats_it(opened, finish, tmp_path):

@@ -162,8 +162,7 @@ class ResultLayers:
 
     def _add_uncertainty(self, event: SliceReady) -> None:
         top = max(float(np.percentile(event.plane, 99.9)), 1e-6 * max(self._limits[1], 1e-30))
-        data = np.zeros(self.shape, np.float32)
-        self.uncertainty = self._add("uncertainty", "", data, (0.0, top), colormap="inferno", visible=False)
+        self._add_spread(np.zeros(self.shape, np.float32), top)
 
     def _finish(self, event: Finished) -> None:
         result = event.result
@@ -171,7 +170,7 @@ class ResultLayers:
         self.volume.data = result.volume
         if result.uncertainty is not None:
             if self.uncertainty is None:
-                self._add_uncertainty_of(result.uncertainty)
+                self._add_spread(result.uncertainty, _bright(result.uncertainty))
             assert self.uncertainty is not None
             self.uncertainty.data = result.uncertainty
             self.uncertainty.contrast_limits = (0.0, _bright(result.uncertainty))
@@ -180,10 +179,11 @@ class ResultLayers:
         self._return()
         self._redraw_all()
 
-    def _add_uncertainty_of(self, values: np.ndarray) -> None:
-        self.uncertainty = self._add(
-            "uncertainty", "", values, (0.0, _bright(values)), colormap="inferno", visible=False
-        )
+    def _add_spread(self, values: np.ndarray, top: float) -> None:
+        selected = set(self.viewer.layers.selection)
+        self.uncertainty = self._add("uncertainty", "", values, (0.0, top), colormap="inferno", visible=False)
+        # A hidden layer that comes by itself must not take the controls from the one in use.
+        self.viewer.layers.selection = selected
 
     def _settle_contrast(self) -> None:
         """Fit the contrast to the volume, unless the person changed it or a ground truth gives it."""

@@ -88,7 +88,7 @@ class OutcomePanel(QWidget):
             else "<qt>No samples were drawn: set Samples above 0 in Diffusion.</qt>"
         )
         self.side_by_side.setToolTip(
-            "<qt>Show the visible layers beside each other, the ground truth among them.</qt>"
+            "<qt>Show volume and ground truth beside each other.</qt>"
             if has_truth
             else "<qt>Show the visible layers beside each other.</qt>"
         )

@@ -26,7 +26,7 @@ class Views:
     def __init__(self, viewer: "Viewer") -> None:
         self._viewer = viewer
         self._hidden: list[Image] = []
-        self._truth_was_visible = True
+        self._before_grid: list[tuple[Image, bool]] = []
 
     def show_uncertainty(self, layers: ResultLayers, on: bool) -> None:
         """Show the uncertainty in place of the volume, or the volume again."""
@@ -70,10 +70,17 @@ class Views:
         return ""
 
     def show_side_by_side(self, layers: ResultLayers, on: bool) -> None:
-        """Lay the layers out in a grid, the ground truth among them, or one over the other again."""
-        if layers.truth is not None and layers.truth in self._viewer.layers:
-            if on:
-                self._truth_was_visible = layers.truth.visible
-            layers.truth.visible = on or self._truth_was_visible
-        self._viewer.canvas.grid.enabled = on
+        """Put volume and ground truth, or else all visible layers, beside each other, or go back."""
+        viewer, truth = self._viewer, layers.truth
+        if on:
+            self._before_grid = [(layer, layer.visible) for layer in viewer.layers]
+            if truth is not None and truth in viewer.layers:
+                for layer in viewer.layers:
+                    layer.visible = layer == truth or layer == layers.volume
+        else:
+            for layer, visible in self._before_grid:
+                if layer in viewer.layers:
+                    layer.visible = visible
+            self._before_grid = []
+        viewer.canvas.grid.enabled = on
         self._viewer.reset_view()

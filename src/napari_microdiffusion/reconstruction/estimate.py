@@ -1,25 +1,34 @@
 """How long a run will take and how much memory it needs, said before it starts."""
 
 import os
+import platform
+import shutil
+import sys
 from dataclasses import dataclass
 
 from ..optics import Acquisition
 from .config import ReconstructionConfig
 from .device import describe_device
+from .slab import KEPT_PIXELS, PIXELS_ON_CPU
 
-# Measured with benchmarks/memory_and_time.py on two cores of a server, 16 slabs of 128 x 128 and 512 x 512.
-MEASURED_CORES = 2
-SECONDS_TO_START = 3.0
-SECONDS_PER_EVALUATED_PIXEL = 7.0e-6
-SECONDS_PER_FITTED_VOXEL = 1.0e-6
-SECONDS_PER_VOXEL = 6.0e-8
-BYTES_TO_START = 450_000_000
-BYTES_PER_VOXEL = 8
-BYTES_PER_EVALUATED_PIXEL = 2_600
-BYTES_PER_FITTED_VOXEL = 60
-PIXELS_AT_ONCE = 260_000
-# A graphics card is this much faster at evaluations than the measured cores, at the least.
-GPU_GAIN = 20.0
+# Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
+# the shipped prior. A pixel is one of the projections, a voxel one of the volume.
+SECONDS_TO_START = 2.1
+SECONDS_PER_MEAN_PIXEL = 1.4e-5
+SECONDS_PER_SAMPLED_PIXEL = 7.5e-6
+SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.5e-5
+SECONDS_PER_FITTED_VOXEL = 1.4e-6
+SECONDS_PER_VOXEL = 7.6e-8
+# What twice the cores gain; measured runs of networks never gain all of it.
+CORES_EXPONENT = 0.8
+# The window and its libraries come on top of the first in the viewer.
+BYTES_TO_START = 310_000_000
+BYTES_PER_VOXEL = 13
+BYTES_PER_EVALUATED_PIXEL = 1_500
+BYTES_PER_FITTED_VOXEL = 75
+BYTES_PER_SAMPLED_PIXEL = 170
+# Small stacks keep their inputs between the evaluations of a sample; large ones make them anew.
+BYTES_PER_KEPT_PIXEL = 900
 
 
 @dataclass(frozen=True)
@@ -30,18 +39,22 @@ class Estimate:
     ----------
     seconds : float
     bytes : int
-        Main memory of the whole program at the peak.
+        Memory at the peak, besides that of the window.
     device_text : str
         Where the networks run, in words.
+    is_bound : bool
+        Whether `seconds` is the time on the processor alone, where a graphics card may do better.
     """
 
     seconds: float
     bytes: int
     device_text: str
+    is_bound: bool = False
 
     def __str__(self) -> str:
         """E.g. "about 40 s and 1.2 GB on this CPU"."""
-        return f"about {_duration(self.seconds)} and {self.bytes / 1e9:.1f} GB on {self.device_text}"
+        time = "less than" if self.is_bound else "about"
+        return f"{time} {_duration(self.seconds)} and {self.bytes / 1e9:.1f} GB on {self.device_text}"
 
 
 def estimate(
@@ -65,10 +78,9 @@ def estimate(
     """
     pixels = shape[0] * shape[1] * shape[2]
     voxels = pixels * acquisition.step_length
-    device = describe_device(config.device)
-    on_cpu = "CPU" in device or "found" in device
+    device = _device_text(config.device)
     cores = min(config.threads or os.cpu_count() or 1, os.cpu_count() or 1)
-    pace = (MEASURED_CORES / cores) ** 0.8 if on_cpu else 1 / GPU_GAIN
+    pace = cores**-CORES_EXPONENT
     seconds = SECONDS_PER_VOXEL * voxels
     memory = BYTES_TO_START + BYTES_PER_VOXEL * voxels
     if config.guide == "inr" or config.diffusion != "off":
@@ -77,12 +89,25 @@ def estimate(
         seconds += pace * SECONDS_PER_FITTED_VOXEL * voxels * config.inr.epochs_to_run
         memory += BYTES_PER_FITTED_VOXEL * voxels
     if config.diffusion != "off":
-        evaluations = 1 + config.samples * config.steps
-        seconds += pace * SECONDS_PER_EVALUATED_PIXEL * pixels * evaluations
-        memory += BYTES_PER_EVALUATED_PIXEL * min(pixels, PIXELS_AT_ONCE)
+        drawn = config.samples * config.steps
+        kept = pixels <= KEPT_PIXELS
+        per_sampled = SECONDS_PER_SAMPLED_PIXEL if kept else SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT
+        seconds += pace * pixels * (SECONDS_PER_MEAN_PIXEL + drawn * per_sampled)
+        memory += BYTES_PER_EVALUATED_PIXEL * min(pixels, PIXELS_ON_CPU)
         if config.samples:
-            memory += 2 * BYTES_PER_VOXEL * voxels
-    return Estimate(seconds, int(memory), device)
+            memory += (BYTES_PER_SAMPLED_PIXEL + BYTES_PER_KEPT_PIXEL * kept) * pixels
+    if config.memory_gb is not None:
+        # Tiles shrink until the run fits, but what it starts from does not.
+        memory = max(min(memory, config.memory_gb * 1e9), BYTES_TO_START + BYTES_PER_VOXEL * voxels)
+    return Estimate(seconds, int(memory), device, is_bound="CPU" not in device)
+
+
+def _device_text(name: str) -> str:
+    """The device in words; where there is nothing but the CPU, "auto" need not wait for torch to say so."""
+    is_apple = sys.platform == "darwin" and platform.machine() == "arm64"
+    if name == "auto" and "torch" not in sys.modules and not is_apple and shutil.which("nvidia-smi") is None:
+        return describe_device("cpu")
+    return describe_device(name)
 
 
 def _duration(seconds: float) -> str:
