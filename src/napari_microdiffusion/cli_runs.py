@@ -126,6 +126,7 @@ def _answer(
             ("provenance", written["provenance"]),
             ("agreement", f"re-projects within {result.reprojection_max:.1e} of the projections' range"),
             ("time", f"{times} ({result.device})"),
+            ("stopped", "the last stage of each slab is in the provenance" if result.stopped else None),
         ]
     )
     return Answer(data, text)
