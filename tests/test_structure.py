@@ -30,7 +30,7 @@ FLOORS = {
     "plugin": 6,
     "cli": 6,
 }
-# The package's own face only exports the api; running the package is the command line, which has several files.
+# The package's own face only exports the api; running the package is the command line, in several files.
 ROOM_OF_FILE = {
     "__init__": "api",
     "__main__": "cli",
