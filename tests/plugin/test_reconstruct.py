@@ -243,6 +243,28 @@ def test_a_defect_is_shown_and_ends_the_run(opened, finish, monkeypatch):
     assert names(opened) == ["bar"]
 
 
+def test_a_scale_that_another_reader_lost_is_read_again(dock, projections_file, finish):
+    (layer,) = dock.viewer.open(projections_file, plugin="napari")
+    assert str(layer.units[0]) == "pixel"
+    section = dock.sections.projections
+    assert not section._calibrate.isHidden()
+    section._calibrate.click()
+    finish(dock)
+    assert tuple(layer.scale) == (8.0, 2.0, 2.0)
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+    assert section._calibrate.isHidden()
+    assert dock.sections.beam.step_length.value() == N
+    assert dock.sections.beam.provenance == "from file"
+
+
+def test_a_step_length_that_is_only_assumed_says_so(dock, projections):
+    dock.viewer.add_image(projections, name="plain", scale=(5, 1, 1), units=("um",) * 3)
+    assert dock.sections.beam.step_length.value() == 5
+    assert dock.sections.beam.provenance == "assumed: isotropic voxels"
+    dock.sections.beam.step_length.setValue(7)
+    assert dock.sections.beam.provenance == "set by hand"
+
+
 def test_time_points_are_chosen(dock, projections, finish):
     series = np.stack([projections, projections[:, ::-1]])
     dock.viewer.add_image(series, name="series", axis_labels=("t", "z", "y", "x"))

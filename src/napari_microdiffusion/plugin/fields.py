@@ -1,6 +1,6 @@
 """Input fields made from the settings' models: title, description, unit and range are written there, once."""
 
-from typing import Any
+from typing import Any, get_args
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
@@ -66,10 +66,11 @@ def real_number(model: Model, name: str, largest: float = 1e9, unset: str = "") 
 
 
 def choice(model: Model, name: str, words: dict[str, str]) -> QComboBox:
-    """A box of choices; `words` gives, in order, each value as people read it."""
+    """A box of the field's choices; `words` gives the order and each value as people read it."""
     box = QComboBox()
-    for value, text in words.items():
-        box.addItem(text, value)
+    allowed = get_args(model.model_fields[name].annotation)
+    for value in sorted(allowed, key=lambda value: [*words, value].index(value)):
+        box.addItem(words.get(value, value), value)
     box.setCurrentIndex(max(0, box.findData(model.model_fields[name].default)))
     return _prepared(box, model, name)
 

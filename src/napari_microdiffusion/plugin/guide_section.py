@@ -121,7 +121,8 @@ class GuideSection(Section):
         self._guide = str(ReconstructionConfig.model_fields["guide"].default)
         self._identity: tuple[object, ...] | None = None
         self._busy = ""
-        self.radios = {name: QRadioButton(GUIDE_WORDS[name]) for name in ("inr", "histospline")}
+        second = self._guide if self._guide != "inr" else "histospline"
+        self.radios = {name: QRadioButton(GUIDE_WORDS.get(name, name)) for name in ("inr", second)}
         self._group = QButtonGroup(self)
         for name, radio in self.radios.items():
             radio.setObjectName(name)
@@ -191,8 +192,8 @@ class GuideSection(Section):
 
     def _update(self) -> None:
         is_inr, held = self._guide == "inr", self.usable_inr
-        other = "" if self._guide in self.radios else f"{GUIDE_WORDS[self._guide]} (Advanced)"
-        self._other.setText(other)
+        word = GUIDE_WORDS.get(self._guide, self._guide)
+        self._other.setText("" if self._guide in self.radios else f"{word} (Advanced)")
         no_projections = "" if self._identity is not None else "Choose projections first"
         self._switch(self.fit, self._busy or no_projections, "Fit an INR now and show its slices")
         self._switch(self.load, self._busy, "Use an INR from a file")
@@ -209,7 +210,7 @@ class GuideSection(Section):
         if is_inr and held is None:
             self._about.setText("It is fitted when the reconstruction starts, or now with Fit.")
         self._about.setVisible(bool(self._about.text()))
-        self.set_state(state if is_inr else GUIDE_WORDS[self._guide])
+        self.set_state(state if is_inr else word)
 
     @staticmethod
     def _switch(button: QPushButton, reason: str, meaning: str) -> None:
