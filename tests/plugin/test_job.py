@@ -156,7 +156,11 @@ def test_cancelling_is_heard_of_at_once_though_the_thread_is_busy(job, qtbot):
     # The next one waits for the thread, and hears nothing of the cancelled one.
     with qtbot.waitSignal(job.ended, timeout=5000):
         job.start(second)
-    assert [event.text for event in events] == ["busy now", "[True]"]
+    assert [event.text for event in events] == [
+        "busy now",
+        "Waiting for the cancelled run to end",
+        "[True]",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from ..errors import Cancelled, RunFailed, UserError
-from ..reconstruction.events import CancelToken, Progress, SliceReady
+from ..reconstruction.events import CancelToken, Progress, SliceReady, StageStarted
 
 Source = Callable[[CancelToken], Iterator[Any]]
 
@@ -163,6 +163,8 @@ class Job(QObject):
 def _work(source: Source, token: CancelToken, mailbox: Mailbox, previous: threading.Thread | None) -> None:
     """The thread: no Qt object and no layer is touched here."""
     try:
+        if previous is not None and previous.is_alive():
+            mailbox.put(StageStarted("preview", "Waiting for the cancelled run to end"))
         while previous is not None and previous.is_alive():
             previous.join(0.1)
             token.check()
