@@ -82,7 +82,7 @@ def estimate(
     cores = min(config.threads or os.cpu_count() or 1, os.cpu_count() or 1)
     pace = cores**-CORES_EXPONENT
     seconds = SECONDS_PER_VOXEL * voxels
-    memory = BYTES_TO_START + BYTES_PER_VOXEL * voxels
+    memory: float = BYTES_TO_START + BYTES_PER_VOXEL * voxels
     if config.guide == "inr" or config.diffusion != "off":
         seconds += SECONDS_TO_START
     if config.guide == "inr" and config.inr_file is None:
