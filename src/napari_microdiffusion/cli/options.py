@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from .api import make_acquisition
-from .errors import UsageError, UserError
-from .io import ImageStack, depth_stack, read_image, suggest_step_length
-from .optics import Acquisition
-from .reconstruction.config import ReconstructionConfig
+from ..api import make_acquisition
+from ..errors import UsageError, UserError
+from ..io import ImageStack, depth_stack, read_image, suggest_step_length
+from ..optics import Acquisition
+from ..reconstruction.config import ReconstructionConfig
 
 Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]
 Beam = Literal["uniform", "bessel", "airy"]

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .api import make_config
-from .cli_options import AIRY_NOTE, acquisition_for, read_stack, step_length
-from .cli_terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
-from .errors import UsageError, UserError
-from .io import ImageStack, check_output, validate_projections
-from .optics import Acquisition
-from .reconstruction.config import ReconstructionConfig
-from .reconstruction.result import ReconstructionResult
+from ..api import make_config
+from ..errors import UsageError, UserError
+from ..io import ImageStack, check_output, validate_projections
+from ..optics import Acquisition
+from ..reconstruction.config import ReconstructionConfig
+from ..reconstruction.result import ReconstructionResult
+from .options import AIRY_NOTE, acquisition_for, read_stack, step_length
+from .terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
 
 # How the options are called whose fields have another name.
 _FLAGS = {"inr_file": "--inr", "memory_gb": "--memory", "step_length": "-n"}
@@ -35,10 +35,10 @@ class Request:
 
 def reconstruct(request: Request) -> Answer:
     """Read, reconstruct, write."""
-    from .reconstruction.engine import reconstruct as run
-    from .reconstruction.events import CancelToken
-    from .reconstruction.outputs import Outputs
-    from .reconstruction.settings_file import read_settings
+    from ..reconstruction.engine import reconstruct as run
+    from ..reconstruction.events import CancelToken
+    from ..reconstruction.outputs import Outputs
+    from ..reconstruction.settings_file import read_settings
 
     optics, settings = ({}, {}) if request.config is None else read_settings(request.config)
     given = {name: value for name, value in request.settings.items() if value is not None}
@@ -139,8 +139,8 @@ def train(output: Path, references: list[Path], minutes: float, init: str | None
         raise UsageError(f"--minutes is {minutes:g}, but it must be above zero")
     volumes = [_reference(path) for path in references]
 
-    from .reconstruction.priors import load_prior
-    from .training.recipe import PriorTraining, TrainingRecipe
+    from ..reconstruction.priors import load_prior
+    from ..training.recipe import PriorTraining, TrainingRecipe
 
     start = None if init is None else load_prior(init)
     training = PriorTraining(TrainingRecipe(minutes=minutes, seed=seed), output, start, tuple(volumes))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UsageError, UserError
+from ..errors import UsageError, UserError
 
 FloatArray = NDArray[np.float32]
 Interpolation = Callable[[NDArray[Any], int], FloatArray]

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
-from .errors import Cancelled, RunFailed, UsageError, UserError
+from ..errors import Cancelled, RunFailed, UsageError, UserError
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .reconstruction.events import Event
-    from .reconstruction.result import ReconstructionResult
+    from ..reconstruction.events import Event
+    from ..reconstruction.result import ReconstructionResult
 
 PROGRAM = "microdiffusion"
 _LONG = 200
@@ -95,7 +95,7 @@ def say(text: str) -> None:
 
 def follow(events: "Iterable[Event]") -> "ReconstructionResult":
     """Consume a run: progress on stderr if that is a terminal, notices in any case; returns its result."""
-    from .reconstruction.events import Finished, Notice, Progress, StageStarted
+    from ..reconstruction.events import Finished, Notice, Progress, StageStarted
 
     with progress_bar() as show:
         stage = ""

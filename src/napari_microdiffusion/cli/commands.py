@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from . import api
-from .cli_options import (
+from .. import api
+from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
+from ..reconstruction.config import Consistency, Device, Diffusion, Guide
+from .options import (
     AIRY_NOTE,
     AsJson,
     BeamOption,
@@ -23,9 +25,7 @@ from .cli_options import (
     setting,
     step_length,
 )
-from .cli_terminal import OPTIONS, PROGRAM, Answer, command, follow, lines, say, shown, size_text
-from .io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
-from .reconstruction.config import Consistency, Device, Diffusion, Guide
+from .terminal import OPTIONS, PROGRAM, Answer, command, follow, lines, say, shown, size_text
 
 app = typer.Typer(
     name=PROGRAM,
@@ -45,7 +45,7 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from . import __version__
+        from .. import __version__
 
         typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
@@ -184,8 +184,8 @@ def reconstruct(
 
     Ctrl-C stops and keeps what there is, under a name with the suffix "stopped"; a second one cancels.
     """
-    from .cli_runs import Request
-    from .cli_runs import reconstruct as run
+    from .runs import Request
+    from .runs import reconstruct as run
 
     asked = {
         "guide": guide,
@@ -213,7 +213,7 @@ def compare(
     debug: Debug = False,
 ) -> Answer:
     """Measure a reconstruction against the ground truth."""
-    from .evaluation import COLUMNS, comparison_figure
+    from ..evaluation import COLUMNS, comparison_figure
 
     volume, reference = read_stack(reconstruction), read_stack(truth)
     # A volume of ours says how it was made.
@@ -283,7 +283,7 @@ def train(
     debug: Debug = False,
 ) -> Answer:
     """Train a prior, or fine-tune one on reference stacks. Ctrl-C saves; the same command then goes on."""
-    from .cli_runs import train as run
+    from .runs import train as run
 
     return run(output, reference or [], minutes, init, seed)
 
@@ -298,7 +298,7 @@ def demo(
     debug: Debug = False,
 ) -> Answer:
     """Show the main job on a procedural specimen: simulate, reconstruct, compare."""
-    from .studies.demo import run_demo
+    from ..studies.demo import run_demo
 
     report = run_demo(output, follow)
     seconds = sum(report.result.seconds.values())

@@ -12,9 +12,8 @@ import tifffile
 import torch
 from typer.testing import CliRunner
 
-from napari_microdiffusion import cli_runs
-from napari_microdiffusion.cli import app
-from napari_microdiffusion.cli_terminal import follow
+from napari_microdiffusion.cli import app, runs
+from napari_microdiffusion.cli.terminal import follow
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.io import read_image, save_checkpoint, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
@@ -314,7 +313,7 @@ def interrupting(stage: str, times: int) -> Callable:
 
 def test_ctrl_c_stops_and_keeps_under_a_name_of_its_own(run, folder, monkeypatch):
     before, handler = names(folder), signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(cli_runs, "follow", interrupting("posterior mean", 1))
+    monkeypatch.setattr(runs, "follow", interrupting("posterior mean", 1))
     result = run("p.tif", "-o", "v.ome.tif", "--json")
     found = answer(result)
     assert found["stopped"] is True
@@ -328,7 +327,7 @@ def test_ctrl_c_stops_and_keeps_under_a_name_of_its_own(run, folder, monkeypatch
 @pytest.mark.parametrize(("times", "sentence"), [(2, "cancelled"), (3, "interrupted")])
 def test_ctrl_c_again_cancels_and_keeps_nothing(run, folder, monkeypatch, times, sentence):
     before = names(folder)
-    monkeypatch.setattr(cli_runs, "follow", interrupting("guide", times))
+    monkeypatch.setattr(runs, "follow", interrupting("guide", times))
     result = run("p.tif", "-o", "v.ome.tif")
     assert result.exit_code == 1
     assert sentence in result.stderr.splitlines()[-1]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from napari_microdiffusion import __version__, cli_terminal
-from napari_microdiffusion.cli import app
-from napari_microdiffusion.cli_options import Kind
+from napari_microdiffusion import __version__
+from napari_microdiffusion.cli import app, terminal
+from napari_microdiffusion.cli.options import Kind
 from napari_microdiffusion.io import read_image, save_checkpoint, write_image
 from napari_microdiffusion.specimens import KINDS
 
@@ -244,7 +244,7 @@ def test_a_defect_is_one_line_too_unless_debugged(run, monkeypatch):
     def broken(path):
         raise KeyError("axes")
 
-    monkeypatch.setattr("napari_microdiffusion.cli.describe", broken)
+    monkeypatch.setattr("napari_microdiffusion.cli.commands.describe", broken)
     result = run("info", "truth.tif")
     assert result.exit_code == 1
     assert (
@@ -260,7 +260,7 @@ def test_progress_is_shown_on_a_terminal_only(monkeypatch):
 
     for stream, shows in ((Screen(), True), (io.StringIO(), False)):
         monkeypatch.setattr(sys, "stderr", stream)
-        with cli_terminal.progress_bar() as show:
+        with terminal.progress_bar() as show:
             show("Fitting", 0.5, 12.0)
             show("Sampling", 1.0, 0.0)
         assert ("Fitting" in stream.getvalue()) is shows
