@@ -1,0 +1,10 @@
+"""Implicit neural representations: a continuous field fitted to one stack of projections.
+
+Nothing here loads torch before a field is fitted, rendered or loaded.
+"""
+
+from .fitted import FittedInr
+from .fitting import FitStep, fit_inr
+from .settings import InrSettings
+
+__all__ = ["FitStep", "FittedInr", "InrSettings", "fit_inr"]

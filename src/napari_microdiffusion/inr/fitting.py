@@ -1,0 +1,307 @@
+"""Fitting a field to projections, as a generator that can be left at any step with the field so far."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import UsageError, UserError
+from ..interpolation import histospline
+from ..optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH
+from ..optics.noise import estimate_noise
+from .fitted import FittedInr
+from .settings import InrSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .fields import GridField, PaperField
+
+Projections = npt.NDArray[np.float32]
+
+# Points of one step: a step stays well under 0.3 s on one processor core.
+GRID_POINTS = 1 << 17
+PAPER_POINTS = 1 << 13
+# No detector is trusted beyond this, relative to the projections' range; it keeps the data term finite.
+NOISE_FLOOR = 0.005
+# Decay of Adam's moments. The second is short since tens of steps must do.
+BETAS = (0.9, 0.95)
+# The network is shared by all tiles and so is moved more carefully than the features.
+_NETWORK_RATE = 0.1
+_LAST_RATE = 0.02
+_PATIENCE = 5
+
+
+@dataclass(frozen=True, eq=False)
+class FitStep:
+    """One step of a fit.
+
+    Attributes
+    ----------
+    step, steps
+        Steps done, and at most to do; a fit may end before.
+    loss
+        Mean over the image of the objective, as last seen everywhere.
+    fitted
+        The field as far as it is fitted. It is live: it changes as the fit goes on, and stays once the fit
+        is left.
+    """
+
+    step: int
+    steps: int
+    loss: float
+    fitted: FittedInr
+
+
+Fitting = Generator[FitStep, None, FittedInr]
+
+
+def fit_inr(
+    projections: npt.ArrayLike,
+    profile: npt.ArrayLike,
+    settings: InrSettings | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    start: npt.ArrayLike | None = None,
+) -> Fitting:
+    """Fit an INR to projections, step by step.
+
+    The grid field minimises, with X the projections, m the field's slices, w the axial profile, sigma the
+    noise and D the axial second difference::
+
+        sum over pixels of (sum_k w_k m_k - X)^2 / sigma^2  +  c * sum over voxels of D(log(m + offset))^2
+
+    the first term being the paper's equation 2 weighted by the noise. It has no gradient in what the
+    projections do not see; the second term, with c = `settings.curvature`, decides that. The paper's field
+    minimises equation 2 alone.
+
+    Parameters
+    ----------
+    projections : array_like, shape (N, H, W)
+        Mapped so that they span about [0, 1], zero being the dark level or the background.
+    profile : array_like, shape (n,)
+        Axial weights of the beam, sum 1.
+    settings : InrSettings, optional
+    seed : int
+        Of the initial weights and the order of pixels; the same seed gives the same field on one machine.
+    device : str
+        Where torch computes.
+    start : array_like, shape (N*n, H, W), optional
+        Where the grid field starts, instead of the settings' start.
+
+    Yields
+    ------
+    FitStep
+        After every step, a fraction of a second apart. The generator may be closed at any of them.
+
+    Returns
+    -------
+    FittedInr
+        As the generator's value.
+
+    Raises
+    ------
+    UserError
+        For projections that are no finite stack.
+    UsageError
+        For a profile or start of a wrong shape.
+    """
+    settings = settings or InrSettings()
+    measured = np.ascontiguousarray(projections, np.float32)
+    if measured.ndim != 3 or 0 in measured.shape:
+        raise UserError(f"projections must be a stack of images, (N, H, W), not of shape {measured.shape}.")
+    if not np.isfinite(measured).all():
+        raise UserError("the projections hold pixels that are not finite; the INR needs a number in each.")
+    weights = np.asarray(profile, np.float64)
+    if (
+        weights.ndim != 1
+        or not MIN_STEP_LENGTH <= len(weights) <= MAX_STEP_LENGTH
+        or weights.min() < 0
+        or not np.isclose(weights.sum(), 1)
+    ):
+        raise UsageError(
+            f"the axial profile must be {MIN_STEP_LENGTH} to {MAX_STEP_LENGTH} weights of at least 0, sum 1."
+        )
+    volume = None if start is None else np.asarray(start, np.float32)
+    shape = (len(measured) * len(weights), *measured.shape[1:])
+    if volume is not None and volume.shape != shape:
+        raise UsageError(f"the start must be a volume of shape {shape}, not {volume.shape}.")
+    if settings.field == "grid":
+        return _fit_grid(measured, weights, settings, seed, device, volume)
+    return _fit_paper(measured, weights, settings, seed, device)
+
+
+def _fit_grid(
+    measured: Projections,
+    profile: npt.NDArray[np.float64],
+    settings: InrSettings,
+    seed: int,
+    device: str,
+    start: npt.NDArray[np.float32] | None,
+) -> Fitting:
+    import torch
+
+    from .fields import GridField, build_field
+
+    count, height, width = measured.shape
+    shape = (count * len(profile), height, width)
+    field = build_field(shape, len(profile), settings, seed, device)
+    assert isinstance(field, GridField)
+    if start is None and settings.start == "histospline":
+        start = histospline(measured, len(profile))
+    voxels = field.tensors["voxels"]
+    voxels.fill_(math.log(max(float(measured.mean()), 0.0) + settings.offset))
+    if start is not None:
+        voxels.copy_(torch.from_numpy(np.log(np.maximum(start, 0) + np.float32(settings.offset))))
+    del start
+    fitted = FittedInr(field, settings, profile)
+    objective = _GridObjective(field, measured, profile, settings, device)
+    moments = {name: (torch.zeros_like(t), torch.zeros_like(t)) for name, t in field.tensors.items()}
+    tiles = list(_tiles(shape))
+    losses = np.full(len(tiles), np.nan)
+    history: deque[float] = deque(maxlen=_PATIENCE + 1)
+    epochs = settings.epochs_to_run
+    for epoch in range(epochs):
+        rate = settings.rate * max(0.5 + 0.5 * math.cos(math.pi * epoch / epochs), _LAST_RATE)
+        for index, (rows, columns) in enumerate(tiles):
+            losses[index] = objective.step(rows, columns, moments, rate, epoch)
+            yield FitStep(
+                epoch * len(tiles) + index + 1, epochs * len(tiles), float(np.nanmean(losses)), fitted
+            )
+        history.append(float(losses.mean()))
+        # The first epochs may climb while the moments warm up, so only a later standstill counts.
+        if epoch >= 2 * _PATIENCE and history[0] - history[-1] < settings.tolerance * abs(history[0]):
+            break
+    return fitted
+
+
+class _GridObjective:
+    """The objective of a grid field over one tile after the other, and the step that lowers it."""
+
+    def __init__(
+        self,
+        field: GridField,
+        measured: Projections,
+        profile: npt.NDArray[np.float64],
+        settings: InrSettings,
+        device: str,
+    ) -> None:
+        import torch
+
+        self.field = field
+        self.measured = torch.from_numpy(measured).to(device)
+        self.profile = torch.from_numpy(profile.astype(np.float32)).to(device).reshape(1, -1, 1, 1)
+        self.curvature = settings.curvature
+        self.precision = torch.from_numpy(_precision(measured, settings)).to(device)
+
+    def step(self, rows: slice, columns: slice, moments: dict[str, Any], rate: float, epoch: int) -> float:
+        """Take one step of Adam on a tile; returns the objective before it, a pixel."""
+        import torch
+
+        parts = {name: self.field.window(name, rows, columns).detach() for name in self.field.tensors}
+        for part in parts.values():
+            part.requires_grad_()
+        loss = self._loss(parts, rows, columns)
+        loss.backward()
+        with torch.no_grad():
+            for name, part in parts.items():
+                first, second = (self.field.window(name, rows, columns, m) for m in moments[name])
+                shared = part.ndim < 3
+                _adam(part, first, second, rate * (_NETWORK_RATE if shared else 1.0), epoch + 1)
+        return float(loss.detach()) / ((rows.stop - rows.start) * (columns.stop - columns.start))
+
+    def _loss(self, parts: dict[str, Tensor], rows: slice, columns: slice) -> Tensor:
+        log_intensity = self.field.log_intensity(parts)
+        slabs = self.field.intensity(log_intensity).reshape(
+            len(self.measured), self.profile.shape[1], *log_intensity.shape[1:]
+        )
+        residual = (slabs * self.profile).sum(1) - self.measured[:, rows, columns]
+        precision = self.precision if self.precision.ndim == 0 else self.precision[:, rows, columns]
+        misfit = (residual.square() * precision).sum()
+        bend = log_intensity[2:] - 2 * log_intensity[1:-1] + log_intensity[:-2]
+        return misfit + self.curvature * bend.square().sum()
+
+
+def _adam(part: Tensor, first: Tensor, second: Tensor, rate: float, count: int) -> None:
+    """One step in place (D. Kingma and J. Ba, Adam, ICLR 2015), on windows of larger tensors."""
+    gradient = part.grad
+    assert gradient is not None
+    first.lerp_(gradient, 1 - BETAS[0])
+    second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+    scale = (second / (1 - BETAS[1] ** count)).sqrt_().add_(1e-8)
+    part.addcdiv_(first, scale, value=-rate / (1 - BETAS[0] ** count))
+
+
+def _precision(measured: Projections, settings: InrSettings) -> npt.NDArray[np.float32]:
+    """One over the variance of each pixel, or of all where only one figure is known."""
+    if settings.photon_gain or settings.read_noise:
+        from scipy.ndimage import uniform_filter
+
+        # Smoothed, so that a pixel that happens to be dark is not taken for a noiseless one.
+        light = uniform_filter(np.maximum(measured, 0), size=(1, 3, 3), mode="nearest")
+        variance = np.asarray(settings.photon_gain * light + settings.read_noise**2)
+    else:
+        variance = np.asarray(estimate_noise(measured) ** 2)
+    return np.asarray(1 / (variance + NOISE_FLOOR**2), np.float32)
+
+
+def _tiles(shape: tuple[int, int, int]) -> Iterator[tuple[slice, slice]]:
+    """Lateral tiles of about GRID_POINTS voxels, over the whole depth."""
+    from .fields import TILE_ALIGNMENT
+
+    depth, height, width = shape
+    side = max(1, int(math.sqrt(GRID_POINTS / depth)) // TILE_ALIGNMENT) * TILE_ALIGNMENT
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
+
+
+def _fit_paper(
+    measured: Projections, profile: npt.NDArray[np.float64], settings: InrSettings, seed: int, device: str
+) -> Fitting:
+    import torch
+
+    from .fields import PaperField, build_field
+
+    count, height, width = measured.shape
+    n = len(profile)
+    field = build_field((count * n, height, width), n, settings, seed, device)
+    assert isinstance(field, PaperField)
+    fitted = FittedInr(field, settings, profile)
+    weights = [tensor.requires_grad_() for name, tensor in field.tensors.items() if name != "frequencies"]
+    optimiser = torch.optim.Adam(weights, lr=settings.rate)
+    target = torch.from_numpy(measured.reshape(-1)).to(device)
+    axial = torch.from_numpy(profile.astype(np.float32)).to(device)
+    rng = np.random.default_rng(seed)
+    batch = max(1, PAPER_POINTS // n)
+    batches = -(-measured.size // batch)
+    steps = settings.epochs_to_run * batches
+    recent: deque[float] = deque(maxlen=batches)
+    for epoch in range(settings.epochs_to_run):
+        order = rng.permutation(measured.size)
+        for index in range(batches):
+            chosen = order[index * batch : (index + 1) * batch]
+            loss = _equation_2(field, chosen, height * width, target, axial)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            recent.append(float(loss.detach()))
+            yield FitStep(epoch * batches + index + 1, steps, float(np.mean(recent)), fitted)
+    return fitted
+
+
+def _equation_2(
+    field: PaperField, chosen: npt.NDArray[np.int64], pixels: int, target: Tensor, axial: Tensor
+) -> Tensor:
+    """Mean squared misfit of some projection pixels, each synthesised from its n slices."""
+    n = len(axial)
+    depths = (chosen // pixels)[:, None] * n + np.arange(n)
+    points = field.at(field.coordinates(depths, (chosen % pixels)[:, None]))
+    return ((points * axial).sum(1) - target[chosen]).square().mean()
