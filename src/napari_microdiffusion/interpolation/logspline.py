@@ -20,7 +20,7 @@ OFFSET = 0.02
 # A floor of the noise, in unit intensities: below it closer agreement is left to the consistency.
 NOISE_FLOOR = 0.005
 
-_ITERATIONS = 8
+_ITERATIONS = 5
 _DAMPING = 0.01
 _LARGEST_STEP = 1.0
 _PIXELS = 2048

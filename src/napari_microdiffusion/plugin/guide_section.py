@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GUIDE_WORDS = {
     "inr": "INR",
+    "logspline": "log-spline",
     "histospline": "histospline",
     "cubic": "cubic",
     "linear": "linear",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ..errors import UsageError
 from ..inr.settings import InrSettings
 
-Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "inr"]
+Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr"]
 Diffusion = Literal["off", "slab"]
 Consistency = Literal["none", "exact", "nonnegative", "noise"]
 Device = Literal["auto", "cpu", "cuda", "mps"]

@@ -29,6 +29,14 @@ def choose_device(name: str) -> "torch.device":
     return torch.device(name)
 
 
+def limit_threads(count: int | None) -> None:
+    """Let torch use so many processor threads; None leaves the choice to torch."""
+    if count is not None:
+        import torch
+
+        torch.set_num_threads(count)
+
+
 def describe_device(name: str) -> str:
     """A device in words, without importing torch unless it was imported before."""
     import sys

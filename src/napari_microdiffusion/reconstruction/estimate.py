@@ -18,6 +18,7 @@ SECONDS_PER_MEAN_PIXEL = 1.4e-5
 SECONDS_PER_SAMPLED_PIXEL = 7.5e-6
 SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.5e-5
 SECONDS_PER_FITTED_VOXEL = 1.4e-6
+SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
 # What twice the cores gain; measured runs of networks never gain all of it.
 CORES_EXPONENT = 0.8
@@ -85,6 +86,8 @@ def estimate(
     memory: float = BYTES_TO_START + BYTES_PER_VOXEL * voxels
     if config.guide == "inr" or config.diffusion != "off":
         seconds += SECONDS_TO_START
+    if config.guide == "logspline":
+        seconds += SECONDS_PER_LOGSPLINE_VOXEL * voxels
     if config.guide == "inr" and config.inr_file is None:
         seconds += pace * SECONDS_PER_FITTED_VOXEL * voxels * config.inr.epochs_to_run
         memory += BYTES_PER_FITTED_VOXEL * voxels

@@ -6,9 +6,9 @@ from time import perf_counter
 import numpy as np
 
 from ..inr import FittedInr, fit_inr
-from ..interpolation import INTERPOLATIONS, nearest
+from ..interpolation import INTERPOLATIONS, logspline_parts, nearest
 from ..optics import IntensityScale
-from .device import choose_device
+from .device import choose_device, limit_threads
 from .events import Event, Events, LossPoint, Progress, StageStarted
 from .run import Clock, Run
 
@@ -29,6 +29,19 @@ def interpolated(run: Run) -> Events:
         strip = np.s_[:, top : top + rows]
         guide[strip] = INTERPOLATIONS[name](run.projections[strip], n)
         yield clock.advance()
+    run.guide = guide
+
+
+def smooth_logarithm(run: Run) -> Events:
+    """The log-spline, piece by piece."""
+    yield StageStarted("guide", "First estimate: log-spline")
+    guide = np.empty_like(run.volume)
+    clock = Clock("guide", guide.size)
+    unit = run.scale.to_unit(run.projections)
+    for (slices, rows), values in logspline_parts(unit, run.operator, run.noise_level):
+        run.cancel.check()
+        guide[slices, rows] = run.scale.to_grey(values)
+        yield clock.advance(values.size)
     run.guide = guide
 
 
@@ -60,6 +73,7 @@ def inr(run: Run) -> Events:
 
 def _fit(run: Run) -> Generator[Event, None, FittedInr]:
     config = run.config
+    limit_threads(config.threads)
     device = choose_device(config.device)
     run.device = device.type
     started = perf_counter()
@@ -99,5 +113,6 @@ GUIDES: dict[str, Callable[[Run], Events]] = {
     "linear": interpolated,
     "cubic": interpolated,
     "histospline": interpolated,
+    "logspline": smooth_logarithm,
     "inr": inr,
 }

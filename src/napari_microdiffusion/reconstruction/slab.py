@@ -9,7 +9,7 @@ import numpy as np
 from ..diffusion.familiarity import features
 from ..diffusion.slab import compose, local_amplitude, null_orders, pose
 from ..errors import RunFailed
-from .device import choose_device, free_memory
+from .device import choose_device, free_memory, limit_threads
 from .events import Event, Events, Notice, SliceReady, StageStarted
 from .priors import load_prior
 from .run import Clock, Run
@@ -52,13 +52,11 @@ class SlabDiffusion:
     """
 
     def __init__(self, run: Run) -> None:
-        import torch
 
         from ..diffusion.networks import SlabBlock
 
         self.run = run
-        if run.config.threads:
-            torch.set_num_threads(run.config.threads)
+        limit_threads(run.config.threads)
         self.device = choose_device(run.config.device)
         self.prior = load_prior(run.config.prior)
         self.denoiser = self.prior.denoiser.to(self.device)
