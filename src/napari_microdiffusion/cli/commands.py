@@ -1,5 +1,6 @@
 """The command line: parse, call, print."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from .options import (
     read_stack,
     refuse_overwriting,
     setting,
+    several_values,
     step_length,
 )
 from .terminal import OPTIONS, PROGRAM, Answer, command, follow, lines, say, shown, size_text
@@ -40,7 +42,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name=PROGRAM)
+    app(several_values(sys.argv[1:]), prog_name=PROGRAM)
 
 
 def _version(wanted: bool) -> None:
@@ -286,6 +288,27 @@ def train(
     from .runs import train as run
 
     return run(output, reference or [], minutes, init, seed)
+
+
+@app.command("benchmark")
+@command
+def benchmark(
+    volumes: Annotated[list[Path], typer.Argument(help="Point-scanned volumes.")],
+    n: Annotated[list[str], typer.Option("-n", "--step-length", help="Step lengths, one or several.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for table, page and pictures.")],
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(help="Methods as guide/diffusion/consistency, one or several; the last is pictured."),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="Samples for the uncertainty in the pictures.")] = 0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Compare methods on volumes with known truth: project, reconstruct, measure, write it down."""
+    from .runs import benchmark as run
+
+    return run(volumes, [step_length(text) for text in n], output, methods, samples, seed)
 
 
 @app.command("demo")

@@ -1,7 +1,7 @@
 """The options of the command line that several commands share, and those that are settings."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,6 +44,25 @@ StepLength = Annotated[str | None, _optics("step_length", "-n", "--step-length",
 BeamOption = Annotated[Beam | None, _optics("beam", "--beam")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Image to write, .ome.tif or .tif.")]
+
+
+# Options that take several values in a row, by command; the parser below knows only one at a time.
+_SEVERAL = {"benchmark": ("-n", "--step-length", "--methods"), "train": ("--reference",)}
+
+
+def several_values(arguments: Sequence[str]) -> list[str]:
+    """Arguments with "-n 4 6 8" written as "-n 4 -n 6 -n 8", for the options that take several values."""
+    command = next((a for a in arguments if not a.startswith("-")), "")
+    expanded: list[str] = []
+    repeated, fresh = "", False
+    for argument in arguments:
+        if argument.startswith("-"):
+            repeated, fresh = (argument, True) if argument in _SEVERAL.get(command, ()) else ("", False)
+        elif repeated:
+            expanded += [] if fresh else [repeated]
+            fresh = False
+        expanded.append(argument)
+    return expanded
 
 
 def step_length(text: str | None, image: ImageStack | None = None, recorded: Any = None) -> Any:

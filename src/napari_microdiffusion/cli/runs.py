@@ -187,6 +187,43 @@ def train(output: Path, references: list[Path], minutes: float, init: str | None
     return Answer(data, text)
 
 
+def benchmark(
+    volumes: list[Path],
+    step_lengths: list[Any],
+    output: Path,
+    methods: list[str] | None,
+    samples: int,
+    seed: int,
+) -> Answer:
+    """Run the benchmark and say where it was written."""
+    from ..evaluation import comparison_table
+    from ..studies.benchmark import DEFAULT_METHODS, case_of_volume, method_config
+    from ..studies.report import write_benchmark
+
+    chosen = methods or list(DEFAULT_METHODS)
+    for method in chosen:
+        method_config(method)
+    beams = [acquisition_for(n, None) for n in step_lengths]
+    for path in volumes:
+        # A file that cannot be read should be known before the first hour of work, not after it.
+        read_stack(path)
+    output.mkdir(parents=True, exist_ok=True)
+    cases = (case_of_volume(path, beam.step_length) for path in volumes for beam in beams)
+    table: list[tuple[str, dict[str, Any]]] = []
+    with progress_bar() as show:
+        total = len(volumes) * len(beams) * len(chosen)
+        for row in write_benchmark(cases, chosen, output, samples=samples, seed=seed):
+            table.append((f"{row.case} n={row.step_length} {row.method}", row.metrics))
+            show("benchmark", len(table) / total, None, row.case)
+    columns = ["psnr", "null_space_r2", "ssim", "dice", "reprojection_max"]
+    data = {
+        "output": str(output),
+        "rows": [{"name": name, **{c: m[c] for c in columns}} for name, m in table],
+    }
+    where = lines([("table", output / "table.csv"), ("report", output / "report.md")])
+    return Answer(data, f"{comparison_table(table, columns)}\n\n{where}")
+
+
 def _reference(path: Path) -> Any:
     import numpy as np
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from ..errors import UsageError
 from ..evaluation import compare
-from ..io import read_image
+from ..io import depth_stack, read_image
 from ..optics import Acquisition, simulate_projections
-from ..reconstruction.config import ReconstructionConfig
+from ..reconstruction.config import ReconstructionConfig, settings_error
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
 from ..reconstruction.result import ReconstructionResult
@@ -50,7 +51,7 @@ class Row:
 
 def case_of_volume(path: Path, step_length: int) -> Case:
     """A point-scanned volume and its noiseless uniform projections; slices beyond whole slabs are dropped."""
-    volume = np.asarray(read_image(path).data, dtype=np.float32)
+    volume = np.asarray(depth_stack(read_image(path)).data, dtype=np.float32)
     acquisition = Acquisition(step_length=step_length)
     projections = simulate_projections(volume, acquisition)
     return Case(path.name.split(".")[0], volume[: len(projections) * step_length], projections, acquisition)
@@ -89,9 +90,11 @@ def method_config(method: str, **settings: Any) -> ReconstructionConfig:
             f"method is {method!r}; write it as guide/diffusion/consistency, such as {DEFAULT_METHODS[-1]}"
         )
     guide, diffusion, consistency = parts
-    return ReconstructionConfig.model_validate(
-        {"samples": 0, **settings, "guide": guide, "diffusion": diffusion, "consistency": consistency}
-    )
+    named = {"guide": guide, "diffusion": diffusion, "consistency": consistency}
+    try:
+        return ReconstructionConfig.model_validate({"samples": 0, **settings, **named})
+    except ValidationError as error:
+        raise settings_error(error) from None
 
 
 def run_case(case: Case, methods: Sequence[str], **settings: Any) -> Iterator[Row]:
