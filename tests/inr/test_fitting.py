@@ -103,8 +103,11 @@ def test_a_fit_can_be_left_at_any_step_with_the_field_so_far(projections, steps)
 
 
 def test_a_standstill_ends_the_fit_early(projections):
-    steps, _ = run(projections, UNIFORM, InrSettings(epochs=200, tolerance=0.5))
+    steps, _ = run(projections, UNIFORM, InrSettings(epochs=200, tolerance=0.5, coherence=0))
     assert steps[-1].step < 20
+    # With coherence, not before the structures have been measured for the last time.
+    steps, _ = run(projections, UNIFORM, InrSettings(epochs=100, tolerance=0.5))
+    assert 70 < steps[-1].step < 90
 
 
 def test_large_images_are_fitted_in_tiles(monkeypatch, projections):

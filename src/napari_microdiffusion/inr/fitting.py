@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Projections = npt.NDArray[np.float32]
 
 # Points of one step: a step stays well under 0.3 s on one processor core.
-GRID_POINTS = 1 << 17
+GRID_POINTS = 1 << 18
 PAPER_POINTS = 1 << 13
 # No detector is trusted beyond this, relative to the projections' range; it keeps the data term finite.
 NOISE_FLOOR = 0.005
@@ -36,6 +37,8 @@ BETAS = (0.9, 0.95)
 _NETWORK_RATE = 0.1
 _LAST_RATE = 0.02
 _PATIENCE = 5
+# When the structures are measured, as fractions of the fit: coherence starts with the first.
+_MEASUREMENTS = (0.4, 0.7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +80,11 @@ def fit_inr(
     noise and D the axial second difference::
 
         sum over pixels of (sum_k w_k m_k - X)^2 / sigma^2  +  c * sum over voxels of D(log(m + offset))^2
+        +  k * `coherence.coherence_energy` of log(m + offset)
 
     the first term being the paper's equation 2 weighted by the noise. It has no gradient in what the
-    projections do not see; the second term, with c = `settings.curvature`, decides that. The paper's field
-    minimises equation 2 alone.
+    projections do not see; the others, with c = `settings.curvature` and k = `settings.coherence`, decide
+    that. The paper's field minimises equation 2 alone.
 
     Parameters
     ----------
@@ -129,7 +133,7 @@ def fit_inr(
         raise UsageError(
             f"the axial profile must be {MIN_STEP_LENGTH} to {MAX_STEP_LENGTH} weights of at least 0, sum 1."
         )
-    volume = None if start is None else np.asarray(start, np.float32)
+    volume = None if start is None else np.array(start, np.float32)
     shape = (len(measured) * len(weights), *measured.shape[1:])
     if volume is not None and volume.shape != shape:
         raise UsageError(f"the start must be a volume of shape {shape}, not {volume.shape}.")
@@ -156,28 +160,43 @@ def _fit_grid(
     assert isinstance(field, GridField)
     if start is None and settings.start == "histospline":
         start = histospline(measured, len(profile))
-    voxels = field.tensors["voxels"]
-    voxels.fill_(math.log(max(float(measured.mean()), 0.0) + settings.offset))
-    if start is not None:
-        voxels.copy_(torch.from_numpy(np.log(np.maximum(start, 0) + np.float32(settings.offset))))
+    if start is None:
+        level = max(float(measured.mean()), 0.0) + settings.offset
+        field.tensors["voxels"].fill_(math.log(level))
+    else:
+        # In place: a volume is the largest thing here, and passes over it are what the user waits for.
+        volume = torch.from_numpy(start).clamp_(min=0).add_(settings.offset).log_()
+        field.tensors["voxels"] = volume.to(device)
     del start
     fitted = FittedInr(field, settings, profile)
     objective = _GridObjective(field, measured, profile, settings, device)
     moments = {name: (torch.zeros_like(t), torch.zeros_like(t)) for name, t in field.tensors.items()}
-    tiles = list(_tiles(shape))
-    losses = np.full(len(tiles), np.nan)
-    history: deque[float] = deque(maxlen=_PATIENCE + 1)
+    # Two ways to cut the image, in turn, so that no seam stays where it is.
+    cuts = [list(_tiles(shape, is_shifted)) for is_shifted in (False, True)]
     epochs = settings.epochs_to_run
+    steps = sum(len(cuts[epoch % 2]) for epoch in range(epochs))
+    measuring = {int(fraction * epochs) for fraction in _MEASUREMENTS} if settings.coherence else set()
+    history: deque[float] = deque(maxlen=_PATIENCE + 1)
+    done, loss = 0, math.nan
     for epoch in range(epochs):
         rate = settings.rate * max(0.5 + 0.5 * math.cos(math.pi * epoch / epochs), _LAST_RATE)
-        for index, (rows, columns) in enumerate(tiles):
-            losses[index] = objective.step(rows, columns, moments, rate, epoch)
-            yield FitStep(
-                epoch * len(tiles) + index + 1, epochs * len(tiles), float(np.nanmean(losses)), fitted
-            )
-        history.append(float(losses.mean()))
+        if epoch in measuring:
+            history.clear()
+        total, pixels = 0.0, 0
+        for rows, columns in cuts[epoch % 2]:
+            if epoch in measuring:
+                objective.measure(rows, columns)
+            total += objective.step(rows, columns, moments, rate, epoch)
+            pixels += (rows.stop - rows.start) * (columns.stop - columns.start)
+            done += 1
+            # While the first epoch lasts, the loss of what it has seen; then that of whole epochs.
+            loss = loss if epoch else total / pixels
+            yield FitStep(done, steps, loss, fitted)
+        loss = total / pixels
+        history.append(loss)
         # The first epochs may climb while the moments warm up, so only a later standstill counts.
-        if epoch >= 2 * _PATIENCE and history[0] - history[-1] < settings.tolerance * abs(history[0]):
+        standstill = len(history) > _PATIENCE and history[0] - loss < settings.tolerance * abs(history[0])
+        if standstill and epoch >= 2 * _PATIENCE and all(epoch > start for start in measuring):
             break
     return fitted
 
@@ -199,10 +218,36 @@ class _GridObjective:
         self.measured = torch.from_numpy(measured).to(device)
         self.profile = torch.from_numpy(profile.astype(np.float32)).to(device).reshape(1, -1, 1, 1)
         self.curvature = settings.curvature
+        self.coherence = settings.coherence
+        self.metric: Tensor | None = None
         self.precision = torch.from_numpy(_precision(measured, settings)).to(device)
 
+    def measure(self, rows: slice, columns: slice) -> None:
+        """Take the metric of a tile from the field as it is now."""
+        import torch
+
+        from .coherence import MARGIN, gradient_metric
+        from .fields import TILE_ALIGNMENT
+
+        if self.metric is None:
+            shape = (6, *self.field.shape)
+            self.metric = torch.zeros(shape, dtype=torch.float16, device=self.measured.device)
+        above, left = (min(MARGIN, part.start) for part in (rows, columns))
+        # What is evaluated must start where the levels have nodes, so it may be more than the margin.
+        around = [
+            slice(max(0, part.start - TILE_ALIGNMENT), min(part.stop + MARGIN, size))
+            for part, size in zip((rows, columns), self.field.shape[1:], strict=True)
+        ]
+        with torch.no_grad():
+            parts = {name: self.field.window(name, around[0], around[1]) for name in self.field.tensors}
+            seen = self.field.log_intensity(parts).cpu().numpy()
+        first_row, first_column = rows.start - above - around[0].start, columns.start - left - around[1].start
+        metric = gradient_metric(seen[:, first_row:, first_column:])
+        own = metric[:, :, above : above + rows.stop - rows.start, left : left + columns.stop - columns.start]
+        self.metric[:, :, rows, columns] = torch.from_numpy(own).to(self.metric.device)
+
     def step(self, rows: slice, columns: slice, moments: dict[str, Any], rate: float, epoch: int) -> float:
-        """Take one step of Adam on a tile; returns the objective before it, a pixel."""
+        """Take one step of Adam on a tile; returns the objective before it."""
         import torch
 
         parts = {name: self.field.window(name, rows, columns).detach() for name in self.field.tensors}
@@ -215,9 +260,11 @@ class _GridObjective:
                 first, second = (self.field.window(name, rows, columns, m) for m in moments[name])
                 shared = part.ndim < 3
                 _adam(part, first, second, rate * (_NETWORK_RATE if shared else 1.0), epoch + 1)
-        return float(loss.detach()) / ((rows.stop - rows.start) * (columns.stop - columns.start))
+        return float(loss.detach())
 
     def _loss(self, parts: dict[str, Tensor], rows: slice, columns: slice) -> Tensor:
+        from .coherence import coherence_energy
+
         log_intensity = self.field.log_intensity(parts)
         slabs = self.field.intensity(log_intensity).reshape(
             len(self.measured), self.profile.shape[1], *log_intensity.shape[1:]
@@ -226,7 +273,10 @@ class _GridObjective:
         precision = self.precision if self.precision.ndim == 0 else self.precision[:, rows, columns]
         misfit = (residual.square() * precision).sum()
         bend = log_intensity[2:] - 2 * log_intensity[1:-1] + log_intensity[:-2]
-        return misfit + self.curvature * bend.square().sum()
+        loss = misfit + self.curvature * bend.square().sum()
+        if self.metric is None:
+            return loss
+        return loss + self.coherence * coherence_energy(log_intensity, self.metric[:, :, rows, columns])
 
 
 def _adam(part: Tensor, first: Tensor, second: Tensor, rate: float, count: int) -> None:
@@ -252,15 +302,21 @@ def _precision(measured: Projections, settings: InrSettings) -> npt.NDArray[np.f
     return np.asarray(1 / (variance + NOISE_FLOOR**2), np.float32)
 
 
-def _tiles(shape: tuple[int, int, int]) -> Iterator[tuple[slice, slice]]:
-    """Lateral tiles of about GRID_POINTS voxels, over the whole depth."""
+def _tiles(shape: tuple[int, int, int], is_shifted: bool) -> Iterator[tuple[slice, slice]]:
+    """Lateral tiles of about GRID_POINTS voxels over the whole depth; shifted ones start half a tile in."""
     from .fields import TILE_ALIGNMENT
 
     depth, height, width = shape
     side = max(1, int(math.sqrt(GRID_POINTS / depth)) // TILE_ALIGNMENT) * TILE_ALIGNMENT
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
+    shift = side // TILE_ALIGNMENT // 2 * TILE_ALIGNMENT if is_shifted else 0
+
+    def cuts(size: int) -> list[slice]:
+        edges = [0, *range(shift or side, size, side), size]
+        return [slice(start, stop) for start, stop in pairwise(edges)]
+
+    for rows in cuts(height):
+        for columns in cuts(width):
+            yield rows, columns
 
 
 def _fit_paper(

@@ -65,6 +65,14 @@ class InrSettings(BaseModel):
         ge=0,
         le=1e6,
     )
+    coherence: float = Field(
+        0.18,
+        title="Coherence",
+        description="Weight of smoothness along structures, in all three directions: tubes and surfaces are "
+        "carried from slab to slab, flat regions lose noise. 0 fits every pixel column on its own.",
+        ge=0,
+        le=100,
+    )
     offset: float = Field(
         0.03,
         title="Log offset",
