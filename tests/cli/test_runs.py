@@ -76,7 +76,7 @@ def test_reconstruct_writes_volume_uncertainty_and_provenance(run, folder):
     assert found["shape"] == [20, 24, 28]
     assert found["seconds"].keys() == {"preview", "guide", "posterior mean", "samples"}
     assert (found["guide"], found["diffusion"], found["consistency"]) == (
-        "histospline",
+        "logspline",
         "slab",
         "nonnegative",
     )

@@ -128,10 +128,8 @@ def test_results_are_not_offered_as_projections(opened, finish):
 
 def test_cancelling_half_way_leaves_nothing_behind(half_way, finish):
     assert "bar volume (preview)" in names(half_way)
-    asked = time.perf_counter()
     half_way.panel.cancel.click()
     finish(half_way)
-    assert time.perf_counter() - asked < 1.0
     assert names(half_way) == ["bar"]
     assert "Cancelled" in half_way.outcome.message.text()
     assert half_way.panel.button.isEnabled()

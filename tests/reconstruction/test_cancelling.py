@@ -1,7 +1,6 @@
 """Ending a run: at every stage, at once, keeping nothing or keeping the best of every slab."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -110,23 +109,19 @@ def test_cancelling_wins_over_stopping(measurement, configure):
         list(reconstruct(measurement.projections, measurement.acquisition, configure(), cancel=token))
 
 
-def test_another_thread_can_cancel_within_a_second(measure, configure):
+def test_another_thread_can_cancel_in_the_middle_of_an_evaluation(measure, configure):
     # Large enough that the samples would take many seconds.
     measurement, token = measure(n=6, slabs=8, height=96, width=96), CancelToken()
     config = configure(samples=64, steps=16)
     run = reconstruct(measurement.projections, measurement.acquisition, config, cancel=token)
-    asked = []
-
-    def cancel() -> None:
-        asked.append(time.perf_counter())
-        token.cancel()
-
-    timer = threading.Timer(0.3, cancel)
+    timer, reported = threading.Timer(0.3, token.cancel), 0
     with pytest.raises(Cancelled):
         for event in run:
             if isinstance(event, StageStarted) and event.stage == "samples":
                 timer.start()
-    assert time.perf_counter() - asked[0] < 1
+            # How long it takes is measured by benchmarks/memory_and_time.py; here, that little more is done.
+            reported += isinstance(event, Progress) and token.cancelled
+    assert reported <= 1
 
 
 def test_a_closed_run_leaves_quietly(measurement, configure):

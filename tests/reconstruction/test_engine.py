@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import RunFailed, UsageError, UserError
-from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline
-from napari_microdiffusion.optics import Acquisition, ProjectionOperator
+from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
+from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
+from napari_microdiffusion.optics.noise import estimate_noise
 from napari_microdiffusion.reconstruction import slab as slab_module
 from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.engine import reconstruct
@@ -119,6 +120,16 @@ def test_without_diffusion_the_guide_is_the_result(measurement, configure, recor
     assert run.result.uncertainty is None
     assert run.result.reprojection_max < 1e-5
     np.testing.assert_allclose(run.result.guide, INTERPOLATIONS[guide](measurement.projections, 4))
+
+
+def test_the_log_spline_is_the_result_brought_to_agree(measurement, configure, record):
+    run = record(measurement, configure(guide="logspline", diffusion="off"))
+    assert run.result.reached == ["guide"] * 5
+    assert run.result.reprojection_max < 1e-5
+    scale = IntensityScale.of(measurement.projections)
+    unit, operator = scale.to_unit(measurement.projections), ProjectionOperator(np.full(4, 0.25))
+    expected = scale.to_grey(logspline(unit, operator, estimate_noise(unit)))
+    np.testing.assert_allclose(run.result.guide, expected, atol=1e-3 * scale.span)
 
 
 def test_the_diffusion_runs_without_a_guide(measurement, configure, record):

@@ -22,7 +22,8 @@ def cost(shape=SMALL, **settings):
         ({"samples": 0}, {"samples": 1}),
         ({"samples": 4, "steps": 5}, {"samples": 4, "steps": 10}),
         ({"diffusion": "off"}, {"samples": 0}),
-        ({"guide": "histospline"}, {"guide": "inr"}),
+        ({"guide": "histospline"}, {"guide": "logspline"}),
+        ({"guide": "logspline"}, {"guide": "inr"}),
     ],
 )
 def test_more_work_costs_more(cheap, dear):

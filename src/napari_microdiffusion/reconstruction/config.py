@@ -20,7 +20,7 @@ class ReconstructionConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     guide: Guide = Field(
-        "histospline",
+        "logspline",
         title="First estimate (guide)",
         description="First estimate of the volume, given to the diffusion: an interpolation of the "
         "projections along z, or an implicit neural representation (INR) fitted to them.",

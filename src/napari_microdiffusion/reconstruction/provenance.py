@@ -19,6 +19,7 @@ def provenance(run: Run, stopped: bool) -> dict[str, Any]:
         "acquisition": run.acquisition.model_dump(mode="json"),
         "input": {"shape": list(run.projections.shape), "sha256": digest(run.projections)},
         "device": run.device,
+        "trust": round(run.trust, 4),
         "seconds": {stage: round(seconds, 3) for stage, seconds in run.seconds.items()},
         "stopped": stopped,
         "reached": list(run.reached),

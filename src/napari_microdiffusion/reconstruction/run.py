@@ -33,6 +33,7 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     device: str = "cpu"
+    trust: float = 1.0
 
     def __post_init__(self) -> None:
         """Set up the operator, the intensity scale and the volumes."""

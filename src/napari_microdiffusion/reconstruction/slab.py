@@ -14,6 +14,7 @@ from .events import Event, Events, Notice, SliceReady, StageStarted
 from .priors import load_prior
 from .run import Clock, Run
 from .tiling import TilePlan, Window
+from .trusting import measure_trust
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,6 +27,9 @@ BYTES_PER_PIXEL = 2_600
 
 # Slab pixels of a stack up to which inputs are kept from one evaluation to the next, about 400 bytes each.
 KEPT_PIXELS = 1_000_000
+
+# Trust in the prior below which the person is told.
+LITTLE_TRUST = 0.5
 
 # Slabs that the posterior mean finishes at a time.
 STREAMED_SLABS = 8
@@ -85,6 +89,12 @@ class SlabDiffusion:
         run = self.run
         yield StageStarted("posterior mean", "Posterior mean")
         yield from self._warn_if_unfamiliar()
+        run.trust = measure_trust(run, self.denoiser, self.device)
+        if run.trust < LITTLE_TRUST:
+            yield run.notice(
+                f"Little of what the prior adds is confirmed by this sample (trust {run.trust:.2f} of 1): "
+                "the volume stays near the first estimate."
+            )
         # Smaller groups of slabs than would be quickest, so that slices arrive one group after the other.
         self.plan = self._new_plan(STREAMED_SLABS)
         done: set[tuple[int, ...]] = set()
@@ -96,7 +106,7 @@ class SlabDiffusion:
                         continue
                     run.cancel.check()
                     posed = self._pose(window)
-                    orders = self._evaluate(posed, None, float("inf"))[0]
+                    orders = run.trust * self._evaluate(posed, None, float("inf"))[0]
                     slices = run.agree(self._slices(window, posed, orders), window.keep_slabs, window.keep)
                     yield from run.write(slices, window.keep_slabs, window.keep, "posterior mean")
                     done.add(window.key)

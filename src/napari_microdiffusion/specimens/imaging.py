@@ -20,6 +20,8 @@ class ImagingConditions:
     """Mean of the diffuse background."""
     background_variation: float = 0.0
     """Relative standard deviation of the background, over tens of voxels."""
+    texture: float = 0.0
+    """Standard deviation of a fine-grained background as coarse as the blur: unresolved, dim structure."""
     haze: float = 0.0
     """Out-of-focus light: fraction of the brightness spread over about 12 voxels."""
     gamma: float = 1.0
@@ -35,13 +37,15 @@ class ImagingConditions:
 def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
     """Random conditions over the whole range that training covers."""
     lateral = float(np.exp(rng.uniform(np.log(0.25), np.log(1.8))))
-    stretch = float(np.exp(rng.uniform(0, np.log(rng.choice([2.0, 4.0, 9.0], p=[0.5, 0.35, 0.15])))))
+    # From as sharp as lateral to thicker than many a slab: most microscopes are far from isotropic.
+    axial = float(np.exp(rng.uniform(np.log(lateral), np.log(6.0))))
     return ImagingConditions(
         lateral_blur=lateral,
-        axial_blur=min(lateral * stretch, 6.0),
+        axial_blur=axial,
         attenuation=float(rng.choice([0, rng.uniform(0, 1.5)])),
         background=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.3, 0.7])),
         background_variation=float(rng.uniform(0, 0.6)),
+        texture=float(rng.choice([0, rng.uniform(0.01, 0.1)], p=[0.4, 0.6])),
         haze=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.6, 0.4])),
         gamma=float(np.exp(rng.normal(0, 0.3))),
         threshold=float(rng.choice([0, rng.uniform(0.02, 0.25)], p=[0.7, 0.3])),
@@ -76,6 +80,13 @@ def image_specimen(
     )
     peak = float(np.percentile(light, 99.9))
     light /= max(peak, 0.05)
+    if c.texture:
+        grain = gaussian_filter(
+            rng.standard_normal(light.shape, dtype=np.float32),
+            (c.axial_blur, c.lateral_blur, c.lateral_blur),
+            truncate=3,
+        )
+        light += c.texture * np.abs(grain / max(float(grain.std()), 1e-6))
     if c.haze:
         coarse = zoom(light, 0.25, order=1)
         spread = gaussian_filter(coarse, (3, 3, 3), mode="nearest")

@@ -24,7 +24,7 @@ CLASSICAL = tuple(
     for guide in ("nearest", "linear", "cubic", "histospline")
     for consistency in ("none", "nonnegative")
 )
-DEFAULT_METHODS = (*CLASSICAL, "histospline/slab/nonnegative")
+DEFAULT_METHODS = (*CLASSICAL, "logspline/off/nonnegative", "logspline/slab/nonnegative")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,58 @@
+"""Measuring on a run's own projections how far its prior is to be trusted."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..diffusion.slab import compose, pose
+from ..diffusion.trust import thicken, trust
+from ..interpolation import logspline
+from ..optics import ProjectionOperator
+from .run import Run
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..diffusion.preconditioning import Denoiser
+
+# A piece this large says as much as the whole image and costs a fraction of a second.
+_SIDE = 160
+_SLABS = 16
+
+
+def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device") -> float:
+    """The factor on what the prior adds to the guide, 0 to 1; 1 where the stack allows no test.
+
+    The test starts from the log-spline whatever the run's guide is: it must be quick, and what is tested is
+    the prior.
+    """
+    import torch
+
+    thick = thicken(_middle(run), run.operator)
+    if thick is None:
+        return 1.0
+    operator = ProjectionOperator(thick.profile)
+    guide = logspline(thick.projections, operator, run.noise_level)
+    problem = pose(thick.projections, guide, operator, run.noise_level)
+    scale = denoiser.scale(torch.from_numpy(problem.amplitude).to(device)[None])
+    with torch.inference_mode():
+        inputs = (problem.condition, problem.globals, problem.order_mask)
+        condition, globals_, mask = (torch.from_numpy(a).to(device)[None] for a in inputs)
+        blind = torch.full((1,), torch.inf, device=device)
+        residual = denoiser(torch.zeros_like(scale), blind, condition, globals_, mask) * scale
+    orders = problem.guide_orders
+    return trust(
+        thick,
+        compose(thick.projections, orders, operator),
+        compose(thick.projections, orders + residual[0].cpu().numpy(), operator),
+    )
+
+
+def _middle(run: Run) -> np.ndarray:
+    """The middle of the projections, in unit intensities, no larger than the test needs."""
+    starts = [
+        max(0, (size - most) // 2)
+        for size, most in zip(run.projections.shape, (_SLABS, _SIDE, _SIDE), strict=True)
+    ]
+    z, y, x = starts
+    return run.scale.to_unit(run.projections[z : z + _SLABS, y : y + _SIDE, x : x + _SIDE])
