@@ -231,7 +231,8 @@ class _GridObjective:
 
         if self.metric is None:
             shape = (6, *self.field.shape)
-            self.metric = torch.zeros(shape, dtype=torch.float16, device=self.measured.device)
+            # NumPy's zeros are mapped as they are touched, so that this large array costs no wait.
+            self.metric = torch.from_numpy(np.zeros(shape, np.float16)).to(self.measured.device)
         above, left = (min(MARGIN, part.start) for part in (rows, columns))
         # What is evaluated must start where the levels have nodes, so it may be more than the margin.
         around = [
