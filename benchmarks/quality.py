@@ -46,7 +46,8 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=6)
     parser.add_argument("--prior", default="general")
     parser.add_argument("--real-only", action="store_true")
-    parser.add_argument("--methods", nargs="+", default=["logspline/off/nonnegative", "logspline/slab/nonnegative"])
+    own = ["logspline/off/nonnegative", "logspline/slab/nonnegative"]
+    parser.add_argument("--methods", nargs="+", default=own)
     arguments = parser.parse_args()
     gains: dict[str, list[list[float]]] = {}
     print(f"{'':26} {'':30} " + "  ".join(f"{m:>16}" for m in METRICS))
