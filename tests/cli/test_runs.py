@@ -355,12 +355,14 @@ def test_train_writes_a_prior_and_goes_on_with_it(folder, quick_training):
     words = ("-o", "q.safetensors", "--reference", "truth.tif", "--seed", 3, "--json")
     found = answer(train(*words, "--minutes", 0.01))
     assert found["finished"] is True
-    assert found["steps"] > 1
+    assert found["steps"] >= 1
     assert Prior.load("q.safetensors").card["recipe"]["seed"] == 3
-    result = train(*words, "--minutes", 0.02)
+    # However slow the machine was so far, there must be something left to do.
+    longer = ("--minutes", found["minutes"] + 0.005)
+    result = train(*words, *longer)
     assert answer(result)["steps"] > found["steps"]
     assert "going on from step" in result.stderr
-    done = train(*words, "--minutes", 0.02)
+    done = train(*words, *longer)
     assert (done.exit_code, "already" in done.stderr) == (1, True)
 
 

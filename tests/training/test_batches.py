@@ -125,7 +125,8 @@ def test_noise_is_as_strong_as_it_is_said_to_be():
 def test_guides_vary_but_all_agree_with_the_projections(rng):
     projections = rng.random((4, 6, 6), dtype=np.float32)
     draws = np.random.default_rng(2)
-    guides = [draw_guide(projections, 4, draws) for _ in range(30)]
+    operator = ProjectionOperator(np.full(4, 0.25))
+    guides = [draw_guide(projections, operator, 0.01, draws) for _ in range(30)]
     assert {guide.shape for guide in guides} == {(16, 6, 6)}
     assert len({round(float(guide.std()), 6) for guide in guides}) > 5
 
