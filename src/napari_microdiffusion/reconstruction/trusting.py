@@ -6,7 +6,7 @@ import numpy as np
 
 from ..diffusion.slab import compose, pose
 from ..diffusion.trust import thicken, trust
-from ..interpolation import logspline
+from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import ProjectionOperator
 from .run import Run
 
@@ -23,8 +23,8 @@ _SLABS = 16
 def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device") -> float:
     """The factor on what the prior adds to the guide, 0 to 1; 1 where the stack allows no test.
 
-    The test starts from the log-spline whatever the run's guide is: it must be quick, and what is tested is
-    the prior.
+    The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
+    too long to fit and is close to it.
     """
     import torch
 
@@ -32,7 +32,11 @@ def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device") -> flo
     if thick is None:
         return 1.0
     operator = ProjectionOperator(thick.profile)
-    guide = logspline(thick.projections, operator, run.noise_level)
+    interpolation = INTERPOLATIONS.get("nearest" if run.config.guide == "none" else run.config.guide)
+    if interpolation is not None:
+        guide = interpolation(thick.projections, operator.step_length)
+    else:
+        guide = logspline(thick.projections, operator, run.noise_level)
     problem = pose(thick.projections, guide, operator, run.noise_level)
     scale = denoiser.scale(torch.from_numpy(problem.amplitude).to(device)[None])
     with torch.inference_mode():
