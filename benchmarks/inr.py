@@ -25,7 +25,7 @@ from napari_microdiffusion.interpolation import histospline, logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
 from napari_microdiffusion.optics.noise import estimate_noise
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.studies.benchmark import Case, case_of_volume, frozen_cases
+from napari_microdiffusion.studies.benchmark import Case, case_of_volume, frozen_cases, run_case
 
 HERE = Path(__file__).resolve().parent
 SPECIMENS = ("vasculature-1", "dendrites-2", "neurons-3", "nuclei-1")
@@ -154,6 +154,13 @@ def rows(case: Case, named: dict[str, Guide]) -> Iterator[tuple[str, list[float]
         yield name, [*figures, distance, seconds]
 
 
+def with_prior(case: Case) -> Iterator[tuple[str, list[float]]]:
+    """The shipped prior on top of each guide: the figures of the volume, which agrees by construction."""
+    methods = [f"{guide}/slab/nonnegative" for guide in ("histospline", "logspline", "inr")]
+    for row in run_case(case, methods):
+        yield row.method, [row.metrics["psnr"], row.metrics["null_space_r2"], row.seconds]
+
+
 def main() -> None:
     """Run and print."""
     import torch
@@ -180,12 +187,24 @@ def main() -> None:
     columns = ("PSNR", "R2", "PSNR agr.", "R2 agr.", "RMS dist.", "seconds")
     print(f"{'':24} {'':26} " + " ".join(f"{c:>9}" for c in columns))
     collected: dict[str, list[list[float]]] = {}
+    priors: dict[str, list[list[float]]] = {}
     for case in cases(arguments):
         for name, figures in rows(case, guides(arguments.from_zero)):
             print(f"{case.name:24} {name:26} " + " ".join(f"{f:9.3f}" for f in figures), flush=True)
             collected.setdefault(name, []).append(figures)
+        for name, figures in with_prior(case):
+            psnr, r2, seconds = figures
+            empty = " " * 9
+            print(
+                f"{case.name:24} {name:26} {empty} {empty} {psnr:9.3f} {r2:9.3f} {empty} {seconds:9.3f}",
+                flush=True,
+            )
+            priors.setdefault(name, []).append(figures)
     for name, table in collected.items():
         print(f"{f'mean of {len(table)}':24} {name:26} " + " ".join(f"{f:9.3f}" for f in np.mean(table, 0)))
+    for name, table in priors.items():
+        psnr, r2, seconds = np.mean(table, 0)
+        print(f"{f'mean of {len(table)}':24} {name:26} {'':19} {psnr:9.3f} {r2:9.3f} {'':9} {seconds:9.3f}")
     print(
         "R2: null-space R2; agr.: made to agree, not negative; RMS dist.: from the histospline, of the range"
     )
