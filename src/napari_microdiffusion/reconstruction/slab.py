@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-# Slab pixels read by one evaluation, and the working memory each takes (measured, benchmarks/memory.py).
+# Slab pixels read by one evaluation, and the working memory set aside for each: on the safe side of what
+# benchmarks/memory_and_time.py measures.
 PIXELS_ON_CPU = 400_000
 PIXELS_ON_GPU = 2_000_000
 BYTES_PER_PIXEL = 2_600
