@@ -6,7 +6,7 @@ from skimage.filters import threshold_otsu
 from skimage.metrics import structural_similarity
 
 from napari_microdiffusion.errors import UsageError, UserError
-from napari_microdiffusion.evaluation import compare, foreground
+from napari_microdiffusion.evaluation import compare, comparing, foreground
 from napari_microdiffusion.evaluation import metrics as module
 from napari_microdiffusion.interpolation import histospline, linear, nearest
 
@@ -60,10 +60,33 @@ def test_by_the_letter_of_the_definitions(truth, guess):
     parts = [v - np.repeat(projections(v), N, axis=0) for v in clipped]
     r2 = 1 - np.sum((parts[1] - parts[0]) ** 2) / np.sum(parts[0] ** 2)
     assert found["null_space_r2"] == pytest.approx(r2)
+    squares = [((parts[1] - parts[0]) ** 2).sum((1, 2)), (parts[0] ** 2).sum((1, 2))]
+    assert found["per_slice"]["null_space_r2"] == pytest.approx(1 - squares[0] / squares[1])
+    dice_by_slice = [
+        dice(a > threshold, b > threshold) if (a > threshold).any() or (b > threshold).any() else None
+        for a, b in zip(g, r, strict=True)
+    ]
+    assert found["per_slice"]["dice"] == pytest.approx(dice_by_slice)
     off = (projections(guess) - projections(truth)) / (high - low)
     assert found["reprojection_max"] == pytest.approx(np.abs(off).max())
     assert found["reprojection_rmse"] == pytest.approx(np.sqrt(np.mean(off**2)))
     assert found["intensity_range"] == pytest.approx([low, high])
+
+
+def test_a_comparison_in_steps_tells_how_far_it_is_and_can_be_left(truth, guess):
+    fractions = list(comparing(guess, truth, N))
+    assert fractions == sorted(fractions)
+    assert len(fractions) > len(truth)
+    assert 0 < fractions[0] < fractions[-1] <= 1
+    left = comparing(guess, truth, N)
+    next(left)
+    left.close()
+
+
+def test_a_slice_without_foreground_has_no_dice(truth, guess):
+    dark, empty = truth.copy(), guess.copy()
+    dark[5], empty[5] = 0, 0
+    assert compare(empty, dark, N)["per_slice"]["dice"][5] is None
 
 
 def test_the_truth_itself_is_perfect(truth):
@@ -143,7 +166,10 @@ def test_without_a_step_length_slab_metrics_are_left_out(truth, guess):
         "border_inner_step_ratio",
     }
     assert with_n.keys() - without.keys() == gone
+    per_slice = with_n.pop("per_slice"), without.pop("per_slice")
     assert all(without[key] == with_n[key] for key in without)
+    assert per_slice[0].pop("null_space_r2")
+    assert per_slice[0] == per_slice[1]
 
 
 def test_extra_slices_of_the_truth_are_dropped(truth, guess):

@@ -7,6 +7,7 @@ brightness costs what it should.
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from .structure import axial_centroid_errors, border_inner_step_ratio
 SSIM_WINDOW = 7
 # An error-free slice would have an infinite PSNR and drown the mean of all others.
 PSNR_CAP = 60.0
+# Shares of the work, as measured: slices with their SSIM, then the 3-D SSIM, then the slabs.
+_BEFORE_SLICES, _AFTER_SLICES, _AFTER_SSIM_3D, _AFTER_SLABS = 0.05, 0.3, 0.75, 0.9
 # Voxels of one block of the 3-D SSIM, which needs some ten arrays of that size.
 _BLOCK_VOXELS = 1 << 22
 
@@ -60,13 +63,15 @@ def compare(
         ``slices``, ``slices_dropped``, ``intensity_range``
             What was compared, and the intensities mapped to 0 and 255.
         ``per_slice``
-            Lists ``psnr`` and ``ssim``.
+            Lists ``psnr``, ``ssim`` and ``dice``, one entry a slice; a slice with no foreground in either
+            volume has no Dice.
 
         With n also:
 
         ``null_space_r2``
             1 − ‖P(x̂ − x)‖² / ‖P(x − x_nearest)‖², P the projector on what no projection sees, both volumes
-            clipped to the range: 0 for repeated projections, 1 for the truth.
+            clipped to the range: 0 for repeated projections, 1 for the truth. ``per_slice`` has it as well,
+            both sums taken over the slice alone.
         ``reprojection_rmse``, ``reprojection_max``
             Difference of the projections of both volumes, in units of the range.
         ``axial_centroid_error_median``, ``axial_centroid_error_p90``
@@ -81,24 +86,61 @@ def compare(
     UsageError
         If n or the profile cannot be.
     """
+    comparison = comparing(reconstruction, truth, n, profile=profile)
+    while True:
+        try:
+            next(comparison)
+        except StopIteration as finished:
+            metrics: dict[str, Any] = finished.value
+            return metrics
+
+
+def comparing(
+    reconstruction: ArrayLike,
+    truth: ArrayLike,
+    n: int | None = None,
+    *,
+    profile: ArrayLike | None = None,
+) -> Generator[float, None, dict[str, Any]]:
+    """As `compare`, in steps of a fraction of a second that may be left at any time.
+
+    Yields
+    ------
+    float
+        How much is done, 0 to 1.
+
+    Returns
+    -------
+    dict
+        As the generator's value; see `compare`.
+    """
     rec, gt, dropped = _matched(np.asarray(reconstruction), np.asarray(truth))
     operator = None if n is None else _operator(rec.shape, n, profile)
     scale = IntensityRange.of(gt)
-    g, r = scale.to_bytes(gt), scale.to_bytes(rec)
+    yield 0.02
+    g = scale.to_bytes(gt)
+    yield 0.04
+    r = scale.to_bytes(rec)
     threshold = otsu(g)
-    foreground = g > threshold
-    psnr_slices = [_psnr(a, b) for a, b in zip(g, r, strict=True)]
-    ssim_slices = _ssim_per_slice(g, r)
+    foreground, found = g > threshold, r > threshold
+    psnr = [_psnr(a, b) for a, b in zip(g, r, strict=True)]
+    ssim = yield from _ssim_per_slice(g, r)
+    per_slice: dict[str, Sequence[float | None] | None] = {
+        "psnr": psnr,
+        "ssim": ssim,
+        "dice": [_dice(a, b) if a.any() or b.any() else None for a, b in zip(foreground, found, strict=True)],
+    }
     metrics: dict[str, Any] = {
-        "psnr": float(np.mean(psnr_slices)),
-        "ssim": None if ssim_slices is None else float(np.mean(ssim_slices)),
-        "dice": _dice(foreground, r > threshold),
+        "psnr": float(np.mean(psnr)),
+        "ssim": None if ssim is None else float(np.mean(ssim)),
+        "dice": _dice(foreground, found),
         "dice_per_slice_otsu": _dice(_above_slice_otsu(g), _above_slice_otsu(r)),
         "psnr_foreground": _psnr(g[foreground], r[foreground]),
-        "ssim_3d": _ssim_3d(g, r),
+        "ssim_3d": (yield from _ssim_3d(g, r)),
     }
     if operator is not None:
-        metrics |= _null_space_and_reprojection(rec, gt, scale, operator)
+        slabs, per_slice["null_space_r2"] = yield from _null_space_and_reprojection(rec, gt, scale, operator)
+        metrics |= slabs
         errors = axial_centroid_errors(rec, gt, operator, scale.low, scale.high)
         metrics["axial_centroid_error_median"] = _percentile(errors, 50)
         metrics["axial_centroid_error_p90"] = _percentile(errors, 90)
@@ -107,7 +149,7 @@ def compare(
     metrics["slices"] = len(rec)
     metrics["slices_dropped"] = dropped
     metrics["intensity_range"] = [scale.low, scale.high]
-    metrics["per_slice"] = {"psnr": psnr_slices, "ssim": ssim_slices}
+    metrics["per_slice"] = per_slice
     return metrics
 
 
@@ -158,18 +200,19 @@ def _psnr(a: ByteVolume, b: ByteVolume) -> float:
     return float(10 * np.log10(255**2 / max(float(squared.mean()), floor)))
 
 
-def _ssim_per_slice(g: ByteVolume, r: ByteVolume) -> list[float] | None:
+def _ssim_per_slice(g: ByteVolume, r: ByteVolume) -> Generator[float, None, list[float] | None]:
     from skimage.metrics import structural_similarity
 
     if min(g.shape[1:]) < SSIM_WINDOW:
         return None
-    return [
-        float(structural_similarity(a, b, data_range=255, win_size=SSIM_WINDOW))
-        for a, b in zip(g, r, strict=True)
-    ]
+    values = []
+    for z, (a, b) in enumerate(zip(g, r, strict=True)):
+        values.append(float(structural_similarity(a, b, data_range=255, win_size=SSIM_WINDOW)))
+        yield _BEFORE_SLICES + (_AFTER_SLICES - _BEFORE_SLICES) * (z + 1) / len(g)
+    return values
 
 
-def _ssim_3d(g: ByteVolume, r: ByteVolume) -> float | None:
+def _ssim_3d(g: ByteVolume, r: ByteVolume) -> Generator[float, None, float | None]:
     from skimage.metrics import structural_similarity
 
     if min(g.shape) < SSIM_WINDOW:
@@ -184,6 +227,7 @@ def _ssim_3d(g: ByteVolume, r: ByteVolume) -> float | None:
         a, b = (v[start : stop + 2 * halo].astype(np.float32) for v in (g, r))
         mean = float(structural_similarity(a, b, data_range=255, win_size=SSIM_WINDOW))
         total += mean * (stop - start)
+        yield _AFTER_SLICES + (_AFTER_SSIM_3D - _AFTER_SLICES) * stop / inner
     return total / inner
 
 
@@ -197,25 +241,33 @@ def _above_slice_otsu(volume: ByteVolume) -> NDArray[np.bool_]:
 
 def _null_space_and_reprojection(
     rec: Volume, gt: Volume, scale: IntensityRange, operator: ProjectionOperator
-) -> dict[str, float | None]:
+) -> Generator[float, None, tuple[dict[str, float | None], list[float | None]]]:
     n = operator.step_length
-    unexplained = missing = squared = largest = 0.0
+    unexplained, missing = np.zeros(len(rec)), np.zeros(len(rec))
+    squared = largest = 0.0
     # One slab at a time: slabs are disjoint, and so no volume of float64 is ever needed.
     for start in range(0, len(rec), n):
-        x_hat, x = (np.asarray(v[start : start + n], dtype=np.float64) for v in (rec, gt))
+        slab = slice(start, start + n)
+        x_hat, x = (np.asarray(v[slab], dtype=np.float64) for v in (rec, gt))
         difference = operator.project(x_hat - x)
         squared += float(np.square(difference).sum())
         largest = max(largest, float(np.abs(difference).max()))
         x_hat, x = scale.clip(x_hat), scale.clip(x)
         by_nearest = np.repeat(operator.project(x), n, axis=0)
-        unexplained += float(np.square(operator.null_space(x_hat - x)).sum())
-        missing += float(np.square(operator.null_space(x - by_nearest)).sum())
+        unexplained[slab] = np.square(operator.null_space(x_hat - x)).sum((1, 2))
+        missing[slab] = np.square(operator.null_space(x - by_nearest)).sum((1, 2))
+        yield _AFTER_SSIM_3D + (_AFTER_SLABS - _AFTER_SSIM_3D) * (start + n) / len(rec)
     pixels = rec.size / n
-    return {
-        "null_space_r2": 1 - unexplained / missing if missing else None,
+    of_all = {
+        "null_space_r2": _explained(unexplained.sum(), missing.sum()),
         "reprojection_rmse": float(np.sqrt(squared / pixels)) / scale.span,
         "reprojection_max": largest / scale.span,
     }
+    return of_all, [_explained(*sums) for sums in zip(unexplained, missing, strict=True)]
+
+
+def _explained(unexplained: float, missing: float) -> float | None:
+    return float(1 - unexplained / missing) if missing else None
 
 
 def _percentile(values: NDArray[np.float32], percent: float) -> float | None:
