@@ -29,6 +29,9 @@ class FitSettings:
     warmup_steps: int = 200
     ema_decay: float = 0.998
     gradient_limit: float = 1.0
+    final_rate: float = 0.02
+    """Where the cosine ends, relative to `learning_rate`; 1 keeps the rate constant."""
+    betas: tuple[float, float] = (0.9, 0.99)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Fitting(Generic[Batch]):
     settings : FitSettings
     seed : int
         Seed of the noise that the loss draws.
+    about : dict, optional
+        What the training belongs to, e.g. settings and data; JSON. It is saved with the state, and a state
+        that belongs to something else is refused.
     """
 
     def __init__(
@@ -61,19 +67,21 @@ class Fitting(Generic[Batch]):
         loss: Callable[[Any, Batch, torch.Generator], Tensor],
         settings: FitSettings,
         seed: int = 0,
+        about: dict[str, Any] | None = None,
     ) -> None:
         if (settings.steps is None) == (settings.minutes is None):
             raise ValueError("give either steps or minutes")
         self.model = model
         self.loss = loss
         self.settings = settings
+        self.about = about or {}
         self.generator = torch.Generator().manual_seed(seed)
         self.average = {name: value.detach().clone() for name, value in model.state_dict().items()}
         self.optimiser = torch.optim.AdamW(
             model.parameters(),
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
-            betas=(0.9, 0.99),
+            betas=settings.betas,
         )
         self.step = 0
         self.elapsed = 0.0
@@ -101,7 +109,7 @@ class Fitting(Generic[Batch]):
         rate = (
             s.learning_rate
             * min(1, (self.step + 1) / s.warmup_steps)
-            * (0.02 + 0.98 * (1 + cos(pi * self.fraction)) / 2)
+            * (s.final_rate + (1 - s.final_rate) * (1 + cos(pi * self.fraction)) / 2)
         )
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -126,7 +134,8 @@ class Fitting(Generic[Batch]):
         for index, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{k}": v.numpy() for k, v in _plain(state).items()}
         tensors["generator"] = self.generator.get_state().numpy()
-        save_checkpoint(path, KIND, tensors, {"step": self.step, "elapsed": self.elapsed})
+        header = {"step": self.step, "elapsed": self.elapsed, "about": self.about}
+        save_checkpoint(path, KIND, tensors, header)
 
     def load(self, path: str | Path) -> None:
         """Continue from a saved state.
@@ -146,8 +155,15 @@ class Fitting(Generic[Batch]):
             raise UserError(
                 f"{path}: the training state belongs to another network; start anew or use its own settings"
             )
+        about = checkpoint.header.get("about", {})
+        if about != self.about:
+            other = [key for key in (*self.about, *about) if self.about.get(key) != about.get(key)]
+            raise UserError(
+                f"{path}: the training state was made with another {', '.join(dict.fromkeys(other))}; "
+                "name another file, or remove it to start anew"
+            )
         self.model.load_state_dict(groups["model"])
-        self.average = groups["average"]
+        self.average = {k: v.to(self.average[k].device) for k, v in groups["average"].items()}
         state = self.optimiser.state_dict()
         slots: dict[int, dict[str, Tensor]] = {}
         for name, moment in groups["optimiser"].items():
