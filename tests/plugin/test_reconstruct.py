@@ -245,12 +245,12 @@ def test_a_scale_that_another_reader_lost_is_read_again(dock, projections_file, 
     (layer,) = dock.viewer.open(projections_file, plugin="napari")
     assert str(layer.units[0]) == "pixel"
     section = dock.sections.projections
-    assert not section._calibrate.isHidden()
-    section._calibrate.click()
+    assert not section.calibrate.isHidden()
+    section.calibrate.click()
     finish(dock)
     assert tuple(layer.scale) == (8.0, 2.0, 2.0)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
-    assert section._calibrate.isHidden()
+    assert section.calibrate.isHidden()
     assert dock.sections.beam.step_length.value() == N
     assert dock.sections.beam.provenance == "from file"
 
@@ -269,7 +269,7 @@ def test_time_points_are_chosen(dock, projections, finish):
     dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
     dock.sections.guide.set_guide("nearest")
     dock.sections.beam.step_length.setValue(N)
-    (box,) = dock.sections.projections._axis_boxes
+    (box,) = dock.sections.projections.chooser.axis_boxes
     box.setCurrentIndex(1)
     dock.runs.start()
     finish(dock)

@@ -1,8 +1,10 @@
-"""What the dock is doing: each kind of job with what its events and its end mean for the viewer."""
+"""What the dock "Reconstruct volume" does: each kind of job, and what its events mean for the viewer."""
 
 from typing import TYPE_CHECKING, Any
 
+from ..optics import Acquisition
 from ..reconstruction.events import Finished, LossPoint, Notice
+from .activity import Activity
 from .guide_section import GuideSection
 from .job import End, Source
 from .layers import ResultLayers, add_volume, contrast_of
@@ -16,43 +18,11 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-class Activity:
-    """One job.
-
-    Attributes
-    ----------
-    text : str
-        What is being done, in words.
-    source : callable
-        The stream of events.
-    can_stop : bool
-        Whether "Stop and keep" means anything.
-    """
-
-    text = "Working"
-    can_stop = False
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def needs(self, layer: "Layer") -> bool:
-        """Whether the job cannot go on without a layer."""
-        return False
-
-    def handle(self, event: Any) -> None:
-        """Take an event."""
-
-    def flush(self) -> None:
-        """Redraw."""
-
-    def ended(self, end: End) -> None:
-        """Clean up."""
-
-
 class Reconstructing(Activity):
     """A reconstruction that streams into layers."""
 
     text = "Starting"
+    done = "The volume is reconstructed."
     can_stop = True
 
     def __init__(
@@ -106,17 +76,18 @@ class FittingInr(Activity):
     """A fit of an INR on its own."""
 
     text = "Fitting the INR"
+    done = "The INR is fitted."
 
     def __init__(
         self,
         source: Source,
         viewer: "Viewer",
         projections: Projections,
-        step_length: int,
+        acquisition: Acquisition,
         guide: GuideSection,
     ) -> None:
         super().__init__(source)
-        self._viewer, self.projections, self._n = viewer, projections, step_length
+        self._viewer, self.projections, self._acquisition = viewer, projections, acquisition
         self._guide = guide
         self.result: Any = None
         guide.plot.clear()
@@ -133,9 +104,15 @@ class FittingInr(Activity):
         elif isinstance(event, Finished) and event.result.inr is not None and not event.result.stopped:
             self.result = event.result
             volume = event.result.guide
-            placement = self.projections.placement.of_volume(self._n)
+            n, beam = self._acquisition.step_length, self._acquisition.beam
             add_volume(
-                self._viewer, f"{self.projections.name} INR", "INR", volume, placement, contrast_of(volume)
+                self._viewer,
+                f"{self.projections.name} INR",
+                "INR",
+                volume,
+                self.projections.placement.of_volume(n),
+                contrast_of(volume),
+                {"step_length": n, "beam": beam},
             )
 
 
@@ -201,6 +178,7 @@ class Saving(Activity):
     """A result on its way to the disk."""
 
     text = "Saving"
+    keeps_messages = True
 
     def __init__(self, source: Source, outcome: OutcomePanel) -> None:
         super().__init__(source)

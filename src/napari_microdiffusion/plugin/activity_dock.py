@@ -4,6 +4,8 @@ import io
 from typing import Any
 
 from ..reconstruction.events import Progress, StageStarted
+from .job import Step
+from .run_panel import time_left
 
 STEPS = 100
 
@@ -13,12 +15,14 @@ class ActivityDock:
 
     def __init__(self) -> None:
         self._bar: Any = None
+        self._stage = ""
 
     def begin(self, text: str) -> None:
         """Add the entry."""
         from napari.utils import progress
 
         # Without a file of its own it would also write to the terminal.
+        self._stage = text
         self._bar = progress(total=STEPS, desc=text, file=io.StringIO())
 
     def handle(self, event: object) -> None:
@@ -26,11 +30,15 @@ class ActivityDock:
         if self._bar is None:
             return
         if isinstance(event, StageStarted):
+            self._stage = event.text
             self._bar.reset(STEPS)
             self._bar.set_description(event.text)
-        elif isinstance(event, Progress):
+        elif isinstance(event, Progress | Step) and event.fraction is not None:
+            if isinstance(event, Step):
+                self._stage = event.text
             done = int(STEPS * event.fraction) - self._bar.n
             if done > 0:
+                self._bar.set_description(f"{self._stage} · {time_left(event)}")
                 self._bar.update(done)
 
     def end(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Appearance:
-    """Colours as #rrggbb."""
+    """Colours as #rrggbb; `series` are those of the curves of a plot."""
 
     text: str
     dim: str
@@ -14,6 +14,13 @@ class Appearance:
     accent: str
     warning: str
     error: str
+    series: tuple[str, ...]
+
+    @classmethod
+    def plain(cls) -> "Appearance":
+        """Greys, until a theme is known."""
+        grey = "#808080"
+        return cls(grey, grey, grey, grey, grey, grey, grey, _ON_DARK)
 
     @classmethod
     def of_theme(cls, name: str) -> "Appearance":
@@ -30,6 +37,7 @@ class Appearance:
             accent=_hex(_rgb(theme.current)),
             warning=_hex(_mixed(_rgb(theme.warning), text, 0.5 if theme.type == "light" else 0.0)),
             error=_hex(_rgb(theme.error)),
+            series=_ON_LIGHT if theme.type == "light" else _ON_DARK,
         )
 
     def style_sheet(self) -> str:
@@ -60,6 +68,10 @@ class Appearance:
 
 
 RGB = tuple[int, int, int]
+
+# Okabe and Ito's colours, which remain distinct with any colour vision, as they read on each ground.
+_ON_LIGHT = ("#0072b2", "#d55e00", "#008060", "#b0558a", "#a67700", "#333333")
+_ON_DARK = ("#56b4e9", "#e69f00", "#2ec49b", "#e08fc0", "#f0e442", "#ffffff")
 
 
 def _rgb(colour: object) -> RGB:

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QPointF, QSize, Signal
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton, QSizePolicy, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton
 from qtpy.QtWidgets import QVBoxLayout as Column
 
 from ..reconstruction.config import ReconstructionConfig
-from .appearance import Appearance
 from .fields import tooltip
+from .plots import LinePlot
 from .section import Section, label, row
 
 if TYPE_CHECKING:
@@ -26,64 +25,6 @@ GUIDE_WORDS = {
     "nearest": "nearest",
     "none": "none",
 }
-
-
-class LossPlot(QWidget):
-    """The loss of a fit while it runs, on a logarithmic axis where all of it is positive."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._points: list[tuple[int, float]] = []
-        self._line, self._frame = QColor("gray"), QColor("gray")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip("Loss of the fit against its steps")
-
-    def sizeHint(self) -> QSize:
-        """A flat plot."""
-        return QSize(120, 56)
-
-    def clear(self) -> None:
-        """Begin a new curve."""
-        self._points.clear()
-        self.update()
-
-    def add(self, step: int, loss: float) -> None:
-        """Add a point."""
-        self._points.append((step, loss))
-        self.update()
-
-    def set_appearance(self, appearance: Appearance) -> None:
-        """Follow the theme."""
-        self._line, self._frame = QColor(appearance.text), QColor(appearance.line)
-        self.update()
-
-    def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """Draw."""
-        from math import isfinite, log10
-
-        painter = QPainter(self)
-        painter.setPen(QPen(self._frame, 1))
-        painter.drawRect(0, 0, self.width() - 1, self.height() - 1)
-        points = [(step, loss) for step, loss in self._points if isfinite(loss)]
-        if len(points) > 1:
-            logarithmic = min(loss for _, loss in points) > 0
-            values = [log10(loss) if logarithmic else loss for _, loss in points]
-            low, high = min(values), max(values)
-            first, last = points[0][0], points[-1][0]
-            width, height = self.width() - 8, self.height() - 8
-            curve = QPolygonF(
-                [
-                    QPointF(
-                        4 + width * (step - first) / max(last - first, 1),
-                        4 + height * (high - value) / max(high - low, 1e-12),
-                    )
-                    for (step, _), value in zip(points, values, strict=True)
-                ]
-            )
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(self._line, 1.5))
-            painter.drawPolyline(curve)
-        painter.end()
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +77,8 @@ class GuideSection(Section):
         self.load.clicked.connect(self.load_wanted)
         self.save.clicked.connect(self.save_wanted)
         self._about = label(tone="dim", wrap=True)
-        self.plot = LossPlot()
+        self.plot = LinePlot("step", height=110, is_logarithmic=True)
+        self.plot.setToolTip("Loss of the fit against its steps")
         self.plot.hide()
         column = Column()
         column.addLayout(row(*self.radios.values(), self._other))

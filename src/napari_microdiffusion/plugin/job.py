@@ -24,6 +24,15 @@ GUI_BUDGET_S = 0.02
 
 
 @dataclass(frozen=True)
+class Step:
+    """How far something is that is no reconstruction: what is being done, and its share that is done."""
+
+    text: str
+    fraction: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
 class End:
     """How a stream ended: well, cancelled, or with a sentence for the person and perhaps a defect."""
 
@@ -45,8 +54,8 @@ class Mailbox:
         key: object
         if isinstance(event, SliceReady):
             key = (event.quantity, event.z, event.region)
-        elif isinstance(event, Progress):
-            key = Progress
+        elif isinstance(event, Progress | Step):
+            key = type(event)
         else:
             self._count += 1
             key = self._count

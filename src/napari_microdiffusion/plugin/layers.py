@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..optics import Acquisition
 from ..reconstruction.events import Finished, SliceReady, StageStarted
 from .contributions import METADATA_KEY
 from .job import TICK_MS
@@ -39,8 +40,8 @@ class ResultLayers:
         Of the volume.
     shape : tuple of int
         Slices, rows, columns.
-    step_length : int
-        Slices per slab.
+    acquisition : Acquisition
+        Step length and beam.
     limits : tuple of float
         Contrast limits to begin with.
     truth : napari.layers.Image, optional
@@ -53,12 +54,13 @@ class ResultLayers:
         name: str,
         placement: Placement,
         shape: tuple[int, int, int],
-        step_length: int,
+        acquisition: Acquisition,
         limits: tuple[float, float],
         truth: "Image | None" = None,
     ) -> None:
         self.viewer, self.name, self.placement, self.shape = viewer, name, placement, shape
-        self.step_length = step_length
+        self.step_length = acquisition.step_length
+        self._known = {"step_length": acquisition.step_length, "beam": acquisition.beam}
         self.truth = truth
         self._follows = True
         self.uncertainty: Image | None = None
@@ -140,7 +142,14 @@ class ResultLayers:
 
     def _add(self, role: str, suffix: str, data: np.ndarray, limits: Any, **look: Any) -> "Image":
         return add_volume(
-            self.viewer, f"{self.name} {role}{suffix}", role, data, self.placement, limits, **look
+            self.viewer,
+            f"{self.name} {role}{suffix}",
+            role,
+            data,
+            self.placement,
+            limits,
+            self._known,
+            **look,
         )
 
     def _rename(self, suffix: str) -> None:
@@ -241,14 +250,21 @@ class ResultLayers:
 
 
 def add_volume(
-    viewer: "Viewer", name: str, role: str, data: np.ndarray, placement: Placement, limits: Any, **look: Any
+    viewer: "Viewer",
+    name: str,
+    role: str,
+    data: np.ndarray,
+    placement: Placement,
+    limits: Any,
+    known: dict[str, Any],
+    **look: Any,
 ) -> "Image":
-    """Add an image layer that the dock made; its name never takes another layer's."""
+    """Add an image layer that the dock made, with what is known of it; never under another layer's name."""
     return viewer.add_image(
         data,
         name=name,
         contrast_limits=limits,
-        metadata={METADATA_KEY: {"role": role}},
+        metadata={METADATA_KEY: {"role": role, **known}},
         **placement.layer_arguments(),
         **look,
     )

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from .section import label, row
+from .message_panel import MessagePanel
+from .section import row
 
 if TYPE_CHECKING:
     from ..reconstruction.result import ReconstructionResult
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 ROUNDING = 1e-4
 
 
-class OutcomePanel(QWidget):
+class OutcomePanel(MessagePanel):
     """The line "Done in …", warnings, errors, and the buttons of a result."""
 
     uncertainty_wanted = Signal(bool)
@@ -24,9 +25,6 @@ class OutcomePanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.message = label(wrap=True)
-        self.warnings = label(tone="warning", wrap=True)
-        self.error = label(tone="error", wrap=True)
         self.uncertainty = QPushButton("Show uncertainty")
         self.three_d = QPushButton("3D")
         self.side_by_side = QPushButton("Side by side")
@@ -45,35 +43,13 @@ class OutcomePanel(QWidget):
         views = row(self.uncertainty, self.three_d, self.side_by_side, stretch=0)
         buttons.addLayout(views)
         buttons.addWidget(self.save)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        for widget in (self.error, self.message, self.warnings, self._buttons):
-            layout.addWidget(widget)
-        self.clear()
+        self.column.addWidget(self._buttons)
+        self._buttons.hide()
 
     def clear(self) -> None:
         """Show nothing."""
-        self._warned: list[str] = []
-        for widget in (self.message, self.warnings, self.error, self._buttons):
-            widget.hide()
-
-    def say(self, text: str) -> None:
-        """One plain sentence."""
-        self.message.setText(text)
-        self.message.setVisible(bool(text))
-
-    def warn(self, text: str) -> None:
-        """Add a warning."""
-        if text not in self._warned:
-            self._warned.append(text)
-        self.warnings.setText("\n".join(f"⚠ {line}" for line in self._warned))
-        self.warnings.show()
-
-    def fail(self, text: str) -> None:
-        """Show an error."""
-        self.error.setText(text)
-        self.error.show()
+        super().clear()
+        self._buttons.hide()
 
     def offer(self, has_uncertainty: bool, has_truth: bool) -> None:
         """Show the buttons of a result."""

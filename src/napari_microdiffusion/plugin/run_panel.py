@@ -1,27 +1,38 @@
-"""Below the sections: what a run would cost, the button, and how a running one gets on."""
+"""In the foot of a dock: what a run would cost, its button, and how a running one gets on."""
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ..reconstruction.events import Progress, StageStarted
+from .dock import with_keys
+from .job import Step
 from .section import label, row
-
-BUTTON = "Reconstruct volume"
 
 
 class RunPanel(QWidget):
-    """The button and the progress."""
+    """The button and the progress.
+
+    Parameters
+    ----------
+    text : str
+        On the button.
+    tip : str
+        The button's tooltip while it can be pressed.
+    has_slices : bool
+        Whether slices arrive that the viewer can follow.
+    """
 
     start_wanted = Signal()
     stop_wanted = Signal()
     cancel_wanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, text: str, tip: str = "", has_slices: bool = False) -> None:
         super().__init__()
+        self._tip, self._has_slices = tip, has_slices
         self._reason = ""
         self._task = ""
         self.estimate = label(tone="dim")
-        self.button = QPushButton(BUTTON)
+        self.button = QPushButton(text)
         self.button.setObjectName("main")
         self.button.clicked.connect(self.start_wanted)
         self.stage = label()
@@ -68,7 +79,7 @@ class RunPanel(QWidget):
         self.stage.setText(task)
         self.left.setText("")
         self.bar.setRange(0, 0)  # busy, until the first figure
-        self.follow.setVisible(can_stop)
+        self.follow.setVisible(can_stop and self._has_slices)
         self.stop.setVisible(can_stop)
         self.stop.setEnabled(True)
         self.cancel.setEnabled(True)
@@ -96,11 +107,19 @@ class RunPanel(QWidget):
             self.stage.setText(event.text)
             self.left.setText("")
             self.bar.setRange(0, 0)
-        elif isinstance(event, Progress):
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(1000 * event.fraction))
-            if not is_ending:
-                self.left.setText(_left(event))
+        elif isinstance(event, Step) and not is_ending:
+            self._task = event.text
+            self.stage.setText(event.text)
+            self._show_share(event)
+        elif isinstance(event, Progress) and not is_ending:
+            self._show_share(event)
+
+    def _show_share(self, event: Progress | Step) -> None:
+        share = event.fraction
+        self.bar.setRange(0, 0 if share is None else 1000)
+        if share is not None:
+            self.bar.setValue(round(1000 * share))
+        self.left.setText(time_left(event))
 
     def _update(self) -> None:
         is_running = bool(self._task)
@@ -108,7 +127,7 @@ class RunPanel(QWidget):
         self.button.setVisible(not is_running)
         self.estimate.setVisible(not is_running and bool(self.estimate.text()))
         self.button.setEnabled(not is_running and not self._reason)
-        self.button.setToolTip(self._reason or "<qt>Reconstruct; slices arrive in a layer of their own.</qt>")
+        self.button.setToolTip(self._reason or with_keys(self.button, f"<qt>{self._tip}</qt>"))
 
     def set_estimate(self, text: str) -> None:
         """Say what the run would cost."""
@@ -116,7 +135,10 @@ class RunPanel(QWidget):
         self._update()
 
 
-def _left(progress: Progress) -> str:
+def time_left(progress: Progress | Step) -> str:
+    """How far a stage is and how long it will still take, e.g. "62 % · 9 s left"."""
+    if progress.fraction is None:
+        return ""
     percent = f"{100 * progress.fraction:.0f} %"
     seconds = progress.seconds_left
     if seconds is None or progress.fraction >= 1:

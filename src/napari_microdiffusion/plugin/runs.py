@@ -1,4 +1,4 @@
-"""Starts what the dock is asked to do, follows it to its end, and keeps what came of it."""
+"""What the dock "Reconstruct volume" can be asked to do, and what is kept of it."""
 
 import shutil
 import tempfile
@@ -6,18 +6,19 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QWidget
 
 from ..errors import UserError
 from ..io import ImageStack, read_table
 from ..reconstruction.config import ReconstructionConfig
-from .activities import Activity, Calibrating, FittingInr, Opening, Reconstructing, Saving
-from .activity_dock import ActivityDock
+from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving
+from .activity import Activity
 from .guide_section import HeldInr
-from .job import End, Job, sentence, warm_up
+from .job import warm_up
 from .layers import ResultLayers
 from .outcome_panel import OutcomePanel
 from .run_panel import RunPanel
+from .runner import Runner
 from .sections import Sections
 from .tasks import MakeSample, ReadFile, Reconstruction, SaveResult, outputs_for
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
 
 
-class Runs(QObject):
-    """The dock's jobs, one at a time.
+class Runs(Runner):
+    """The dock's jobs.
 
     Parameters
     ----------
@@ -37,31 +38,20 @@ class Runs(QObject):
     sections : Sections
     panel : RunPanel
     outcome : OutcomePanel
-    parent : QObject
+    parent : QWidget
     """
 
-    ended = Signal()
-
     def __init__(
-        self, viewer: "Viewer", sections: Sections, panel: RunPanel, outcome: OutcomePanel, parent: QObject
+        self, viewer: "Viewer", sections: Sections, panel: RunPanel, outcome: OutcomePanel, parent: QWidget
     ) -> None:
-        super().__init__(parent)
-        self.viewer, self.sections, self.panel, self.outcome = viewer, sections, panel, outcome
-        self.job = Job(self)
-        self.activity: Activity | None = None
+        super().__init__(panel, outcome, parent)
+        self.viewer, self.sections, self.outcome = viewer, sections, outcome
         self.last: Reconstructing | None = None
-        self._reason = ""
         self._inr_folder: Path | None = None
-        self.job.arrived.connect(self._handle)
-        self.job.flushed.connect(self._flush)
-        self.job.ended.connect(self._end)
         self._is_warm = False
-        self._activity_dock = ActivityDock()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether something is being done."""
-        return self.job.is_running
+        self.began.connect(self._switch_off)
+        self.ended.connect(self._switch_on)
+        self.finished.connect(self._keep)
 
     def warm_up(self) -> None:
         """Once there are projections the engine will be wanted; torch still waits for a run."""
@@ -71,18 +61,18 @@ class Runs(QObject):
 
     def open_file(self, path: str) -> None:
         """Read a file with our reader and choose it."""
-        self._begin(Opening(ReadFile(path), self.viewer, self.sections.projections))
+        self.begin(Opening(ReadFile(path), self.viewer, self.sections.projections))
 
     def open_sample(self) -> None:
         """Open a sample and choose its projections."""
-        self._begin(Opening(MakeSample(), self.viewer, self.sections.projections))
+        self.begin(Opening(MakeSample(), self.viewer, self.sections.projections))
 
     def read_calibration(self) -> None:
         """Read the scale of the chosen layer from its file."""
         section = self.sections.projections
         layer = section.layer
         if layer is not None and layer.source.path:
-            self._begin(Calibrating(ReadFile(str(layer.source.path)), section, layer, self.outcome))
+            self.begin(Calibrating(ReadFile(str(layer.source.path)), section, layer, self.outcome))
 
     def start(self) -> None:
         """Reconstruct."""
@@ -102,13 +92,13 @@ class Runs(QObject):
             found.name,
             found.placement.of_volume(n),
             (slabs * n, height, width),
-            n,
+            acquisition,
             (float(low), float(high)),
             truth,
         )
         task = Reconstruction(found.data, acquisition, config, None if truth is None else truth.data)
         self.last = None
-        self._begin(Reconstructing(task, found, layers, self.panel, self.outcome))
+        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome))
 
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""
@@ -124,35 +114,17 @@ class Runs(QObject):
         guide = self.sections.guide
         guide.open()
         task = Reconstruction(found.data, acquisition, config)
-        self._begin(FittingInr(task, self.viewer, found, acquisition.step_length, guide))
+        self.begin(FittingInr(task, self.viewer, found, acquisition, guide))
 
-    def stop(self) -> None:
-        """End the run and keep the best of every slab."""
-        if self.is_running:
-            self.panel.ending("Stopping …")
-            self.job.stop()
-
-    def cancel(self, reason: str = "") -> None:
-        """End what is running and keep nothing of it; the reason is told afterwards."""
-        if self.is_running:
-            self._reason = reason
-            self.panel.ending("Cancelling …")
-            self.job.cancel()
-
-    def abandon(self) -> None:
-        """Cancel without a word; the dock is going."""
-        self.job.abandon()
-        self._activity_dock.end()
-        self.activity = None
-
-    def layer_removed(self, layer: Any) -> None:
+    def layer_removed(self, layer: Any) -> bool:
         """Cancel what cannot go on without a layer; forget a result that the person took away."""
         self.sections.forget_layer(layer)
-        if self.activity is not None and self.activity.needs(layer):
-            self.cancel(f"The layer “{layer.name}” was removed, so this was cancelled.")
-        elif self.last is not None and layer == self.last.layers.volume:
+        if super().layer_removed(layer):
+            return True
+        if self.last is not None and layer == self.last.layers.volume:
             self.last = None
             self.outcome.clear()
+        return False
 
     def save_to(self, path: Path) -> None:
         """Write the last result: volume, uncertainty and settings."""
@@ -173,7 +145,7 @@ class Runs(QObject):
         except UserError as error:
             self.fail(str(error))
             return
-        self._begin(Saving(SaveResult(outputs, result, source), self.outcome))
+        self.begin(Saving(SaveResult(outputs, result, source), self.outcome))
 
     def load_inr(self, path: Path) -> None:
         """Use an INR from a file."""
@@ -200,62 +172,20 @@ class Runs(QObject):
             return
         self.sections.guide.hold(HeldInr(f"saved as {path.name}", path, held.belongs_to, held.fitted))
 
-    def fail(self, text: str, defect: BaseException | None = None) -> None:
-        """Show what went wrong, in the dock and in napari; a traceback only for a defect of the program."""
-        from napari.utils.notifications import notification_manager, show_error
+    def _switch_off(self, text: str) -> None:
+        self.sections.guide.set_busy(f"Wait until this is done: {text.lower()}")
+        self.outcome.enable_save(f"Wait until this is done: {text.lower()}")
 
-        text = sentence(text)
-        self.outcome.fail(text)
-        if defect is None:
-            show_error(text)
-        else:
-            notification_manager.receive_error(type(defect), defect, defect.__traceback__)
-
-    def _begin(self, activity: Activity) -> None:
-        if self.is_running:
-            return
-        self.activity, self._reason = activity, ""
-        if isinstance(activity, Saving):
-            self.outcome.error.hide()
-        else:
-            self.outcome.clear()
-        self.panel.begin(activity.text, activity.can_stop)
-        self.sections.guide.set_busy(f"Wait until this is done: {activity.text.lower()}")
-        self.outcome.enable_save(f"Wait until this is done: {activity.text.lower()}")
-        self._activity_dock.begin(activity.text)
-        self.job.start(activity.source)
-
-    def _handle(self, event: Any) -> None:
-        # After a layer was removed the rest of the stream has nowhere to go.
-        if self.activity is not None and not self._reason:
-            self.panel.handle(event)
-            self._activity_dock.handle(event)
-            self.activity.handle(event)
-
-    def _flush(self) -> None:
-        if self.activity is not None and not self._reason:
-            self.activity.flush()
-
-    def _end(self, end: End) -> None:
-        activity, self.activity = self.activity, None
-        self._activity_dock.end()
-        self.panel.idle()
+    def _switch_on(self) -> None:
         self.sections.guide.set_busy("")
         self.outcome.enable_save("")
-        if activity is None:
-            return
-        activity.ended(end)
-        if end.cancelled:
-            self.outcome.clear()
-            self.outcome.say(self._reason or "Cancelled; nothing of it is kept.")
-        elif end.message:
-            self.fail(end.message, end.defect)
-        elif isinstance(activity, Reconstructing):
+
+    def _keep(self, activity: Activity) -> None:
+        if isinstance(activity, Reconstructing):
             self.last = activity
             self._keep_inr(activity.result, "fitted in the last run")
         elif isinstance(activity, FittingInr):
             self._keep_inr(activity.result, "fitted")
-        self.ended.emit()
 
     def _keep_inr(self, result: Any, text: str) -> None:
         """Hold an INR that was fitted in a run, for the next one."""

@@ -1,0 +1,191 @@
+"""Which volumes are compared: the ground truth, and the reconstructions of the same place."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QSpinBox
+
+from ..optics import MAX_STEP_LENGTH, Acquisition
+from ..optics.beams import BEAMS, axial_profile
+from .fields import LABEL_WIDTH, title_label
+from .section import Section, form, label
+from .stack import Stack, known_of, why_no_stack
+from .stack_chooser import StackChooser
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+_NOT_KNOWN = 1
+_NO_VOLUMES = {"uncertainty", "error", "mixed"}
+_LIST_HEIGHT = 76
+
+
+def why_no_volume(layer: Any) -> str:
+    """Why a layer is no volume of intensities; nothing where it is one."""
+    if reason := why_no_stack(layer):
+        return reason
+    role = known_of(layer).get("role")
+    return f"“{layer.name}” is a map of {role}, no volume" if role in _NO_VOLUMES else ""
+
+
+class VolumesSection(Section):
+    """Choice of the truth, the reconstructions and the step length."""
+
+    def __init__(self, viewer: "Viewer") -> None:
+        super().__init__("Volumes", is_open=True)
+        self._viewer = viewer
+        self.truth = StackChooser(viewer, why_no_volume, "ground truth")
+        self.truth.box.setToolTip("<qt>The volume as a point scan saw it.</qt>")
+        self.list = QListWidget()
+        self.list.setObjectName("reconstructions")
+        self.list.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.list.setFixedHeight(_LIST_HEIGHT)
+        self.list.setToolTip("<qt>Volumes of the same height and width; tick those to be measured.</qt>")
+        self.list.itemChanged.connect(self._ticked)
+        self.step_length = QSpinBox()
+        self.step_length.setRange(_NOT_KNOWN, MAX_STEP_LENGTH)
+        self.step_length.setSpecialValueText("not known")
+        self.step_length.setObjectName("step_length")
+        self.step_length.setToolTip(
+            "<qt>Slices per slab of the reconstructions. Without it, what depends on slabs is left out: the "
+            "null-space R² and the agreement with the projections.</qt>"
+        )
+        self.step_length.valueChanged.connect(self._tell)
+        self._hint = label(tone="dim", wrap=True)
+        self._candidates: list[Image] = []
+        layout = form()
+        title = label("Ground truth")
+        title.setMinimumWidth(LABEL_WIDTH)
+        layout.addRow(title, self.truth)
+        layout.addRow(label("Reconstructions"))
+        layout.addRow(self.list)
+        layout.addRow(self._hint)
+        layout.addRow(title_label(Acquisition, "step_length"), self.step_length)
+        self.set_content(layout)
+        self.truth.refresh()
+        self._prefer_truth()
+        self._refill()
+        self.truth.changed.connect(self._truth_changed)
+
+    @property
+    def chosen(self) -> list[Stack]:
+        """The reconstructions that are ticked, in the viewer's order."""
+        return [
+            Stack(layer, self._index_like_truth(layer))
+            for row, layer in enumerate(self._candidates)
+            if self._is_ticked(row)
+        ]
+
+    @property
+    def n(self) -> int | None:
+        """The step length, where it is known."""
+        value = self.step_length.value()
+        return None if value == _NOT_KNOWN else int(value)
+
+    @property
+    def profile(self) -> np.ndarray | None:
+        """Axial weights of the beam of the first reconstruction, where they are known."""
+        beams = {str(known_of(stack.layer).get("beam")) for stack in self.chosen} & set(BEAMS)
+        return None if self.n is None or len(beams) != 1 else axial_profile(beams.pop(), self.n)
+
+    def reason(self) -> str:
+        """Why nothing can be compared; nothing where it can."""
+        if self.truth.layer is None:
+            return "Open a ground truth first: a volume as a point scan saw it."
+        if not self._candidates:
+            return self._hint.text()
+        if not self.chosen:
+            return "Tick a reconstruction."
+        n = self.n
+        for stack in self.chosen:
+            if n is not None and stack.shape[0] % n:
+                return (
+                    f"“{stack.name}” has {stack.shape[0]} slices, no whole number of slabs of {n}: check the "
+                    "step length."
+                )
+        return ""
+
+    def choose(self, truth: Any, reconstructions: list[Any]) -> None:
+        """Choose the truth and tick some reconstructions, no others."""
+        self.truth.select(truth)
+        self._refill(ticked=reconstructions)
+        self._tell()
+
+    def refresh(self) -> None:
+        """Take the lists from the viewer."""
+        had = self.truth.layer
+        self.truth.refresh()
+        if had is None:
+            self._prefer_truth()
+        self._refill()
+        self._tell()
+
+    def _prefer_truth(self) -> None:
+        for layer in self.truth.layers:
+            if known_of(layer).get("role") == "ground truth":
+                self.truth.select(layer)
+                return
+
+    def _refill(self, ticked: list[Any] | None = None) -> None:
+        before = {layer: self._is_ticked(row) for row, layer in enumerate(self._candidates)}
+        self._candidates = [layer for layer in self._viewer.layers if self._fits(layer)]
+        self.list.blockSignals(True)
+        self.list.clear()
+        for layer in self._candidates:
+            item = QListWidgetItem(layer.name)
+            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
+            made_here = known_of(layer).get("role") in ("volume", "INR")
+            on = before.get(layer, made_here) if ticked is None else layer in ticked
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+            self.list.addItem(item)
+        self.list.blockSignals(False)
+        truth = self.truth.stack
+        self.list.setVisible(bool(self._candidates))
+        self._hint.setVisible(truth is not None and not self._candidates)
+        if truth is not None:
+            _, height, width = truth.shape
+            self._hint.setText(
+                f"No other image layer has {height} rows and {width} columns, and no more slices than the "
+                f"truth's {truth.shape[0]}."
+            )
+        self._suggest_step_length()
+
+    def _suggest_step_length(self) -> None:
+        known = {int(known_of(stack.layer).get("step_length") or 0) for stack in self.chosen} - {0}
+        if len(known) == 1:
+            self.step_length.setValue(known.pop())
+
+    def _fits(self, layer: Any) -> bool:
+        truth = self.truth.stack
+        if truth is None or layer == truth.layer or why_no_volume(layer):
+            return False
+        if known_of(layer).get("role") == "projections":
+            return False
+        depth, height, width = Stack(layer).shape
+        return (height, width) == truth.shape[1:] and depth <= truth.shape[0]
+
+    def _index_like_truth(self, layer: "Image") -> tuple[int, ...]:
+        """The truth's channel or time where the layer has as many axes, else the first."""
+        further = Stack(layer).layer.ndim - 3
+        chosen = self.truth.chosen
+        return chosen if len(chosen) == further else (0,) * further
+
+    def _is_ticked(self, row: int) -> bool:
+        item = self.list.item(row)
+        return item is not None and item.checkState() == Qt.CheckState.Checked
+
+    def _truth_changed(self) -> None:
+        self._refill()
+        self._tell()
+
+    def _ticked(self, _item: QListWidgetItem) -> None:
+        self._suggest_step_length()
+        self._tell()
+
+    def _tell(self, *_: Any) -> None:
+        truth, count = self.truth.layer, len(self.chosen)
+        word = "reconstruction" if count == 1 else "reconstructions"
+        self.set_state("none" if truth is None else f"{count} {word} against {truth.name}")
+        self.changed.emit()
