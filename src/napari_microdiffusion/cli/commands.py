@@ -7,13 +7,18 @@ from typing import Annotated
 import typer
 
 from .. import api
+from ..errors import UsageError
 from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
 from ..reconstruction.config import Consistency, Device, Diffusion, Guide
+from ..reconstruction.presets import PRESET_WORDS, PresetName
 from .options import (
     AIRY_NOTE,
     AsJson,
+    AverageFrames,
+    Axes,
     BeamOption,
     Channel,
+    Choice,
     Debug,
     Kind,
     Output,
@@ -104,13 +109,15 @@ def simulate(
     seed: Seed = 0,
     channel: Channel = None,
     time: Time = None,
+    average_frames: AverageFrames = False,
+    axes: Axes = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> Answer:
     """Project a point-scanned volume as a long beam would have."""
     optics = acquisition_for(step_length(n), beam)
     check_output(output, IMAGE_SUFFIXES)
-    image = read_stack(volume, channel, time)
+    image = read_stack(volume, Choice(channel, time, average_frames, axes))
     refuse_overwriting(output, volume)
     validate_projections(image.data, image.name)
     if optics.beam == "airy":
@@ -165,6 +172,13 @@ def reconstruct(
             help="Image to write the standard deviation of the posterior to. Without it no samples are drawn."
         ),
     ] = None,
+    preset: Annotated[
+        PresetName | None,
+        typer.Option(
+            help="Settings that belong together; a file's and the other options' override them. "
+            + " ".join(f"{name}: {words}" for name, words in PRESET_WORDS.items())
+        ),
+    ] = None,
     inr: Annotated[Path | None, setting("inr_file", "--inr")] = None,
     save_inr: Annotated[Path | None, typer.Option(help="File to save the INR to, .safetensors.")] = None,
     prior: Annotated[str | None, setting("prior", "--prior")] = None,
@@ -179,6 +193,8 @@ def reconstruct(
     memory: Annotated[float | None, setting("memory_gb", "--memory")] = None,
     channel: Channel = None,
     time: Time = None,
+    average_frames: AverageFrames = False,
+    axes: Axes = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> Answer:
@@ -201,7 +217,9 @@ def reconstruct(
         "seed": seed,
         "memory_gb": memory,
     }
-    return run(Request(projections, output, n, beam, asked, uncertainty, save_inr, config, channel, time))
+    return run(
+        Request(projections, output, n, beam, asked, uncertainty, save_inr, config, channel, time, preset)
+    )
 
 
 @app.command("compare")
@@ -293,21 +311,38 @@ def train(
 @app.command("benchmark")
 @command
 def benchmark(
-    volumes: Annotated[list[Path], typer.Argument(help="Point-scanned volumes.")],
-    n: Annotated[list[str], typer.Option("-n", "--step-length", help="Step lengths, one or several.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for table, page and pictures.")],
+    volumes: Annotated[list[Path] | None, typer.Argument(help="Point-scanned volumes.")] = None,
+    n: Annotated[
+        list[str] | None, typer.Option("-n", "--step-length", help="Step lengths, one or several.")
+    ] = None,
     methods: Annotated[
         list[str] | None,
         typer.Option(help="Methods as guide/diffusion/consistency, one or several; the last is pictured."),
+    ] = None,
+    recipe: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recipes to run instead, one or several: files such as benchmarks/paper/*.yaml."),
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="Samples for the uncertainty in the pictures.")] = 0,
     seed: Seed = 0,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> Answer:
-    """Compare methods on volumes with known truth: project, reconstruct, measure, write it down."""
+    """Compare methods on volumes with known truth: project, reconstruct, measure, write it down.
+
+    With --recipe, run the tables and figures that recipes describe, on their specimens or on the volumes.
+    """
+    if recipe:
+        from .recipes import cook
+
+        if n or methods:
+            raise UsageError("-n and --methods are in the recipe; leave them out beside --recipe")
+        return cook(recipe, volumes or [], output, seed)
     from .runs import benchmark as run
 
+    if not volumes or not n:
+        raise UsageError("volumes and their step lengths, -n, are needed, or a --recipe")
     return run(volumes, [step_length(text) for text in n], output, methods, samples, seed)
 
 

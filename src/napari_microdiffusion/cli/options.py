@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -40,14 +41,23 @@ Channel = Annotated[
     str | None, typer.Option(help="Channel to use, by index from 0 or by name, where there are several.")
 ]
 Time = Annotated[int | None, typer.Option(help="Time point to use, from 0, where there are several.")]
+AverageFrames = Annotated[
+    bool, typer.Option("--average-frames", help="Average the time points, or the frames of each slice.")
+]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LETTERS", help="Names of the axes, where the file does not give them: tzyx, for example."
+    ),
+]
 StepLength = Annotated[str | None, _optics("step_length", "-n", "--step-length", metavar="N")]
 BeamOption = Annotated[Beam | None, _optics("beam", "--beam")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
-Output = Annotated[Path, typer.Option("-o", "--output", help="Image to write, .ome.tif or .tif.")]
+Output = Annotated[Path, typer.Option("-o", "--output", help="Image to write, .ome.tif, .tif or .ome.zarr.")]
 
 
 # Options that take several values in a row, by command; the parser below knows only one at a time.
-_SEVERAL = {"benchmark": ("-n", "--step-length", "--methods"), "train": ("--reference",)}
+_SEVERAL = {"benchmark": ("-n", "--step-length", "--methods", "--recipe"), "train": ("--reference",)}
 
 
 def several_values(arguments: Sequence[str]) -> list[str]:
@@ -104,9 +114,20 @@ def acquisition_for(
     return make_acquisition(n, {"step_length": "-n"}, **optics)
 
 
-def read_stack(path: Path, channel: str | None = None, time: int | None = None) -> ImageStack:
+@dataclass(frozen=True)
+class Choice:
+    """Which stack of a file is meant; None leaves to the file what it can answer."""
+
+    channel: str | None = None
+    time: int | None = None
+    average_frames: bool = False
+    axes: str | None = None
+
+
+def read_stack(path: Path, choice: Choice = Choice()) -> ImageStack:  # noqa: B008 - frozen
     """The one stack (z, y, x) of a file that the options choose."""
-    return depth_stack(read_image(path), channel, time)
+    image = read_image(path, choice.axes)
+    return depth_stack(image, choice.channel, choice.time, choice.average_frames)
 
 
 def refuse_overwriting(output: Path, source: Path) -> None:

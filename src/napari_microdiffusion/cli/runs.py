@@ -9,6 +9,7 @@ from ..errors import UsageError, UserError
 from ..io import ImageStack, check_output, validate_projections
 from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
+from ..reconstruction.presets import merged, preset
 from ..reconstruction.result import ReconstructionResult
 from .options import AIRY_NOTE, acquisition_for, read_stack, step_length
 from .terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
@@ -31,6 +32,7 @@ class Request:
     config: Path | None = None
     channel: str | None = None
     time: int | None = None
+    preset: str | None = None
 
 
 def reconstruct(request: Request) -> Answer:
@@ -42,7 +44,8 @@ def reconstruct(request: Request) -> Answer:
 
     optics, settings = ({}, {}) if request.config is None else read_settings(request.config)
     given = {name: value for name, value in request.settings.items() if value is not None}
-    config = make_config(_FLAGS, **{**settings, **given})
+    chosen = {} if request.preset is None else preset(request.preset)
+    config = make_config(_FLAGS, **merged(chosen, settings, given))
     if request.uncertainty is None and config.samples:
         # Samples make the uncertainty and nothing else; without a file for it they would be thrown away.
         if given.get("samples"):

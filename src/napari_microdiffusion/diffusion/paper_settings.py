@@ -170,12 +170,27 @@ class PaperSettings(BaseModel):
 
     def multiply_adds(self) -> float:
         """Multiplications of one evaluation per pixel, in the convolutions alone."""
-        w, total = [self.width * m for m in self.multipliers], 9.0 * self.width * (self.multipliers[0] + 1)
-        for level, channels in enumerate(w):
-            area = 0.25**level
-            below = w[max(level - 1, 0)]
-            total += area * 9 * channels * (below + channels) + (self.blocks - 1) * area * 18 * channels**2
-            # On the way up every block also takes what was kept on the way down.
-            total += area * (self.blocks + 1) * 9 * channels * 3 * channels
-            total += area * 9 * channels**2 * (1 if level else 0)
-        return total + 0.25 ** (len(w) - 1) * 4 * 9 * w[-1] ** 2
+        widths = [self.width * m for m in self.multipliers]
+        channels, last = widths[0], len(widths) - 1
+        kept, total = [channels], 9.0 * channels
+        for level, width in enumerate(widths):
+            for _ in range(self.blocks):
+                total += 0.25**level * _block(channels, width)
+                channels = width
+                kept.append(channels)
+            if level < last:
+                total += 0.25 ** (level + 1) * 9 * channels**2
+                kept.append(channels)
+        total += 0.25**last * 2 * _block(channels, channels)
+        for level, width in reversed(list(enumerate(widths))):
+            for _ in range(self.blocks + 1):
+                total += 0.25**level * _block(channels + kept.pop(), width)
+                channels = width
+            if level:
+                total += 0.25 ** (level - 1) * 9 * channels**2
+        return total + 9 * channels
+
+
+def _block(inputs: int, outputs: int) -> int:
+    """Multiplications per pixel of a ResNet block."""
+    return 9 * inputs * outputs + 9 * outputs**2 + (inputs * outputs if inputs != outputs else 0)

@@ -345,7 +345,7 @@ def _fit_paper(
         order = rng.permutation(measured.size)
         for index in range(batches):
             chosen = order[index * batch : (index + 1) * batch]
-            loss = _equation_2(field, chosen, height * width, target, axial)
+            loss = equation_2(field, chosen, height * width, target, axial)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -354,7 +354,7 @@ def _fit_paper(
     return fitted
 
 
-def _equation_2(
+def equation_2(
     field: PaperField, chosen: npt.NDArray[np.int64], pixels: int, target: Tensor, axial: Tensor
 ) -> Tensor:
     """Mean squared misfit of some projection pixels, each synthesised from its n slices."""

@@ -1,15 +1,16 @@
 """The settings of a reconstruction; the dock and the command line read their titles and units here."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ..diffusion.paper_settings import PaperSettings
 from ..errors import UsageError
 from ..inr.settings import InrSettings
 
 Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr"]
-Diffusion = Literal["off", "slab"]
+Diffusion = Literal["off", "slab", "paper"]
 Consistency = Literal["none", "exact", "nonnegative", "noise"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -29,6 +30,7 @@ class ReconstructionConfig(BaseModel):
         "slab",
         title="Diffusion",
         description="slab: the trained prior chooses the detail within each slab. "
+        "paper: the published one, trained on this sample's projections alone, hours to days on a processor. "
         "off: the guide is the result.",
     )
     consistency: Consistency = Field(
@@ -86,6 +88,21 @@ class ReconstructionConfig(BaseModel):
     inr_file: Path | None = Field(
         None, title="INR file", description="A saved INR to use instead of fitting one."
     )
+    paper: PaperSettings = Field(
+        default_factory=PaperSettings,
+        title="Paper's diffusion",
+        description="How the paper's diffusion is trained and sampled.",
+    )
+
+    @model_validator(mode="after")
+    def _moving_inr_can_be_trained(self) -> Self:
+        moves = self.diffusion == "paper" and self.paper.inr_training != "frozen"
+        if moves and not (self.guide == "inr" and self.inr.field == "paper" and self.inr_file is None):
+            raise ValueError(
+                f"with an INR in training that is {self.paper.inr_training}, the guide must be inr, of the "
+                "field paper, and from no file"
+            )
+        return self
 
 
 def settings_error(error: ValidationError, names: dict[str, str] | None = None) -> UsageError:

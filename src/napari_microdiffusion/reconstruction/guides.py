@@ -8,6 +8,7 @@ import numpy as np
 from ..inr import FittedInr, fit_inr
 from ..interpolation import INTERPOLATIONS, logspline_parts, nearest
 from ..optics import IntensityScale
+from .config import ReconstructionConfig
 from .device import choose_device, limit_threads
 from .events import Event, Events, LossPoint, Progress, StageStarted
 from .run import Clock, Run
@@ -61,14 +62,25 @@ def inr(run: Run) -> Events:
         fitted.require(run.projections.shape, run.acquisition.step_length, str(config.inr_file))
     else:
         yield StageStarted("guide", "Fitting the INR")
-        fitted = yield from _fit(run)
+        fitted = _unfitted(run) if _is_joint(config) else (yield from _fit(run))
         # Where its intensities lie in grey levels, for whoever renders it later.
         fitted.extra |= {"background": run.scale.background, "span": run.scale.span}
     run.inr = fitted
-    own = fitted.extra
-    # A field from a file keeps the grey levels it was fitted on.
-    scale = IntensityScale(own["background"], own["span"]) if "span" in own else run.scale
-    yield from _render(run, fitted, scale)
+    yield from render_inr(run, fitted)
+
+
+def _is_joint(config: ReconstructionConfig) -> bool:
+    return config.diffusion == "paper" and config.paper.inr_training == "joint"
+
+
+def _unfitted(run: Run) -> FittedInr:
+    """A field of random weights, for a diffusion that trains it along with itself."""
+    from ..inr.fields import build_field
+
+    config, profile = run.config, run.acquisition.profile
+    device = choose_device(config.device)
+    field = build_field(run.volume.shape, len(profile), config.inr, config.seed, device.type)
+    return FittedInr(field, config.inr, profile)
 
 
 def _fit(run: Run) -> Generator[Event, None, FittedInr]:
@@ -97,8 +109,11 @@ def _fit(run: Run) -> Generator[Event, None, FittedInr]:
         yield Progress("guide", 0.9 * fraction, spent * (1 - fraction) / max(fraction, 1e-6))
 
 
-def _render(run: Run, fitted: FittedInr, scale: IntensityScale) -> Events:
-    """The field's slices, in grey levels, into a volume of its own."""
+def render_inr(run: Run, fitted: FittedInr) -> Events:
+    """The field's slices, in grey levels, as the run's guide."""
+    own = fitted.extra
+    # A field from a file keeps the grey levels it was fitted on.
+    scale = IntensityScale(own["background"], own["span"]) if "span" in own else run.scale
     guide = np.empty_like(run.volume)
     for z, plane in enumerate(fitted.render_slices()):
         run.cancel.check()

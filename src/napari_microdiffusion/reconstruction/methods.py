@@ -21,4 +21,11 @@ class Diffusion(Protocol):
         """Fill the uncertainty."""
 
 
-DIFFUSIONS: dict[str, Callable[[Run], Diffusion]] = {"slab": SlabDiffusion}
+def _paper(run: Run) -> Diffusion:
+    # Imported when it is chosen: its networks load torch.
+    from .paper import PaperDiffusion
+
+    return PaperDiffusion(run)
+
+
+DIFFUSIONS: dict[str, Callable[[Run], Diffusion]] = {"slab": SlabDiffusion, "paper": _paper}
