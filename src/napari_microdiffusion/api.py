@@ -22,18 +22,27 @@ _OPTICS = frozenset(Acquisition.model_fields) - {"step_length"}
 
 
 def read(
-    path: str | PathLike[str], *, channel: int | str | None = None, time: int | None = None
+    path: str | PathLike[str],
+    *,
+    channel: int | str | None = None,
+    time: int | None = None,
+    average_frames: bool = False,
+    axes: str | None = None,
 ) -> "ImageStack":
-    """Read a stack of projections, or a volume, from a TIFF file.
+    """Read a stack of projections, or a volume, from a file.
 
     Parameters
     ----------
     path
-        A plain, ImageJ, OME or LSM TIFF.
+        A plain, ImageJ, OME, LSM or ScanImage TIFF, or an OME-Zarr folder.
     channel
         Index from 0, or name; needed where there is more than one.
     time
         Index from 0; needed where there is more than one time point.
+    average_frames
+        Average the time points, or the frames recorded of each slice, instead of choosing one.
+    axes
+        Letters out of "tczyx", one for each axis, where the file does not name them.
 
     Returns
     -------
@@ -48,7 +57,7 @@ def read(
     """
     from .io import depth_stack, read_image
 
-    return depth_stack(read_image(path), channel, time)
+    return depth_stack(read_image(path, axes), channel, time, average_frames)
 
 
 def specimen(kind: str, shape: tuple[int, int, int] = (96, 128, 128), *, seed: int = 0) -> np.ndarray:

@@ -241,7 +241,7 @@ def test_debug_shows_where_an_error_comes_from(run, words):
 
 
 def test_a_defect_is_one_line_too_unless_debugged(run, monkeypatch):
-    def broken(path):
+    def broken(*_arguments):
         raise KeyError("axes")
 
     monkeypatch.setattr("napari_microdiffusion.cli.commands.describe", broken)

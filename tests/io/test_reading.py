@@ -297,7 +297,10 @@ class TestDepthStack:
     @pytest.mark.parametrize(
         ("choice", "message"),
         [
-            ({"channel": 0}, r"cells has 2 time points; choose one with the setting time: 0 to 1\."),
+            (
+                {"channel": 0},
+                r"cells has 2 time points; choose one with the setting time: 0 to 1, or average",
+            ),
             ({"time": 0}, r"cells has 3 channels; .* the setting channel: 0 \(a\), 1 \(b\), 2 \(c\)\."),
             ({"time": 2, "channel": 0}, r"cells has no time point 2; there are 0 to 1\."),
             ({"time": 0, "channel": -1}, r"cells has no channel -1; there are 0 \(a\)"),

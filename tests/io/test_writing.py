@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -53,7 +53,81 @@ def test_imagej_round_trip(folder: Path, data: np.ndarray, scale: Any, step_leng
     assert (image.axes, image.unit, image.step_length, image.beam) == ("zyx", "um", step_length, None)
 
 
-@pytest.mark.parametrize("name", ["a.ome.tif", "a.OME.TIFF", "a.tif", "a.tiff"])
+@given(
+    data=st.sampled_from(writing_module._OME_TYPES).flatmap(lambda dtype: hnp.arrays(dtype, SHAPES)),
+    scale=st.tuples(SPACINGS, SPACINGS, SPACINGS),
+    step_length=st.none() | st.integers(2, 64),
+)
+@settings(max_examples=15)
+def test_ome_zarr_round_trip(folder: Path, data: np.ndarray, scale: Any, step_length: int | None) -> None:
+    path = folder / "volume.ome.zarr"
+    write_image(path, data, scale=scale, step_length=step_length)
+    image = read_image(path)
+    assert image.data.dtype == data.dtype
+    np.testing.assert_array_equal(image.data, data)
+    assert image.scale == pytest.approx(scale, rel=1e-11)
+    assert (image.axes, image.unit, image.step_length, image.name) == ("zyx", "um", step_length, "volume")
+    assert [entry.name for entry in folder.iterdir() if entry.suffix == ".part"] == []
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".tif", ".ome.zarr"])
+def test_channels_and_time_come_back(tmp_path: Path, ending: str) -> None:
+    data = np.arange(2 * 3 * 4 * 6 * 5, dtype="uint16").reshape(2, 3, 4, 6, 5)
+    path = tmp_path / f"many{ending}"
+    write_image(path, data, axes="tczyx", scale=(3.0, 1.0, 0.5), channels=("a", "b", "c"))
+    image = read_image(path)
+    assert (image.axes, image.scale) == ("tczyx", (3.0, 1.0, 0.5))
+    np.testing.assert_array_equal(image.data, data)
+    if ending != ".tif":
+        assert image.metadata["channels"] == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("axes", ["zyx", "ctzyx", "tzxy", "qzyx", "tyx"])
+def test_axes_that_do_not_fit(tmp_path: Path, axes: str) -> None:
+    with pytest.raises(UserError, match="cannot be written"):
+        write_image(tmp_path / "a.ome.tif", DATA[None] if len(axes) == 3 else DATA, axes=axes)
+
+
+@pytest.mark.parametrize("scale", [None, (6.0, 1.0, 1.0)])
+def test_zarr_without_a_unit_of_length(tmp_path: Path, scale: Any) -> None:
+    write_image(tmp_path / "a.zarr", DATA, scale=scale, unit="pixel")
+    image = read_image(tmp_path / "a.zarr")
+    assert (image.scale, image.unit) == (scale, "um" if scale is None else "pixel")
+
+
+def test_an_older_zarr_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.zarr"
+    write_image(path, np.concatenate([DATA, DATA]))
+    write_image(path, DATA)
+    np.testing.assert_array_equal(read_image(path).data, DATA)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.ome.zarr"]
+
+
+def test_a_zarr_that_fails_leaves_the_older_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.ome.zarr"
+    write_image(path, DATA)
+
+    def fail(*_arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(writing_module, "write_zarr_image", fail)
+    with pytest.raises(UserError, match="No space left"):
+        write_image(path, DATA + 1)
+    np.testing.assert_array_equal(read_image(path).data, DATA)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.ome.zarr"]
+
+
+def test_a_folder_of_something_else_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="is a folder of something else"):
+        write_image(tmp_path / "a.zarr", DATA)
+    (tmp_path / "b.zarr").touch()
+    with pytest.raises(UserError, match="is a file"):
+        write_image(tmp_path / "b.zarr", DATA)
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.OME.TIFF", "a.tif", "a.tiff", "a.ome.zarr"])
 def test_what_was_recorded_comes_back(tmp_path: Path, name: str) -> None:
     description = {
         "seed": 3,

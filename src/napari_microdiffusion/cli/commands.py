@@ -217,9 +217,8 @@ def reconstruct(
         "seed": seed,
         "memory_gb": memory,
     }
-    return run(
-        Request(projections, output, n, beam, asked, uncertainty, save_inr, config, channel, time, preset)
-    )
+    choice = Choice(channel, time, average_frames, axes)
+    return run(Request(projections, output, n, beam, asked, uncertainty, save_inr, config, choice, preset))
 
 
 @app.command("compare")
@@ -229,13 +228,18 @@ def compare(
     truth: Annotated[Path, typer.Argument(help="What a point scan saw; it may have more slices.")],
     n: StepLength = None,
     figure: Annotated[Path | None, typer.Option(help="Figure to write, .png, .pdf or .svg.")] = None,
+    channel: Channel = None,
+    time: Time = None,
+    average_frames: AverageFrames = False,
+    axes: Axes = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> Answer:
-    """Measure a reconstruction against the ground truth."""
+    """Measure a reconstruction against the ground truth, in which channel and time are chosen."""
     from ..evaluation import COLUMNS, comparison_figure
 
-    volume, reference = read_stack(reconstruction), read_stack(truth)
+    volume = read_stack(reconstruction)
+    reference = read_stack(truth, Choice(channel, time, average_frames, axes))
     # A volume of ours says how it was made.
     about = (volume.metadata.get("description") or {}).get("acquisition") or {}
     recorded = about.get("step_length")
@@ -278,11 +282,12 @@ def compare(
 @command
 def info(
     file: Annotated[Path, typer.Argument(help="An image or a checkpoint.")],
+    axes: Axes = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> Answer:
     """Tell what a file holds, as we understand it."""
-    found = describe(file)
+    found = describe(file, axes)
     return Answer(found, lines((name.replace("_", " "), shown(value)) for name, value in found.items()))
 
 

@@ -124,7 +124,10 @@ class Choice:
     axes: str | None = None
 
 
-def read_stack(path: Path, choice: Choice = Choice()) -> ImageStack:  # noqa: B008 - frozen
+NO_CHOICE = Choice()
+
+
+def read_stack(path: Path, choice: Choice = NO_CHOICE) -> ImageStack:
     """The one stack (z, y, x) of a file that the options choose."""
     image = read_image(path, choice.axes)
     return depth_stack(image, choice.channel, choice.time, choice.average_frames)

@@ -11,7 +11,7 @@ from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.presets import merged, preset
 from ..reconstruction.result import ReconstructionResult
-from .options import AIRY_NOTE, acquisition_for, read_stack, step_length
+from .options import AIRY_NOTE, NO_CHOICE, Choice, acquisition_for, read_stack, step_length
 from .terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
 
 # How the options are called whose fields have another name.
@@ -30,8 +30,7 @@ class Request:
     uncertainty: Path | None = None
     save_inr: Path | None = None
     config: Path | None = None
-    channel: str | None = None
-    time: int | None = None
+    choice: Choice = NO_CHOICE
     preset: str | None = None
 
 
@@ -57,7 +56,7 @@ def reconstruct(request: Request) -> Answer:
     outputs = Outputs(request.output, request.uncertainty, request.save_inr)
     sources = (request.projections, request.config, config.inr_file, _prior_file(config.prior))
     outputs.check(config, sources)
-    image = read_stack(request.projections, request.channel, request.time)
+    image = read_stack(request.projections, request.choice)
     acquisition = _acquisition(request, image, optics)
     validate_projections(image.data, image.name)
     if acquisition.beam == "airy":

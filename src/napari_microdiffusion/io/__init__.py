@@ -12,11 +12,10 @@ from napari_microdiffusion.io.description import describe, provenance_path
 from napari_microdiffusion.io.images import (
     ImageStack,
     depth_stack,
-    is_stack,
-    read_image,
     suggest_step_length,
 )
 from napari_microdiffusion.io.projections import validate_projections
+from napari_microdiffusion.io.reading import is_stack, read_header, read_image
 from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, write_image
 
 __all__ = [
@@ -30,6 +29,7 @@ __all__ = [
     "is_stack",
     "load_checkpoint",
     "provenance_path",
+    "read_header",
     "read_image",
     "read_table",
     "save_checkpoint",

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io.ome_zarr import check_zarr_installed, is_zarr
+
+FOLDER_SUFFIX = ".zarr"
+"""Ending of the one output that is a folder."""
 
 
 @contextmanager
@@ -45,6 +50,45 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
+@contextmanager
+def whole_folder(path: str | PathLike[str]) -> Iterator[Path]:
+    """Give a new folder beside `path`, which becomes `path` when the block ends well.
+
+    When it does not, for whatever reason, the new folder is removed and one that was at `path` before is
+    untouched.
+
+    Parameters
+    ----------
+    path
+        The folder to appear. One that is there already is replaced: the caller makes sure that it may be.
+
+    Raises
+    ------
+    UserError
+        Where the operating system refuses: no such folder, no permission, disk full.
+    """
+    target = Path(os.path.realpath(path))
+    temporary, before = target.with_name(_temporary_name()), target.with_name(_temporary_name())
+    try:
+        try:
+            temporary.mkdir()
+            yield temporary
+            if target.exists():
+                # A folder cannot be renamed over another: the old one steps aside, and back if need be.
+                os.replace(target, before)
+            try:
+                os.replace(temporary, target)
+            except OSError:
+                if before.exists():
+                    os.replace(before, target)
+                raise
+            shutil.rmtree(before, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
 def check_output(path: str | PathLike[str], suffixes: Sequence[str] | None = None) -> None:
     """Refuse a name that nothing could be written to, before any work is done.
 
@@ -61,12 +105,15 @@ def check_output(path: str | PathLike[str], suffixes: Sequence[str] | None = Non
     Raises
     ------
     UserError
-        The folder does not exist, is none or cannot be written to; `path` is a folder or has another ending.
+        The folder does not exist, is none or cannot be written to; `path` is a folder (for `.zarr`: one that
+        is no Zarr) or has another ending; zarr is needed and missing.
     """
     target = Path(path)
     if suffixes is not None and not target.name.lower().endswith(tuple(suffixes)):
         raise UserError(f"{path} must end in {', '.join(suffixes)}.")
-    if target.is_dir():
+    if target.suffix.lower() == FOLDER_SUFFIX:
+        _check_folder_output(target)
+    elif target.is_dir():
         raise UserError(f"{path} is a folder; the name of a file is needed.")
     folder = Path(os.path.realpath(target)).parent
     if not folder.exists():
@@ -80,6 +127,15 @@ def check_output(path: str | PathLike[str], suffixes: Sequence[str] | None = Non
         probe.unlink()
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _check_folder_output(target: Path) -> None:
+    """Refuse to replace anything but a Zarr folder or an empty one."""
+    if target.is_file():
+        raise UserError(f"{target} is a file; choose another name for a Zarr folder.")
+    if target.is_dir() and any(target.iterdir()) and not is_zarr(target):
+        raise UserError(f"{target} is a folder of something else; choose another name.")
+    check_zarr_installed(target)
 
 
 def write_json(path: str | PathLike[str], content: Any) -> None:

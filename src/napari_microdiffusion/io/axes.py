@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.errors import UsageError, UserError
 
 CANONICAL = "tczyx"
 """The order in which every image of this package has its axes; those it lacks are left out."""
@@ -20,6 +20,48 @@ _NAMES = {
 }
 # tifffile's letters for an axis that the file does not name: pages, other, samples.
 _UNNAMED = "IQS"
+
+
+def named_axes(given: str, axes: str, shape: Sequence[int], name: str) -> tuple[str, tuple[int, ...]]:
+    """Check the names that a person gives to the axes of a file.
+
+    Parameters
+    ----------
+    given
+        Letters out of `CANONICAL`, one for each axis or one for each that is longer than 1.
+    axes, shape
+        As the file has them.
+    name
+        File name for the messages.
+
+    Returns
+    -------
+    axes
+        Upper-case letters.
+    shape
+        Their sizes.
+
+    Raises
+    ------
+    UsageError
+        Where the letters are others, or not as many as the file has axes.
+    """
+    letters = given.strip().lower()
+    if not set(letters) <= set(CANONICAL) or len(set(letters)) < len(letters) or not {*"zyx"} <= set(letters):
+        raise UsageError(
+            f"axes is {given!r}, but it must be letters out of {CANONICAL}, each once, with z, y and x"
+        )
+    for sizes in (tuple(shape), tuple(size for size in shape if size > 1), kept_shape(axes, shape)):
+        if len(sizes) == len(letters):
+            return letters.upper(), sizes
+    raise UsageError(
+        f"axes is {given!r}, but {name} has {len(shape)} axes, of sizes {', '.join(map(str, shape))}"
+    )
+
+
+def kept_shape(axes: str, shape: Sequence[int]) -> tuple[int, ...]:
+    """Return the sizes without those of 1, save y and x."""
+    return tuple(size for axis, size in zip(axes, shape, strict=True) if size > 1 or axis in "YXyx")
 
 
 def stack_axes(axes: str, shape: Sequence[int], colour: bool, name: str) -> tuple[str, bool]:
@@ -81,7 +123,7 @@ def stack_axes(axes: str, shape: Sequence[int], colour: bool, name: str) -> tupl
         words = ", ".join(f"{word} ({size})" for word, size in strange)
         raise UserError(
             f"{name} has axes beside channel, time and depth: {words}; save one such stack alone, or name "
-            "the axes as an ImageJ hyperstack or OME-TIFF does."
+            "them with the setting axes, for example tzyx."
         )
     if "Z" not in letters:
         sizes = dict(zip(letters, (size for _, size in kept), strict=True))
@@ -93,6 +135,6 @@ def _no_depth(sizes: dict[str, int], name: str) -> str:
     if "T" in sizes:
         return (
             f"{name} is a time series of one plane ({sizes['T']} time points), with no depth axis; if its "
-            "frames are depths, say so in the file (in ImageJ: Image > Properties, slices instead of frames)."
+            "frames are depths, say so with the setting axes, zyx."
         )
     return f"{name} holds {sizes['C']} channels of one plane, with no depth axis; a stack along z is needed."

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.checkpoints import read_table
-from napari_microdiffusion.io.images import image_name, read_image, suggest_step_length
+from napari_microdiffusion.io.images import image_name, suggest_step_length
+from napari_microdiffusion.io.reading import read_image
 
 _EXACT_PIXELS = 2**24
 
@@ -21,8 +22,15 @@ def provenance_path(path: str | PathLike[str]) -> Path:
     return output.with_name(f"{image_name(output)}.provenance.json")
 
 
-def describe(path: str | PathLike[str]) -> dict[str, Any]:
+def describe(path: str | PathLike[str], axes: str | None = None) -> dict[str, Any]:
     """Describe an image or a checkpoint in what JSON can hold.
+
+    Parameters
+    ----------
+    path
+        The file.
+    axes
+        What the person calls the axes of an image; see `read_image`.
 
     Returns
     -------
@@ -42,7 +50,7 @@ def describe(path: str | PathLike[str]) -> dict[str, Any]:
     path = Path(path)
     if path.suffix.lower() == ".safetensors":
         return _describe_checkpoint(path)
-    image = read_image(path)
+    image = read_image(path, axes)
     suggestion = suggest_step_length(image)
     return {
         "file": str(path),

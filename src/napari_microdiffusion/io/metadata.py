@@ -1,4 +1,4 @@
-"""What a file says of its own scale, step length and beam, in OME, ImageJ and LSM headers.
+"""What a file says of its own scale, step length and beam, in OME, OME-Zarr, ImageJ and LSM headers.
 
 Lengths are converted to micrometres. A scale is given only where the file states all three of its parts: a
 missing one is never filled with 1, which would look like a measurement.
@@ -46,7 +46,7 @@ class FileMetadata:
     Attributes
     ----------
     format
-        "TIFF", "ImageJ TIFF", "OME-TIFF" or "LSM".
+        "TIFF", "ImageJ TIFF", "OME-TIFF", "LSM", "ScanImage TIFF", "Zarr" or "OME-Zarr" with its version.
     scale
         Spacing (z, y, x) in `unit`, or None where the file does not give all three.
     pixel_size
@@ -100,7 +100,8 @@ def _length(value: float | None, factor: float | None) -> float | None:
     return None if value is None or factor is None else float(f"{value * factor:.12g}")
 
 
-def _calibrated(z: float | None, y: float | None, x: float | None) -> dict[str, Any]:
+def lateral_and_depth(z: float | None, y: float | None, x: float | None) -> dict[str, Any]:
+    """Return `scale` and `pixel_size` as far as their parts are known."""
     pixel_size = None if y is None or x is None else (y, x)
     return {"pixel_size": pixel_size, "scale": None if z is None or pixel_size is None else (z, *pixel_size)}
 
@@ -169,14 +170,14 @@ def from_imagej(
         # Without a unit the resolution may be dots per inch of a printer; only a unitless one is a spacing.
         if resolution_unit in (2, 3):
             y = x = 1.0
-        calibration = _calibrated(z, y or 1.0, x or 1.0)
+        calibration = lateral_and_depth(z, y or 1.0, x or 1.0)
         if z is None:
-            calibration = _calibrated(None, None, None)
+            calibration = lateral_and_depth(None, None, None)
         unit = "pixel" if z is not None else "um"
     else:
         # ImageJ itself leaves out a spacing of exactly 1; so do files that never knew it. It stays unknown.
         lateral = micrometres(unit)
-        calibration = _calibrated(
+        calibration = lateral_and_depth(
             _length(z, micrometres(str(header.get("zunit", unit)))),
             _length(y, micrometres(str(header.get("yunit", unit)))),
             _length(x, lateral),
@@ -225,7 +226,7 @@ def from_ome(xml: str) -> FileMetadata:
         lengths = [_length(size, micrometres(text)) for size, text in zip(sizes, units, strict=True)]
     names = [element.get("Name", "") for element in pixels if _local(element) == "Channel"]
     channels = tuple(name or str(index) for index, name in enumerate(names)) if len(names) > 1 else ()
-    return FileMetadata(format="OME-TIFF", unit=unit, channels=channels, **_calibrated(*lengths), **own)
+    return FileMetadata(format="OME-TIFF", unit=unit, channels=channels, **lateral_and_depth(*lengths), **own)
 
 
 def from_lsm(header: Mapping[str, Any]) -> FileMetadata:
@@ -234,4 +235,6 @@ def from_lsm(header: Mapping[str, Any]) -> FileMetadata:
     colours = header.get("ChannelColors")
     names = colours.get("ColorNames") if isinstance(colours, Mapping) else None
     channels = tuple(str(name) for name in names) if isinstance(names, list | tuple) else ()
-    return FileMetadata(format="LSM", channels=channels if len(channels) > 1 else (), **_calibrated(z, y, x))
+    return FileMetadata(
+        format="LSM", channels=channels if len(channels) > 1 else (), **lateral_and_depth(z, y, x)
+    )

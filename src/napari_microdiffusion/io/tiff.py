@@ -8,6 +8,7 @@ offsets in the file, before any pixel is read.
 import logging
 import math
 import os
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,15 +55,55 @@ def open_tiff(path: Path) -> Iterator["TiffFile"]:
     with as_user_error(path):
         file = tifffile.TiffFile(path)
     with file:
+        master = _master(file, path)
+        if master is None:
+            yield file
+    if master is None:
+        return
+    if master.suffix.lower() in (".tif", ".tiff"):
+        _check_file(master)
+        with as_user_error(master):
+            file = tifffile.TiffFile(master)
+    else:
+        with as_user_error(path):
+            file = tifffile.TiffFile(path, omexml=master.read_text(encoding="utf-8"))
+    with file:
         yield file
+
+
+def _master(file: "TiffFile", path: Path) -> Path | None:
+    """Return the file that describes the set which this one belongs to, where it does not do so itself.
+
+    Only the first file of some sets, or an XML file beside them, holds the description; the others name it
+    (OME-XML, element BinaryOnly).
+    """
+    text = file.pages.first.description if file.is_ome else ""
+    found = re.search(r'<BinaryOnly\b[^>]*\bMetadataFile="([^"]+)"', text)
+    if found is None:
+        return None
+    # A name beside this file: a path that leads elsewhere is not followed.
+    master = path.with_name(Path(found[1].replace("\\", "/")).name)
+    if not master.is_file() or master == path:
+        raise UserError(
+            f"{path.name} is one file of a set that {master.name} describes; keep all of them in one folder."
+        )
+    return master
 
 
 def first_series(file: "TiffFile", path: Path) -> "TiffPageSeries":
     """Return the first image of the file after checking that all of its pixels are there."""
+    import tifffile
+
     with as_user_error(path):
-        if not file.series:
+        if file.is_scanimage:
+            # Its pages one by one; tifffile's own order leaves out those of an unfinished slice.
+            pages = list(file.pages)
+            shape = (len(pages), *pages[0].shape)
+            series = tifffile.TiffPageSeries(pages, shape, pages[0].dtype, "I" + pages[0].axes)
+        elif not file.series:
             raise UserError(f"{path.name} holds no image.")
-        series = file.series[0]
+        else:
+            series = file.series[0]
         _check_complete(file, series, path)
     return series
 
@@ -80,8 +121,8 @@ def load(series: "TiffPageSeries", path: Path) -> npt.NDArray[np.generic]:
 
 
 @contextmanager
-def as_user_error(path: Path) -> Iterator[None]:
-    """Turn whatever tifffile and the codecs raise on a bad file into one sentence.
+def as_user_error(path: Path, kind: str = "TIFF") -> Iterator[None]:
+    """Turn whatever tifffile, zarr and the codecs raise on a bad file into one sentence.
 
     They raise nearly every built-in error on damaged files, so the net is wide; it is spread only where a
     file's header and pixels are parsed, and the cause stays attached.
@@ -95,7 +136,7 @@ def as_user_error(path: Path) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"{path.name} is damaged or of a kind of TIFF that cannot be read ({reason[:200]})."
+            f"{path.name} is damaged or of a kind of {kind} that cannot be read ({reason[:200]})."
         ) from error
 
 

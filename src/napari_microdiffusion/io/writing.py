@@ -1,6 +1,6 @@
 """Volumes into files that other programs open at the right place and size."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from os import PathLike
 from pathlib import Path
@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io.atomic import check_output, whole_file
+from napari_microdiffusion.io.atomic import FOLDER_SUFFIX, check_output, whole_file, whole_folder
+from napari_microdiffusion.io.axes import CANONICAL
 from napari_microdiffusion.io.metadata import Scale, is_pixel_unit, micrometres, own_items
+from napari_microdiffusion.io.ome_zarr import write_zarr_image
 
-IMAGE_SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff")
-"""Endings of the images that can be written: the first two as OME-TIFF, the others as ImageJ TIFF."""
+IMAGE_SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".ome.zarr", ".zarr")
+"""Endings of the images that can be written: as OME-TIFF, as ImageJ TIFF, and as OME-Zarr, two for each."""
 
 _IMAGEJ_TYPES = ("uint8", "uint16", "float32")
 _OME_TYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
@@ -26,25 +28,33 @@ def write_image(
     path: str | PathLike[str],
     data: npt.ArrayLike,
     *,
+    axes: str = "zyx",
     scale: Scale | None = None,
     unit: str = "um",
+    channels: Sequence[str] = (),
     description: Mapping[str, Any] | None = None,
     step_length: int | None = None,
     beam: str | None = None,
 ) -> None:
-    """Write a stack as OME-TIFF (`.ome.tif`, compressed) or ImageJ hyperstack (`.tif`), whole or not at all.
+    """Write a stack as OME-TIFF, ImageJ hyperstack or OME-Zarr, whole or not at all.
 
     Parameters
     ----------
     path
-        Ends in one of `IMAGE_SUFFIXES`.
+        Ends in one of `IMAGE_SUFFIXES`: `.ome.tif` (OME-TIFF, compressed), `.tif` (ImageJ), `.ome.zarr` (a
+        folder, OME-Zarr 0.4, compressed; an OME-Zarr of that name is replaced).
     data
-        Pixels (z, y, x). OME-TIFF keeps whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
+        Pixels. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
         uint8, uint16 and float32. float16, and for ImageJ float64, become float32; other types are refused.
+    axes
+        A letter for each axis of `data`: "zyx", with "t" and "c" before it where there are several time
+        points or channels, in this order.
     scale
         Spacing (z, y, x) in `unit`, above zero; None leaves it out.
     unit
         Any unit of length, written as micrometres, or "pixel".
+    channels
+        Names of the channels; not kept by ImageJ.
     description
         What JSON can hold: settings, versions, seed. It comes back as `metadata["description"]`.
     step_length, beam
@@ -57,23 +67,30 @@ def write_image(
     """
     check_output(path, IMAGE_SUFFIXES)
     target = Path(path)
-    ome = target.name.lower().endswith((".ome.tif", ".ome.tiff"))
-    array = _storable(np.asarray(data), ome, target.name)
+    lower = target.name.lower()
+    kind = "OME-Zarr" if lower.endswith(FOLDER_SUFFIX) else "OME TIFF" if ".ome." in lower else "ImageJ TIFF"
+    array = _storable(np.asarray(data), axes, kind, target.name)
     spacing, unit = _spacing(scale, unit, target.name)
     items = own_items(step_length, beam, description)
-    if ome:
-        _write_ome(target, array, spacing, unit, items)
+    if kind == "OME-Zarr":
+        with whole_folder(target) as temporary:
+            write_zarr_image(temporary, array, axes, spacing, unit, channels, items)
+    elif kind == "OME TIFF":
+        _write_ome(target, array, axes, spacing, unit, channels, items)
     else:
-        _write_imagej(target, array, spacing, unit, items)
+        _write_imagej(target, array, axes, spacing, unit, items)
 
 
-def _storable(array: npt.NDArray[Any], ome: bool, name: str) -> npt.NDArray[Any]:
+def _storable(array: npt.NDArray[Any], axes: str, kind: str, name: str) -> npt.NDArray[Any]:
     """Return the array in a type that the format has, in little-endian order."""
-    if array.ndim != 3 or array.size == 0:
+    in_order = [letter for letter in CANONICAL if letter in axes] == list(axes)
+    if array.ndim != len(axes) or array.size == 0 or not in_order or not axes.endswith("zyx"):
         raise UserError(
-            f"{name}: an image of shape {array.shape} cannot be written; three axes (z, y, x) are needed."
+            f"{name}: an image of shape {array.shape} cannot be written; three axes (z, y, x) are needed"
+            f"{'' if axes == 'zyx' else f', here those named {axes}'}."
         )
-    if array.dtype == np.float16 or (not ome and array.dtype == np.float64):
+    imagej = kind == "ImageJ TIFF"
+    if array.dtype == np.float16 or (imagej and array.dtype == np.float64):
         with np.errstate(over="ignore"):
             single = array.astype(np.float32)
         if not np.array_equal(np.isfinite(single), np.isfinite(array)):
@@ -81,14 +98,14 @@ def _storable(array: npt.NDArray[Any], ome: bool, name: str) -> npt.NDArray[Any]
                 f"{name}: the pixels are too large for float32, the widest type of ImageJ; use .ome.tif."
             )
         array = single
-    allowed = _OME_TYPES if ome else _IMAGEJ_TYPES
+    allowed = _IMAGEJ_TYPES if imagej else _OME_TYPES
     if array.dtype.name not in allowed:
         elsewhere = " (.ome.tif can)" if array.dtype.name in _OME_TYPES else ""
         raise UserError(
-            f"{name}: pixels of type {array.dtype.name} cannot be stored in an "
-            f"{'OME' if ome else 'ImageJ'} TIFF{elsewhere}; it holds {', '.join(allowed)}."
+            f"{name}: pixels of type {array.dtype.name} cannot be stored in an {kind}{elsewhere}; it holds "
+            f"{', '.join(allowed)}."
         )
-    if not ome and array.nbytes > _CLASSIC_LIMIT:
+    if imagej and array.nbytes > _CLASSIC_LIMIT:
         raise UserError(
             f"{name}: {array.nbytes / 1e9:.1f} GB are more than an ImageJ TIFF holds; use .ome.tif."
         )
@@ -109,15 +126,26 @@ def _spacing(scale: Scale | None, unit: str, name: str) -> tuple[Scale | None, s
 
 
 def _write_ome(
-    target: Path, array: npt.NDArray[Any], spacing: Scale | None, unit: str, items: dict[str, str]
+    target: Path,
+    array: npt.NDArray[Any],
+    axes: str,
+    spacing: Scale | None,
+    unit: str,
+    channels: Sequence[str],
+    items: dict[str, str],
 ) -> None:
     import tifffile
 
-    metadata: dict[str, Any] = {"axes": "ZYX", "Name": target.name[: target.name.lower().rindex(".ome.")]}
+    metadata: dict[str, Any] = {
+        "axes": axes.upper(),
+        "Name": target.name[: target.name.lower().rindex(".ome.")],
+    }
     if spacing is not None:
         for axis, value in zip("ZYX", spacing, strict=True):
             metadata[f"PhysicalSize{axis}"] = value
             metadata[f"PhysicalSize{axis}Unit"] = "µm" if unit == "um" else unit
+    if channels and "c" in axes:
+        metadata["Channel"] = {"Name": list(channels)}
     if items:
         metadata["MapAnnotation"] = {"Namespace": "napari-microdiffusion", **items}
     with whole_file(target) as temporary:
@@ -135,7 +163,12 @@ def _write_ome(
 
 
 def _write_imagej(
-    target: Path, array: npt.NDArray[Any], spacing: Scale | None, unit: str, items: dict[str, str]
+    target: Path,
+    array: npt.NDArray[Any],
+    axes: str,
+    spacing: Scale | None,
+    unit: str,
+    items: dict[str, str],
 ) -> None:
     import tifffile
 
@@ -146,11 +179,13 @@ def _write_imagej(
         resolution = (_pixels_per_unit(spacing[2]), _pixels_per_unit(spacing[1]))
     if items:
         metadata["Info"] = "".join(f"{key} = {value}\n" for key, value in items.items())
+    # All six axes, or an image one pixel wide is taken for samples of a pixel, all in one plane.
+    sizes = dict(zip(axes, array.shape, strict=True))
+    six = array.reshape([sizes.get(letter, 1) for letter in "tczyxs"]).swapaxes(1, 2)
     with whole_file(target) as temporary:
         tifffile.imwrite(
             temporary,
-            # All six axes, or an image one pixel wide is taken for samples of a pixel, all in one plane.
-            array[None, :, None, :, :, None],
+            six,
             imagej=True,
             photometric="minisblack",
             resolution=resolution,

@@ -1,0 +1,102 @@
+"""Image files as microscopes and other programs write them, read into one kind of object."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+
+from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io.axes import CANONICAL
+from napari_microdiffusion.io.images import ImageStack, image_name
+from napari_microdiffusion.io.metadata import FileMetadata
+from napari_microdiffusion.io.ome_zarr import HEADERS, is_zarr, open_zarr_image
+from napari_microdiffusion.io.source import ImageSource
+from napari_microdiffusion.io.tiff_images import open_tiff_image
+
+
+def read_image(path: str | PathLike[str], axes: str | None = None) -> ImageStack:
+    """Read a stack: plain, ImageJ, OME, LSM or ScanImage TIFF, compressed or not, or an OME-Zarr folder.
+
+    Of a file that holds several images, the first is read, and a note says so. Channels and time points stay
+    as they are: `depth_stack` chooses among them. The one unnamed axis of a plain TIFF is taken as z. The
+    frames that ScanImage took of each slice count as time points.
+
+    Parameters
+    ----------
+    path
+        The file; of a set of OME-TIFF files any of them; of an OME-Zarr folder it or a header file in it.
+    axes
+        Letters out of "tczyx", one for each axis in the order of the file (those of size 1 may be left out),
+        where the file names them wrongly or not at all. None takes what the file says.
+
+    Returns
+    -------
+    ImageStack
+        With `data` in the type of the file and this machine's byte order.
+
+    Raises
+    ------
+    UserError
+        With one sentence: no such file, a folder that is no Zarr, not a TIFF, empty, cut short or damaged; a
+        single 2D image, RGB, a series without depth, or axes without a name.
+    UsageError
+        Where `axes` does not fit the file.
+    """
+    path = _image_path(path)
+    with _opened(path, axes) as source:
+        data = source.load()
+    order = sorted(range(len(source.axes)), key=lambda index: CANONICAL.index(source.axes[index]))
+    metadata = source.metadata
+    return ImageStack(
+        data=data.transpose(order),
+        axes="".join(source.axes[index] for index in order),
+        scale=metadata.scale,
+        unit=metadata.unit,
+        step_length=metadata.step_length,
+        beam=metadata.beam,
+        path=path,
+        name=image_name(path),
+        metadata={
+            "format": metadata.format,
+            "channels": metadata.channels,
+            "pixel_size": metadata.pixel_size,
+            "description": metadata.description,
+            "notes": list(source.notes),
+        },
+    )
+
+
+def read_header(path: str | PathLike[str]) -> FileMetadata:
+    """Read what a file says of its image, without the pixels.
+
+    Raises
+    ------
+    UserError
+        As `read_image`.
+    """
+    with _opened(_image_path(path), None) as source:
+        return source.metadata
+
+
+def is_stack(path: str | PathLike[str]) -> bool:
+    """Return whether `read_image` would take the file, from its header alone."""
+    try:
+        read_header(path)
+    except UserError:
+        return False
+    return True
+
+
+def _image_path(path: str | PathLike[str]) -> Path:
+    """Return the folder for a header file in it, since some dialogs choose files alone."""
+    path = Path(path)
+    return path.parent if path.name in HEADERS else path
+
+
+@contextmanager
+def _opened(path: Path, axes: str | None) -> Iterator[ImageSource]:
+    if is_zarr(path):
+        yield open_zarr_image(path, axes)
+    else:
+        with open_tiff_image(path, axes) as source:
+            yield source

@@ -1,0 +1,95 @@
+"""Every command that reads images takes every format, and chooses channel and time in it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_microdiffusion.cli import app
+from napari_microdiffusion.io import read_image
+
+from ..io.golden import interleaved, write_bruker, write_lsm, write_ngff, write_scanimage
+
+TRUTH = np.random.default_rng(3).integers(10, 4000, (6, 12, 14)).astype("uint16")
+OTHER = TRUTH[::-1] // 2
+BOTH = np.stack([OTHER, TRUTH])
+SETTINGS = {
+    "hChannels.channelSave": [1, 2],
+    "hStackManager.enable": True,
+    "hStackManager.actualNumSlices": 6,
+    "hStackManager.framesPerSlice": 2,
+    "hStackManager.stackZStepSize": 3,
+    "hRoiManager.imagingFovUm": [[-7, -6], [7, -6], [7, 6], [-7, 6]],
+}
+
+
+def scanimage(folder: Path) -> list[object]:
+    frames = np.stack([BOTH.swapaxes(0, 1) - 1, BOTH.swapaxes(0, 1) + 1], axis=1)[None].astype("int16")
+    write_scanimage(folder / "si.tif", interleaved(frames), SETTINGS)
+    return [folder / "si.tif", "--channel", 1, "--average-frames"]
+
+
+def bruker(folder: Path) -> list[object]:
+    return [write_bruker(folder, BOTH, "first")[3], "--channel", "Ch2"]
+
+
+def lsm(folder: Path) -> list[object]:
+    write_lsm(folder / "a.lsm", TRUTH, (3.0, 1.0, 1.0))
+    return [folder / "a.lsm"]
+
+
+def zarr(folder: Path) -> list[object]:
+    write_ngff(folder / "a.ome.zarr", BOTH[::-1, None], "tczyx", (1, 1, 3, 1, 1))
+    return [folder / "a.ome.zarr", "--time", 0]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch) -> Callable[..., dict]:
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*words: object) -> dict:
+        result = CliRunner().invoke(app, [str(word) for word in (*words, "--json")])
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    return invoke
+
+
+@pytest.mark.parametrize("make", [scanimage, bruker, lsm, zarr])
+def test_every_command_reads_it(tmp_path, run, make):
+    file, *choice = make(tmp_path)
+    found = run("info", file)
+    assert (found["kind"], found["unit"], found["scale"][0]) == ("image", "um", 3.0)
+    run("simulate", file, "-n", 2, "-o", "p.ome.tif", *choice)
+    np.testing.assert_allclose(read_image("p.ome.tif").data, TRUTH.reshape(3, 2, 12, 14).mean(axis=1))
+    made = run(
+        "reconstruct", file, "-n", 2, "-o", "v.ome.zarr", "--guide", "nearest", "--diffusion", "off", *choice
+    )
+    assert made["shape"] == [12, 12, 14]
+    volume = read_image("v.ome.zarr")
+    np.testing.assert_allclose(volume.data, np.repeat(TRUTH, 2, axis=0), rtol=1e-5)
+    assert volume.scale[0] == 1.5
+    assert volume.metadata["description"]["acquisition"]["step_length"] == 2
+    assert Path("v.provenance.json").is_file()
+    run("simulate", file, "-n", 2, "-o", "t.ome.zarr", *choice)
+    run("reconstruct", "t.ome.zarr", "-o", "r.ome.zarr", "--guide", "nearest", "--diffusion", "off")
+    compared = run("compare", "r.ome.zarr", file, *choice)
+    assert compared["slices"] == 6
+    assert compared["reprojection_max"] < 1e-3
+
+
+def test_a_stopped_zarr_has_its_own_name():
+    from napari_microdiffusion.reconstruction.outputs import Outputs
+
+    names = Outputs(Path("v.ome.zarr"), Path("u.zarr")).stopped()
+    assert (names.volume.name, names.uncertainty.name) == ("v.stopped.ome.zarr", "u.stopped.zarr")
+
+
+def test_an_existing_zarr_that_is_read_is_not_overwritten(tmp_path, run):
+    file, *_ = zarr(tmp_path)
+    result = CliRunner().invoke(app, ["reconstruct", str(file), "-n", "2", "-o", str(file), "--time", "0"])
+    assert result.exit_code == 1
+    assert "would be overwritten" in result.stderr
