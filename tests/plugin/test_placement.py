@@ -22,6 +22,16 @@ def test_projections_of_a_volume_at_the_origin_lead_back_to_it():
     assert projections.of_volume(6).translate == pytest.approx((0.0, 0.0, 0.0))
 
 
+@pytest.mark.parametrize("n", [2, 5, 6])
+def test_a_volume_and_its_projections_lead_to_each_other(n):
+    volume = Placement((1.5, 0.5, 0.5), (4.0, 2.0, 3.0), ("um", "um", "um"))
+    back = volume.of_projections(n).of_volume(n)
+    assert (back.scale, back.translate) == (
+        pytest.approx(volume.scale),
+        pytest.approx(volume.translate),
+    )
+
+
 def test_voxels_in_words():
     assert Placement((6.0, 1.0, 0.25), units=("um", "um", "um")).describe_voxel() == "6 × 1 × 0.25 µm"
     assert short_unit("micrometer") == "µm"

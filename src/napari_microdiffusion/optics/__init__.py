@@ -4,15 +4,17 @@ from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
 from .consistency import CONSISTENCIES, make_consistent
 from .intensity import IntensityScale
 from .operator import ProjectionOperator
-from .simulation import simulate_projections
+from .simulation import DetectorNoise, check_step_lengths, simulate_projections
 
 __all__ = [
     "CONSISTENCIES",
     "MAX_STEP_LENGTH",
     "MIN_STEP_LENGTH",
     "Acquisition",
+    "DetectorNoise",
     "IntensityScale",
     "ProjectionOperator",
+    "check_step_lengths",
     "make_consistent",
     "simulate_projections",
 ]

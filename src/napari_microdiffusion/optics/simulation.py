@@ -1,10 +1,36 @@
 """Projections as a microscope with a long beam would have recorded them."""
 
-import numpy as np
+from collections.abc import Sequence
 
-from ..errors import UserError
-from .acquisition import Acquisition
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..errors import UsageError, UserError
+from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
 from .operator import ProjectionOperator
+
+
+class DetectorNoise(BaseModel):
+    """The noise of simulated projections; the fields are arguments of `simulate_projections`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    photons: float | None = Field(
+        None,
+        title="Photons",
+        description="Photons detected in one projection pixel at the volume's 99.9 percentile; none is "
+        "noiseless.",
+        gt=0,
+        json_schema_extra={"unit": "per pixel"},
+    )
+    read_noise: float = Field(
+        0.0,
+        title="Read noise",
+        description="Standard deviation of the detector's noise.",
+        ge=0,
+        json_schema_extra={"unit": "grey levels"},
+    )
+    seed: int = Field(0, title="Seed", description="The same seed gives the same noise.", ge=0, lt=2**63)
 
 
 def simulate_projections(
@@ -64,3 +90,25 @@ def photon_gain(volume: np.ndarray, photons: float, dark_level: float = 0.0) -> 
     """Grey levels per photon when `photons` photons make the volume's 99.9 percentile."""
     bright = float(np.percentile(volume, 99.9)) - dark_level
     return max(bright, 1e-30) / photons
+
+
+def check_step_lengths(step_lengths: Sequence[int], depth: int) -> list[int]:
+    """Step lengths to project a volume of `depth` slices at, in rising order, each once.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or one that leaves fewer than two slabs.
+    """
+    if not step_lengths:
+        raise UsageError("at least one step length is needed, such as 2 4 6 8")
+    for n in step_lengths:
+        if not MIN_STEP_LENGTH <= n <= MAX_STEP_LENGTH:
+            raise UsageError(
+                f"step length is {n}, but it must be from {MIN_STEP_LENGTH} to {MAX_STEP_LENGTH} slices"
+            )
+        if 2 * n > depth:
+            raise UsageError(
+                f"step length is {n}, but {depth} slices make no two slabs of it; use at most {depth // 2}"
+            )
+    return sorted(set(step_lengths))

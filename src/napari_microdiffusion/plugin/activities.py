@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ..optics import Acquisition
 from ..reconstruction.events import Finished, LossPoint, Notice
 from .activity import Activity
+from .advanced_section import AdvancedSection
 from .guide_section import GuideSection
 from .job import End, Source
 from .layers import ResultLayers, add_volume, contrast_of
@@ -32,8 +33,10 @@ class Reconstructing(Activity):
         layers: ResultLayers,
         panel: RunPanel,
         outcome: OutcomePanel,
+        advanced: AdvancedSection,
     ) -> None:
         super().__init__(source)
+        self._advanced = advanced
         self.projections, self.layers = projections, layers
         self.placement = projections.placement
         self._panel, self._outcome = panel, outcome
@@ -54,6 +57,9 @@ class Reconstructing(Activity):
             self.result = event.result
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
             self._outcome.offer(event.result.uncertainty is not None, self.layers.truth is not None)
+        elif isinstance(event, LossPoint):
+            if event.stage == "posterior mean":
+                self._advanced.show_loss(event.step, event.loss)
         else:
             self.layers.handle(event)
 

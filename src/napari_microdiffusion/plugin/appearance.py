@@ -12,6 +12,7 @@ class Appearance:
     line: str
     field: str
     accent: str
+    on_accent: str
     warning: str
     error: str
     series: tuple[str, ...]
@@ -20,7 +21,7 @@ class Appearance:
     def plain(cls) -> "Appearance":
         """Greys, until a theme is known."""
         grey = "#808080"
-        return cls(grey, grey, grey, grey, grey, grey, grey, _ON_DARK)
+        return cls(grey, grey, grey, grey, grey, grey, grey, grey, _ON_DARK)
 
     @classmethod
     def of_theme(cls, name: str) -> "Appearance":
@@ -28,13 +29,17 @@ class Appearance:
         from napari.utils.theme import get_theme
 
         theme = get_theme(name)
-        text, back = _rgb(theme.text), _rgb(theme.background)
+        text, back, accent = _rgb(theme.text), _rgb(theme.background), _rgb(theme.current)
         return cls(
             text=_hex(text),
             dim=_hex(_mixed(text, back, 0.4)),
             line=_hex(_rgb(theme.primary)),
             field=_hex(_rgb(theme.foreground)),
-            accent=_hex(_rgb(theme.current)),
+            accent=_hex(accent),
+            # White on a dark ground, black on a bright one; luminance as ITU-R BT.601 weighs it.
+            on_accent="#ffffff"
+            if sum(w * c for w, c in zip(_LUMA, accent, strict=True)) < 150
+            else "#000000",
             warning=_hex(_mixed(_rgb(theme.warning), text, 0.5 if theme.type == "light" else 0.0)),
             error=_hex(_rgb(theme.error)),
             series=_ON_LIGHT if theme.type == "light" else _ON_DARK,
@@ -61,13 +66,15 @@ class Appearance:
             QFrame#line {{ background: {self.field}; }}
             QProgressBar {{ background: {self.field}; border: none; border-radius: 3px; }}
             QProgressBar::chunk {{ background: {self.accent}; border-radius: 3px; }}
-            QPushButton#main {{ padding: 7px; font-weight: bold; background: {self.accent}; color: white; }}
+            QPushButton#main {{ padding: 7px; font-weight: bold; background: {self.accent}; color: {self.on_accent}; }}
             QPushButton#main:disabled {{ background: {self.field}; color: {self.dim}; }}
             QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
         """
 
 
 RGB = tuple[int, int, int]
+
+_LUMA = (0.299, 0.587, 0.114)
 
 # Okabe and Ito's colours, which remain distinct with any colour vision, as they read on each ground.
 _ON_LIGHT = ("#0072b2", "#d55e00", "#008060", "#b0558a", "#a67700", "#333333")

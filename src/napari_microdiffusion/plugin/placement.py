@@ -63,6 +63,11 @@ class Placement:
         shifted = self._shifted(-(n - 1) / (2 * n) * self.scale[0])
         return replace(shifted, scale=(self.scale[0] / n, *self.scale[1:]))
 
+    def of_projections(self, n: int) -> "Placement":
+        """Placement of the projections of a volume that lies here; the inverse of `of_volume`."""
+        moved = self._shifted((n - 1) / 2 * self.scale[0])
+        return replace(moved, scale=(self.scale[0] * n, *self.scale[1:]))
+
     def layer_arguments(self) -> dict[str, Any]:
         """What napari's `add_image` takes for a stack placed here."""
         return {"scale": self.scale, "translate": self.translate, "units": self.units, "axis_labels": AXES}

@@ -112,6 +112,7 @@ class ReconstructWidget(Dock):
         """Follow the theme in what is drawn here."""
         self.sections.beam.plot.set_appearance(appearance)
         self.sections.guide.plot.set_appearance(appearance)
+        self.sections.advanced.plot.set_appearance(appearance)
         link = f'<a href="sample" style="color: {appearance.text}">open a sample</a>'
         self.empty.setText(f"Drop a projection TIFF here, or {link}.")
 

@@ -98,7 +98,8 @@ class Runs(Runner):
         )
         task = Reconstruction(found.data, acquisition, config, None if truth is None else truth.data)
         self.last = None
-        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome))
+        advanced = self.sections.advanced
+        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, advanced))
 
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""

@@ -30,6 +30,7 @@ _MEANING = {
     "slices.",
     "reprojection_max": "Largest difference between the projections of both volumes, of the truth's range.",
 }
+_PLOT_HEADINGS = {"null_space_r2": "null-space R²"}
 _NAME_WIDTH = 130
 _MOST_ROWS = 6
 
@@ -111,3 +112,8 @@ class ScoreTable(QTableWidget):
     def _tell(self, row: int, *_: int) -> None:
         if row >= 0:
             self.chosen.emit(row)
+
+
+def plot_heading(key: str) -> str:
+    """A metric's name where there is room for it."""
+    return _PLOT_HEADINGS.get(key, COLUMNS[key].heading)

@@ -6,10 +6,9 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout
 
-from ..evaluation.table import COLUMNS
 from .fields import narrow
 from .plots import Curve, LinePlot
-from .score_table import ScoreTable
+from .score_table import ScoreTable, plot_heading
 from .section import Section, label, row
 
 SLICE_METRICS = ("psnr", "ssim", "dice", "null_space_r2")
@@ -32,7 +31,7 @@ class ScoresSection(Section):
         self.metric_box = narrow(QComboBox())
         self.metric_box.setToolTip("<qt>What is plotted for every slice.</qt>")
         for key in SLICE_METRICS:
-            self.metric_box.addItem(COLUMNS[key].heading, key)
+            self.metric_box.addItem(plot_heading(key), key)
         self.plot = LinePlot("slice", height=190)
         self.plot.setToolTip("<qt>Click to go to a slice.</qt>")
         self.figure, self.csv = QPushButton("Figure…"), QPushButton("Table…")
@@ -88,7 +87,7 @@ class ScoresSection(Section):
             curves.append(Curve(name, range(len(values)), values))
         n = self._n
         borders = [z - 0.5 for z in range(n, depth, n)] if n and depth // n <= _MOST_BORDERS else []
-        self.plot.show_curves(curves, COLUMNS[key].heading, borders)
+        self.plot.show_curves(curves, plot_heading(key), borders)
 
     def _want_figure(self) -> None:
         self.export_wanted.emit("figure")

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QComboBox
 
-from .contributions import METADATA_KEY
 from .fields import LABEL_WIDTH, narrow
 from .placement import Placement
 from .projections_section import Projections
 from .section import Section, form, label
+from .stack import known_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -77,8 +77,7 @@ class TruthSection(Section):
         if self._projections is None or not isinstance(layer, Image) or layer.rgb or layer.multiscale:
             return False
         slabs, height, width = self._projections.shape
-        found = layer.metadata.get(METADATA_KEY)
-        ours = isinstance(found, dict) and found.get("role") in ("volume", "uncertainty", "INR")
+        ours = known_of(layer).get("role") in ("volume", "uncertainty", "INR", "error", "mixed")
         shape = tuple(layer.data.shape)
         # A stack whose last slices fill no whole slab has a few more than the volume.
         return (
@@ -91,9 +90,10 @@ class TruthSection(Section):
     def _index_of_sample_truth(self) -> int:
         if self._projections is None:
             return 0
+        simulated_from = self._projections.known.get("truth")
         for index, layer in enumerate(self._layers):
-            found = layer.metadata.get(METADATA_KEY)
-            if isinstance(found, dict) and found.get("of") == self._projections.layer.name:
+            of_these = known_of(layer).get("of") == self._projections.layer.name
+            if of_these or (simulated_from and layer.name == simulated_from):
                 return index + 1
         return 0
 

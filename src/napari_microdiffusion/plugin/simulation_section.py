@@ -1,0 +1,109 @@
+"""What is projected and by what: the volume, the beam, the detector's noise."""
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from qtpy.QtWidgets import QVBoxLayout
+
+from ..optics import Acquisition, DetectorNoise
+from ..optics.beams import axial_profile
+from ..reconstruction.config import settings_error
+from .beam_section import BEAM_WORDS, ProfilePlot
+from .fields import choice, real_number, title_label, whole_number
+from .section import Section, form, label, row
+from .stack import Stack
+from .stack_chooser import StackChooser
+from .volumes_section import why_no_volume
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+class VolumeSection(Section):
+    """Choice of the volume."""
+
+    def __init__(self, viewer: "Viewer") -> None:
+        super().__init__("Volume", is_open=True)
+        self.chooser = StackChooser(viewer, why_no_volume, "volume")
+        self.chooser.box.setToolTip("<qt>A stack of slices, as a point scan would have recorded it.</qt>")
+        self._about = label(tone="dim", wrap=True)
+        column = QVBoxLayout()
+        column.addWidget(self.chooser)
+        column.addWidget(self._about)
+        self.set_content(column)
+        self.chooser.changed.connect(self._describe)
+        self.refresh()
+
+    @property
+    def stack(self) -> Stack | None:
+        """The chosen stack."""
+        return self.chooser.stack
+
+    def refresh(self) -> None:
+        """Take the list from the viewer."""
+        self.chooser.refresh()
+        self._describe()
+
+    def _describe(self) -> None:
+        stack = self.stack
+        if stack is None:
+            self._about.setText("No image layer is a stack of slices yet.")
+            self.set_state("none")
+        else:
+            slices, height, width = stack.shape
+            placement = stack.placement
+            voxel = placement.describe_voxel() if placement.is_known else "voxel size not known"
+            self._about.setText(f"{slices} slices of {height} × {width} · {voxel} · {stack.layer.dtype}")
+            self.set_state(stack.name)
+        self.changed.emit()
+
+
+class DetectorSection(Section):
+    """The beam's axial profile, and the noise."""
+
+    def __init__(self) -> None:
+        super().__init__("Beam and noise", is_open=True)
+        self.beam = choice(Acquisition, "beam", BEAM_WORDS)
+        self.plot = ProfilePlot()
+        self.photons = real_number(DetectorNoise, "photons", unset="no photon noise")
+        self.read_noise = real_number(DetectorNoise, "read_noise")
+        self.seed = whole_number(DetectorNoise, "seed")
+        layout = form()
+        layout.addRow(title_label(Acquisition, "beam"), row(self.beam, self.plot, stretch=1))
+        for name, box in (("photons", self.photons), ("read_noise", self.read_noise), ("seed", self.seed)):
+            layout.addRow(title_label(DetectorNoise, name), box)
+            box.valueChanged.connect(self._update)
+        self.set_content(layout)
+        self.beam.currentIndexChanged.connect(self._update)
+        self._update()
+
+    def noise(self) -> DetectorNoise:
+        """The noise as it is set.
+
+        Raises
+        ------
+        UsageError
+            For a setting that cannot be.
+        """
+        try:
+            return DetectorNoise(
+                photons=self.photons.value() or None,
+                read_noise=self.read_noise.value(),
+                seed=self.seed.value(),
+            )
+        except ValidationError as error:
+            raise settings_error(error) from error
+
+    def acquisition(self, n: int) -> Acquisition:
+        """The beam as it is set, at a step length."""
+        return Acquisition(step_length=n, beam=self.beam.currentData())
+
+    def show_profile(self, n: int) -> None:
+        """Plot the beam's profile for a step length."""
+        self.plot.show_weights(axial_profile(self.beam.currentData(), n))
+
+    def _update(self, _value: object = None) -> None:
+        photons, read = self.photons.value(), self.read_noise.value()
+        noise = [f"{photons:g} photons"] * bool(photons) + [f"read noise {read:g}"] * bool(read)
+        self.set_state(f"{self.beam.currentText()}, {', '.join(noise) or 'no noise'}")
+        self.changed.emit()

@@ -1,0 +1,154 @@
+"""How deep may the beam be: projections of a known volume at many step lengths, reconstructed and judged."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from ..evaluation import comparing
+from ..interpolation import linear
+from ..io import validate_projections
+from ..optics import Acquisition, DetectorNoise, check_step_lengths, simulate_projections
+from ..reconstruction.config import ReconstructionConfig
+from ..reconstruction.engine import reconstruct
+from ..reconstruction.events import STAGES, CancelToken, Finished, Progress
+
+FAST = ReconstructionConfig(guide="logspline", diffusion="off", samples=0)
+"""Seconds for a volume; what the diffusion adds at each step length comes on top."""
+
+HALF = 0.5
+"""Null-space R² from which more of what no projection sees is right than wrong."""
+
+# Of the work on one step length, as measured with the fast method: reconstructing, then judging.
+_RECONSTRUCTED = 0.3
+
+
+@dataclass(frozen=True)
+class SweepProgress:
+    """What is being done, and which share of the sweep is done, 0 to 1."""
+
+    text: str
+    fraction: float
+
+
+@dataclass(frozen=True, eq=False)
+class SweepPoint:
+    """One step length.
+
+    Attributes
+    ----------
+    step_length : int
+    slices : int
+        That were compared: those of whole slabs.
+    metrics, by_linear : dict
+        What `evaluation.compare` says of the reconstruction, and of linear interpolation.
+    """
+
+    step_length: int
+    slices: int
+    metrics: dict[str, Any]
+    by_linear: dict[str, Any]
+
+
+def sweep(
+    volume: np.ndarray,
+    step_lengths: Sequence[int],
+    config: ReconstructionConfig = FAST,
+    *,
+    beam: str = "uniform",
+    noise: DetectorNoise | None = None,
+    cancel: CancelToken | None = None,
+) -> Iterator[SweepProgress | SweepPoint]:
+    """Project a volume at every step length, reconstruct it, and judge the result.
+
+    Parameters
+    ----------
+    volume : ndarray, shape (Z, H, W)
+        Point-scanned intensities. At each n, slices beyond whole slabs are dropped.
+    step_lengths : sequence of int
+        2 to 64 and at most Z / 2.
+    config : ReconstructionConfig
+        The method.
+    beam : {"uniform", "bessel", "airy"}
+    noise : DetectorNoise, optional
+        The same photons per projection at every step length: the light of a frame, not of a slice.
+    cancel : CancelToken, optional
+        Ends the sweep from another thread; stopped, it ends after the points that are ready.
+
+    Yields
+    ------
+    SweepProgress or SweepPoint
+        A point for each step length, in rising order.
+
+    Raises
+    ------
+    UserError
+        If the volume or a step length cannot be used.
+    Cancelled
+        If it was cancelled.
+    """
+    if volume.ndim != 3:
+        raise UserError(f"the volume has shape {volume.shape}; it must be a stack of slices, (z, y, x)")
+    chosen = check_step_lengths(step_lengths, len(volume))
+    validate_projections(volume, "the volume")
+    cancel, noise = cancel or CancelToken(), noise or DetectorNoise()
+    for number, n in enumerate(chosen):
+        if cancel.stopped:
+            return
+        cancel.check()
+        yield SweepProgress(f"n = {n}: projections", number / len(chosen))
+        acquisition = Acquisition.model_validate({"step_length": n, "beam": beam})
+        projections = simulate_projections(volume, acquisition, **noise.model_dump())
+        stages = _one(volume, projections, acquisition, config, cancel)
+        while True:
+            try:
+                step = next(stages)
+            except StopIteration as finished:
+                if finished.value is not None:
+                    yield finished.value
+                break
+            yield SweepProgress(f"n = {n}: {step.text}", (number + step.fraction) / len(chosen))
+
+
+def _one(
+    volume: np.ndarray,
+    projections: np.ndarray,
+    acquisition: Acquisition,
+    config: ReconstructionConfig,
+    cancel: CancelToken,
+) -> Generator[SweepProgress, None, SweepPoint | None]:
+    """One step length; its value is the point, or nothing where the sweep was stopped."""
+    n, result = acquisition.step_length, None
+    for event in reconstruct(projections, acquisition, config, cancel=cancel):
+        if isinstance(event, Progress):
+            share = (STAGES.index(event.stage) + event.fraction) / len(STAGES)
+            yield SweepProgress(event.stage, _RECONSTRUCTED * share)
+        elif isinstance(event, Finished):
+            result = event.result
+    if result is None or result.stopped:
+        return None
+    scores: list[dict[str, Any]] = []
+    for candidate in (result.volume, linear(projections, n)):
+        comparison = comparing(candidate, volume, n, profile=acquisition.profile)
+        while True:
+            cancel.check()
+            try:
+                share = (len(scores) + next(comparison)) / 2
+            except StopIteration as finished:
+                scores.append(finished.value)
+                break
+            yield SweepProgress("comparing", _RECONSTRUCTED + (1 - _RECONSTRUCTED) * share)
+    return SweepPoint(n, len(result.volume), scores[0], scores[1])
+
+
+def deepest(points: Sequence[SweepPoint], at_least: float = HALF) -> SweepPoint | None:
+    """The largest step length up to which every point has a null-space R² of `at_least`; None if none has."""
+    found = None
+    for point in sorted(points, key=lambda point: point.step_length):
+        r2 = point.metrics["null_space_r2"]
+        if r2 is None or r2 < at_least:
+            break
+        found = point
+    return found

@@ -1,0 +1,83 @@
+"""The paper's systems under "Advanced": chosen by name, run with the loss in sight."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.plugin import advanced_section
+from napari_microdiffusion.plugin.advanced_section import PAPER_SYSTEMS
+
+pytestmark = pytest.mark.screen
+
+TINY = {
+    "inr": {"field": "paper", "epochs": 1, "frequencies": 4, "layers": 2, "width": 4},
+    "paper": {
+        "training_steps": 4,
+        "batch": 2,
+        "width": 8,
+        "multipliers": (1, 2),
+        "blocks": 1,
+        "features": 4,
+        "frequencies": 4,
+        "sampler": "ddim",
+        "sampling_steps": 2,
+    },
+}
+
+
+def choose(section, system):
+    section.system.setCurrentIndex(section.system.findData(system))
+    section.system.activated.emit(section.system.currentIndex())
+
+
+def test_every_system_of_table_1_can_be_chosen(opened):
+    advanced = opened.sections.advanced
+    assert len(PAPER_SYSTEMS) == 7
+    for system, (guide, diffusion) in PAPER_SYSTEMS.items():
+        choose(advanced, system)
+        config = opened.sections.config()
+        assert (config.guide, config.diffusion, config.consistency) == (guide, diffusion, "none")
+        assert opened.sections.guide.guide == guide
+        assert system in advanced.state
+    advanced.schedule.setCurrentIndex(advanced.schedule.findData("paper"))
+    assert opened.sections.config().paper.epochs == 2000
+    assert opened.sections.config().paper.training_steps is None
+
+
+def test_another_guide_leaves_the_paper_s_system(opened):
+    advanced = opened.sections.advanced
+    choose(advanced, "MicroDiffusion")
+    assert advanced.schedule.isEnabled()
+    opened.sections.guide.set_guide("cubic")
+    assert advanced.system.currentData() is None
+    assert not advanced.schedule.isEnabled()
+    assert opened.sections.config().diffusion == "off"
+
+
+def test_consistency_can_be_had_with_the_paper_s_systems(opened):
+    advanced = opened.sections.advanced
+    choose(advanced, "Naive diffusion")
+    advanced.consistency.setCurrentIndex(advanced.consistency.findData("nonnegative"))
+    assert opened.sections.config().consistency == "nonnegative"
+
+
+def test_the_loss_is_plotted_while_it_is_trained(opened, finish, monkeypatch):
+    monkeypatch.setattr(
+        advanced_section, "preset", lambda _: {"guide": "inr", "diffusion": "paper", "samples": 0, **TINY}
+    )
+    advanced = opened.sections.advanced
+    choose(advanced, "MicroDiffusion")
+    opened.runs.start()
+    finish(opened)
+    volume = opened.runs.last.layers.volume.data
+    assert np.isfinite(volume).all()
+    (curve,) = advanced.plot.curves
+    assert list(curve.x) == [1, 2, 3, 4]
+    assert np.isfinite(curve.y).all()
+    assert not advanced.plot.isHidden()
+
+
+def test_a_long_training_does_not_drown_the_plot(opened):
+    advanced = opened.sections.advanced
+    for step in range(1, 5001):
+        advanced.show_loss(step, 1 / step)
+    assert 100 < len(advanced.plot.curves[0].x) < 700
