@@ -6,6 +6,7 @@ from napari_microdiffusion.optics import Acquisition
 from napari_microdiffusion.reconstruction import estimate as module
 from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.estimate import Estimate, estimate
+from napari_microdiffusion.reconstruction.presets import preset
 
 SMALL, LARGE = (16, 128, 128), (16, 512, 512)
 OPTICS = Acquisition(step_length=6)
@@ -54,3 +55,11 @@ def test_times_are_as_precise_as_they_are_good(seconds, words):
 
 def test_a_graphics_card_is_promised_no_figure():
     assert str(Estimate(38, 10**9, "the GPU", is_bound=True)).startswith("less than 40 s")
+
+
+def test_the_published_schedule_takes_days_and_its_small_sister_minutes():
+    small, published = (cost(**preset(name)) for name in ("paper-small", "paper"))
+    assert published.seconds > 2 * 86_400
+    assert small.seconds < 1800
+    assert cost(shape=(8, 64, 64), **preset("paper-small")).seconds < 300
+    assert str(published).startswith("about") and " h and " in str(published)

@@ -138,6 +138,12 @@ class InrSettings(BaseModel):
         """Passes over the projections, with the field's own default."""
         return self.epochs or (GRID_EPOCHS if self.field == "grid" else PAPER_EPOCHS)
 
+    def multiply_adds(self) -> int:
+        """Multiplications of the paper's field at one point."""
+        encoded = 2 * self.frequencies if self.encoding == "gaussian" else 6 * self.octaves
+        # The encoding enters the first layer and, beside its input, the one in the middle.
+        return self.width * (2 * encoded + (self.layers - 1) * self.width + 1) + 3 * encoded
+
     @property
     def rate(self) -> float:
         """Learning rate, with the field's own default."""

@@ -20,6 +20,9 @@ SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.5e-5
 SECONDS_PER_FITTED_VOXEL = 1.4e-6
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
+# Of the paper's networks, measured with benchmarks/paper/schedule.py; training costs as much thrice.
+SECONDS_PER_MULTIPLICATION = 5e-11
+EVALUATIONS_PER_TRAINING = 3
 # What twice the cores gain; measured runs of networks never gain all of it.
 CORES_EXPONENT = 0.8
 # The window and its libraries come on top of the first in the viewer.
@@ -30,6 +33,8 @@ BYTES_PER_FITTED_VOXEL = 75
 BYTES_PER_SAMPLED_PIXEL = 170
 # Small stacks keep their inputs between the evaluations of a sample; large ones make them anew.
 BYTES_PER_KEPT_PIXEL = 900
+# Per pixel and channel at full resolution of a training step of the paper's diffusion.
+BYTES_PER_TRAINED_CHANNEL = 400
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,18 @@ def estimate(
     if config.guide == "logspline":
         seconds += SECONDS_PER_LOGSPLINE_VOXEL * voxels
     if config.guide == "inr" and config.inr_file is None:
-        seconds += pace * SECONDS_PER_FITTED_VOXEL * voxels * config.inr.epochs_to_run
+        per_voxel = SECONDS_PER_FITTED_VOXEL
+        if config.inr.field == "paper":
+            per_voxel = EVALUATIONS_PER_TRAINING * SECONDS_PER_MULTIPLICATION * config.inr.multiply_adds()
+        seconds += pace * per_voxel * voxels * config.inr.epochs_to_run
         memory += BYTES_PER_FITTED_VOXEL * voxels
-    if config.diffusion != "off":
+    if config.diffusion == "paper":
+        images = EVALUATIONS_PER_TRAINING * config.paper.batch * config.paper.steps_for(shape[0])
+        images += (1 + config.samples) * shape[0] * acquisition.step_length * config.paper.evaluations
+        work = config.paper.multiply_adds() * shape[1] * shape[2] * images
+        seconds += pace * SECONDS_PER_MULTIPLICATION * work
+        memory += BYTES_PER_TRAINED_CHANNEL * config.paper.width * config.paper.batch * shape[1] * shape[2]
+    elif config.diffusion == "slab":
         drawn = config.samples * config.steps
         kept = pixels <= KEPT_PIXELS
         per_sampled = SECONDS_PER_SAMPLED_PIXEL if kept else SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT
