@@ -3,8 +3,8 @@
     python benchmarks/paper/passthrough.py
 
 1. Pass-through. The guide is mixed into the *state* of the diffusion at every step instead of into what the
-   network sees. Each step then keeps a tenth of the state, so that nothing of the network outlives a few steps:
-   with random numbers in the network's place the output is the guide.
+   network sees. Each step then keeps a tenth of the state, so that nothing of the network outlives a few
+   steps: with random numbers in the network's place the output is the guide.
 2. Leak. A test slice is conditioned on the mean of the n ground-truth slices around that slice, where the
    microscope measured only one mean a slab. The sliding mean tells what no projection holds.
 """
@@ -77,9 +77,7 @@ def leak(truth: np.ndarray) -> None:
         print(f"   {name:28} PSNR {scores['psnr']:.2f} dB, null-space R2 {scores['null_space_r2']:.3f}")
     same = np.abs(simulate_projections(shuffled, acquisition) - projections).max()
     changed = np.abs(sliding_mean(shuffled) - sliding_mean(truth)).max()
-    print(
-        f"   turning every slab upside down changes the projections by {same:.1e}, that condition by {changed:.2f}"
-    )
+    print(f"   every slab upside down: the projections change by {same:.1e}, that condition by {changed:.2f}")
 
 
 def sliding_mean(truth: np.ndarray) -> np.ndarray:

@@ -75,3 +75,59 @@ def test_a_missing_volume_is_known_before_the_work_starts(volume, tmp_path):
     assert answer.exit_code == 1
     assert "missing.tif" in answer.stderr
     assert not out.exists()
+
+
+RECIPE = """
+title: A small table
+shape: [12, 16, 16]
+step_length: 4
+specimens: [{kind: nuclei, seed: 1}, {kind: nuclei, seed: 2}, {kind: nuclei, seed: 3}]
+rows:
+  - {name: linear, settings: {guide: linear, diffusion: "off"}}
+  - name: MicroDiffusion
+    settings:
+      inr: {epochs: 1, frequencies: 4, layers: 2, width: 4}
+      paper: {training_steps: 2, batch: 2, width: 8, multipliers: [1, 2], features: 4, sampling_steps: 2}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_recipe_runs_from_one_command_and_repeats(recipe, tmp_path):
+    tables = []
+    for out in (tmp_path / "one", tmp_path / "two"):
+        answer = CliRunner().invoke(app, ["benchmark", "--recipe", str(recipe), "-o", str(out), "--json"])
+        assert answer.exit_code == 0, answer.output
+        found = json.loads(answer.stdout)["recipes"]["small"]
+        assert {path.name for path in out.iterdir()} == {"small.csv", "small.md", "small.png"}
+        assert [row["row"] for row in found["rows"]] == ["linear"] * 3 + ["MicroDiffusion"] * 3
+        tables.append([row["metrics"] for row in found["rows"]])
+    assert tables[0] == tables[1]
+
+
+def test_a_recipe_takes_volumes(recipe, volume, tmp_path):
+    arguments = ["benchmark", str(volume), "--recipe", str(recipe), "-o", str(tmp_path / "out")]
+    answer = CliRunner().invoke(app, arguments)
+    assert answer.exit_code == 0, answer.output
+    assert "tissue" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--recipe", "{recipe}", "-n", "4"], "in the recipe"),
+        ([], "--recipe"),
+        (["{volume}"], "-n"),
+    ],
+)
+def test_what_does_not_go_together_is_said(recipe, volume, tmp_path, arguments, words):
+    given = [text.format(recipe=recipe, volume=volume) for text in arguments]
+    answer = CliRunner().invoke(app, ["benchmark", *given, "-o", str(tmp_path / "out")])
+    assert answer.exit_code == 2
+    assert words in answer.stderr
+    assert not (tmp_path / "out").exists()

@@ -440,3 +440,29 @@ def test_a_demo_into_a_file_is_refused(folder):
     before = names(folder)
     result = CliRunner().invoke(app, ["demo", "-o", "p.tif"])
     assert_refused(result, folder, before)
+
+
+def test_a_preset_is_under_what_is_asked_for(run, folder):
+    tiny = {
+        "inr": {"epochs": 1, "frequencies": 4, "layers": 2, "width": 4},
+        "paper": {"training_steps": 2, "batch": 2, "width": 8, "multipliers": [1, 2], "sampling_steps": 2},
+    }
+    (folder / "tiny.json").write_text(json.dumps(tiny))
+    words = (
+        "p.tif",
+        "-o",
+        "v.tif",
+        "--preset",
+        "paper-small",
+        "--config",
+        "tiny.json",
+        "--seed",
+        3,
+        "--json",
+    )
+    found = answer(run(*words))
+    assert (found["guide"], found["diffusion"], found["consistency"]) == ("inr", "paper", "none")
+    assert found["seed"] == 3
+    settings = json.loads((folder / "v.provenance.json").read_text())["settings"]
+    assert settings["paper"]["training_steps"] == 2
+    assert settings["paper"]["prediction"] == "x0"

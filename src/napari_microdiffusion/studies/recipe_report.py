@@ -136,7 +136,7 @@ def _slices(recipe: Recipe, outcomes: Sequence[Outcome], path: Path) -> None:
     columns = len(recipe.rows) + 2
     figure = Figure(figsize=(1.25 * columns, 1.35 * len(names)), layout="constrained")
     grid = figure.subplots(len(names), columns, squeeze=False)
-    for line, name in zip(grid, names, strict=True):
+    for number, (line, name) in enumerate(zip(grid, names, strict=True)):
         of_case = [outcome for outcome in outcomes if outcome.case.name == name]
         case, n = of_case[0].case, of_case[0].case.acquisition.step_length
         # The second slice of the middle slab: within a slab and off its centre, where guides differ.
@@ -149,7 +149,7 @@ def _slices(recipe: Recipe, outcomes: Sequence[Outcome], path: Path) -> None:
             axes.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
             axes.set_xticks([])
             axes.set_yticks([])
-            if line is grid[0]:
-                axes.set_title(title, fontsize=6)
+            if number == 0:
+                axes.set_title(title.replace(" (", "\n("), fontsize=6)
         line[0].set_ylabel(name, fontsize=6)
     figure.savefig(path, format="png", dpi=110)
