@@ -163,8 +163,8 @@ class Calibrating(Activity):
         data, look, _ = event.layers[0]
         if tuple(data.shape[-3:]) != tuple(self._layer.data.shape[-3:]):
             self._outcome.fail(
-                f"The file holds an image of shape {data.shape}, the layer one of {self._layer.data.shape}; "
-                "set the layer's scale by hand."
+                f"The file holds stacks of shape {tuple(data.shape)}, the layer {self._layer.data.shape}; "
+                "open the file with … instead, which tells channels and slices apart."
             )
             return
         if look["units"][-1] == "pixel":

@@ -1,4 +1,4 @@
-"""What the manifest names besides widgets: the TIFF reader and the sample data."""
+"""What the manifest names besides widgets and writers: the reader and the sample data."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -20,12 +20,17 @@ SAMPLE_SHAPE = (96, 128, 128)
 SAMPLE_STEP_LENGTH = 6
 SAMPLE_SEED = 7
 
+READABLE = (".tif", ".tiff", ".lsm", ".zarr")
+
+# What a saved result can be; neither is offered as projections.
+_RESULTS = ("volume", "uncertainty", "INR", "ground truth")
+
 # For stacks with several channels, one layer each.
 _CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
 
 
 def get_reader(path: str | PathLike[str] | Sequence[str]) -> Reader | None:
-    """Give the reader for a TIFF stack, or None for RGB, single images and everything else.
+    """Give the reader for a TIFF or OME-Zarr stack, or None for RGB, single images and everything else.
 
     Looks at the header alone.
     """
@@ -33,13 +38,13 @@ def get_reader(path: str | PathLike[str] | Sequence[str]) -> Reader | None:
         if len(path) != 1:
             return None
         path = path[0]
-    if Path(path).suffix.lower() not in (".tif", ".tiff") or not is_stack(path):
+    if Path(path).suffix.lower() not in READABLE or not is_stack(path):
         return None
     return read_layers
 
 
 def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
-    """Read a TIFF stack into image layers with scale, units and axis labels, one for each channel.
+    """Read a stack into image layers with scale, units and axis labels, one for each channel.
 
     Raises
     ------
@@ -62,17 +67,9 @@ def image_layers(image: ImageStack) -> list[LayerData]:
             "units": ("pixel", *placed.units),
             "axis_labels": ("t", *AXES),
         }
-    arguments["metadata"] = {
-        METADATA_KEY: {
-            "role": "image" if image.step_length is None else "projections",
-            "step_length": image.step_length,
-            "beam": image.beam,
-            "path": None if image.path is None else str(image.path),
-            "notes": list(image.metadata.get("notes", ())),
-        }
-    }
     if "c" not in image.axes:
-        return [(image.data, {"name": image.name, **arguments}, "image")]
+        known = {METADATA_KEY: _known_of(image)}
+        return [(image.data, {"name": image.name, "metadata": known, **arguments}, "image")]
     axis, names = image.axes.index("c"), image.metadata.get("channels") or ()
     layers: list[LayerData] = []
     for index in range(image.data.shape[axis]):
@@ -81,9 +78,27 @@ def image_layers(image: ImageStack) -> list[LayerData]:
             "name": f"{image.name} {name}",
             "colormap": _CHANNEL_COLOURS[index % len(_CHANNEL_COLOURS)],
             "blending": "additive",
+            "metadata": {METADATA_KEY: _known_of(image, index)},
         }
         layers.append((np.take(image.data, index, axis), {**look, **arguments}, "image"))
     return layers
+
+
+def _known_of(image: ImageStack, channel: int = 0) -> dict[str, Any]:
+    """What is noted on a layer: what the file says, and for a saved result the settings that made it."""
+    description = image.metadata.get("description") or {}
+    quantity = description.get("quantity", "")
+    if isinstance(quantity, list):
+        quantity = quantity[channel] if channel < len(quantity) else ""
+    role = quantity if quantity in _RESULTS else "image" if image.step_length is None else "projections"
+    known = {
+        "role": role,
+        "step_length": image.step_length,
+        "beam": image.beam,
+        "path": None if image.path is None else str(image.path),
+        "notes": list(image.metadata.get("notes", ())),
+    }
+    return known | ({"provenance": description} if "settings" in description else {})
 
 
 def open_vasculature() -> list[LayerData]:

@@ -7,7 +7,12 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from .runs import Runs
 from .tasks import suggested_output
 
-IMAGES = "TIFF images (*.tif *.tiff *.lsm);;All files (*)"
+# A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
+IMAGES = (
+    "Images (*.tif *.tiff *.lsm zarr.json .zattrs .zgroup);;"
+    "Settings of a result (*.json *.yaml *.yml);;All files (*)"
+)
+RESULTS = "OME-TIFF (*.ome.tif);;OME-Zarr (*.ome.zarr);;ImageJ TIFF (*.tif)"
 MODELS = "Checkpoints (*.safetensors)"
 
 
@@ -27,7 +32,7 @@ class Dialogs:
     def projections(self) -> None:
         """A file of projections to open."""
         if path := self._existing("Open projections", IMAGES):
-            self._runs.open_file(str(path))
+            self._runs.open_path(str(path))
 
     def inr_to_load(self) -> None:
         """An INR to use."""
@@ -50,7 +55,7 @@ class Dialogs:
             return
         found = self._runs.last.projections
         suggested = suggested_output(found.name, found.known.get("path"))
-        if path := self._new("Save the volume", str(suggested), "OME-TIFF (*.ome.tif);;ImageJ TIFF (*.tif)"):
+        if path := self._new("Save the volume", str(suggested), RESULTS):
             self._runs.save_to(path)
 
     def _existing(self, title: str, kinds: str) -> Path | None:

@@ -183,6 +183,10 @@ class ResultLayers:
             assert self.uncertainty is not None
             self.uncertainty.data = result.uncertainty
             self.uncertainty.contrast_limits = (0.0, _bright(result.uncertainty))
+        for layer in (self.volume, self.uncertainty):
+            if layer is not None:
+                # So that napari's own "save" keeps what made it.
+                layer.metadata[METADATA_KEY]["provenance"] = result.provenance
         self._rename(" (stopped)" if result.stopped else "")
         self._settle_contrast()
         self._return()

@@ -11,6 +11,7 @@ from .dock import Dock
 from .outcome_panel import OutcomePanel
 from .run_panel import RunPanel
 from .runs import Runs
+from .saved_settings import SettingsOffer
 from .section import label
 from .sections import Sections
 from .views import Views
@@ -41,7 +42,8 @@ class ReconstructWidget(Dock):
         self.empty = label(tone="empty", wrap=True)
         self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.fill((self.empty, *self.sections.all()), (self.panel, self.outcome))
+        self.offer = SettingsOffer()
+        self.fill((self.empty, self.offer, *self.sections.all()), (self.panel, self.outcome))
         self._connect()
         self._bind_keys()
         self.setAcceptDrops(True)
@@ -58,6 +60,7 @@ class ReconstructWidget(Dock):
         sections.guide.load_wanted.connect(dialogs.inr_to_load)
         sections.guide.save_wanted.connect(dialogs.inr_to_save)
         sections.diffusion.file_wanted.connect(dialogs.prior)
+        self.offer.taken.connect(runs.use_settings)
         self.panel.start_wanted.connect(runs.start)
         self.outcome.uncertainty_wanted.connect(self._show_uncertainty)
         self.outcome.three_d_wanted.connect(self._show_3d)
@@ -66,6 +69,7 @@ class ReconstructWidget(Dock):
         layers = self.viewer.layers.events
         for emitter in (layers.inserted, layers.renamed, layers.units):
             self.listen(emitter, self._layers_changed)
+        self.listen(layers.inserted, self._consider)
         self.listen(layers.removed, self._layer_removed)
         self.at_end(runs.abandon)
 
@@ -86,6 +90,9 @@ class ReconstructWidget(Dock):
 
     def _layers_changed(self, _event: Any = None) -> None:
         self.sections.refresh_layers()
+
+    def _consider(self, event: Any) -> None:
+        self.offer.consider(event.value)
 
     def _layer_removed(self, event: Any) -> None:
         self.runs.layer_removed(event.value)
@@ -127,7 +134,7 @@ class ReconstructWidget(Dock):
         """Open a dropped file with our reader."""
         if event is not None and (path := _dropped_file(event)):
             event.acceptProposedAction()
-            self.runs.open_file(path)
+            self.runs.open_path(path)
 
 
 def _dropped_file(event: QDropEvent) -> str:

@@ -10,7 +10,9 @@ from qtpy.QtWidgets import QWidget
 
 from ..errors import UserError
 from ..io import ImageStack, read_table
+from ..io.ome_zarr import HEADERS
 from ..reconstruction.config import ReconstructionConfig
+from ..reconstruction.settings_file import read_settings
 from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving
 from .activity import Activity
 from .guide_section import HeldInr
@@ -19,6 +21,7 @@ from .layers import ResultLayers
 from .outcome_panel import OutcomePanel
 from .run_panel import RunPanel
 from .runner import Runner
+from .saved_settings import SETTINGS_SUFFIXES, apply_settings
 from .sections import Sections
 from .tasks import MakeSample, ReadFile, Reconstruction, SaveResult, outputs_for
 
@@ -62,6 +65,28 @@ class Runs(Runner):
     def open_file(self, path: str) -> None:
         """Read a file with our reader and choose it."""
         self.begin(Opening(ReadFile(path), self.viewer, self.sections.projections))
+
+    def open_path(self, path: str) -> None:
+        """Open an image, or use the settings in a file of settings."""
+        if not path.lower().endswith(SETTINGS_SUFFIXES) or Path(path).name in HEADERS:
+            self.open_file(path)
+            return
+        try:
+            acquisition, settings = read_settings(path)
+        except UserError as error:
+            self.fail(str(error))
+            return
+        self.use_settings(acquisition, settings)
+
+    def use_settings(self, acquisition: dict[str, Any], settings: dict[str, Any]) -> None:
+        """Put the settings of an earlier result into the dock."""
+        try:
+            left_out = apply_settings(self.sections, acquisition, settings)
+        except UserError as error:
+            self.fail(str(error))
+            return
+        more = f", save {', '.join(left_out)}, which the command line's --config takes" if left_out else ""
+        self.outcome.say(f"These settings are in use{more}.")
 
     def open_sample(self) -> None:
         """Open a sample and choose its projections."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .contributions import METADATA_KEY
 from .placement import Placement
 
@@ -17,17 +19,19 @@ class Stack:
     Attributes
     ----------
     layer : napari.layers.Image
-    chosen : tuple of int
-        Index along each axis before the last three.
+    chosen : tuple of int or None
+        Index along each axis before the last three; None for the mean over it.
     """
 
     layer: "Image"
-    chosen: tuple[int, ...] = ()
+    chosen: tuple[int | None, ...] = ()
 
     @property
     def data(self) -> Any:
         """The stack, as lazy as the layer's data are."""
         array = array_of(self.layer)
+        if None in self.chosen:
+            return Mean(array, self.chosen)
         return array[self.chosen] if self.chosen else array
 
     @property
@@ -39,7 +43,7 @@ class Stack:
     @property
     def name(self) -> str:
         """The layer's name with what was chosen."""
-        marks = "".join(f" {index}" for index in self.chosen)
+        marks = "".join(" mean" if index is None else f" {index}" for index in self.chosen)
         return f"{self.layer.name}{marks}"
 
     @property
@@ -51,6 +55,39 @@ class Stack:
     def known(self) -> dict[str, Any]:
         """What this plugin knows of the layer: step length, beam, path, notes, role."""
         return known_of(self.layer)
+
+
+class Mean:
+    """The mean over time points or repeated frames, of a plane or of all, made when it is asked for.
+
+    Parameters
+    ----------
+    array : array_like
+        With more than three axes, as lazy as it likes.
+    chosen : tuple of int or None
+        Index along each axis before the last three; None for the axes to take the mean over.
+    """
+
+    def __init__(self, array: Any, chosen: tuple[int | None, ...]) -> None:
+        self._array = array
+        self._chosen = tuple(slice(None) if index is None else index for index in chosen)
+        self.shape = tuple(int(size) for size in array.shape[-3:])
+        self.ndim, self.dtype = 3, np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, plane: Any) -> np.ndarray:
+        """Planes, as an array."""
+        keys = plane if isinstance(plane, tuple) else (plane,)
+        part = np.asarray(self._array[(*self._chosen, *keys)])
+        over = tuple(range(sum(isinstance(key, slice) for key in self._chosen)))
+        return np.asarray(part.mean(axis=over, dtype=np.float64), np.float32)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """All of it; in the job's thread, since it may be long."""
+        whole = self[:]
+        return whole if dtype is None else whole.astype(dtype, copy=False)
 
 
 def array_of(layer: "Image") -> Any:

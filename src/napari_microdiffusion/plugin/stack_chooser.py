@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
+MEAN = "mean of all"
 _AXIS_WORDS = {"c": "channel", "channel": "channel", "t": "time", "time": "time"}
 
 
@@ -70,9 +71,9 @@ class StackChooser(QWidget):
         return None if layer is None else Stack(layer, self.chosen)
 
     @property
-    def chosen(self) -> tuple[int, ...]:
-        """Index along each axis before the last three."""
-        return tuple(box.currentIndex() for box in self.axis_boxes)
+    def chosen(self) -> tuple[int | None, ...]:
+        """Index along each axis before the last three; None for the mean over it."""
+        return tuple(box.currentData() for box in self.axis_boxes)
 
     def select(self, layer: Any) -> None:
         """Choose a layer, if it is on the list."""
@@ -111,7 +112,11 @@ class StackChooser(QWidget):
 
     def _add_axis(self, layer: "Image", axis: int, size: int, name: str) -> None:
         box = narrow(QComboBox(), 4)
-        box.addItems([str(index) for index in range(size)])
+        for index in range(size):
+            box.addItem(str(index), index)
+        if _AXIS_WORDS.get(name.lower()) == "time":
+            box.addItem(MEAN, None)
+            box.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")
         step = self._viewer.dims.current_step
         offset = len(step) - layer.ndim
         box.setCurrentIndex(min(max(step[offset + axis], 0), size - 1) if offset >= 0 else 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..io import ImageStack, read_image
+from ..io import IMAGE_SUFFIXES, ImageStack, read_image
 from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken, Finished
@@ -139,7 +139,7 @@ def outputs_for(path: Path, with_uncertainty: bool) -> "Outputs":
     from ..reconstruction.outputs import Outputs
 
     lower = path.name.lower()
-    ending = next((s for s in (".ome.tiff", ".ome.tif", ".tiff", ".tif") if lower.endswith(s)), None)
+    ending = next((s for s in IMAGE_SUFFIXES if lower.endswith(s)), None)
     if ending is None:
         ending = ".ome.tif"
         path = path.with_name(path.name + ending)

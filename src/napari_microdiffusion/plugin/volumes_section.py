@@ -166,7 +166,7 @@ class VolumesSection(Section):
         depth, height, width = Stack(layer).shape
         return (height, width) == truth.shape[1:] and depth <= truth.shape[0]
 
-    def _index_like_truth(self, layer: "Image") -> tuple[int, ...]:
+    def _index_like_truth(self, layer: "Image") -> tuple[int | None, ...]:
         """The truth's channel or time where the layer has as many axes, else the first."""
         further = Stack(layer).layer.ndim - 3
         chosen = self.truth.chosen

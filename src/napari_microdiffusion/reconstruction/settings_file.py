@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
+from ..io import IMAGE_SUFFIXES, read_header
 
 # Settings are a page of text; anything much larger is another kind of file.
 _LARGEST = 1_000_000
@@ -18,7 +19,8 @@ def read_settings(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     ----------
     path
         JSON or YAML: a table of the fields of `ReconstructionConfig`, with those of `Acquisition` under
-        `acquisition`; or a provenance JSON, which has the former under `settings`.
+        `acquisition`; a provenance JSON, which has the former under `settings`; or a volume that this package
+        wrote.
 
     Returns
     -------
@@ -33,6 +35,8 @@ def read_settings(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     import yaml
 
     path = Path(path)
+    if path.name.lower().endswith(IMAGE_SUFFIXES):
+        return _of_image(path)
     try:
         if path.stat().st_size > _LARGEST:
             raise UserError(f"{path} is too large for a file of settings; JSON or YAML is needed.")
@@ -51,4 +55,12 @@ def read_settings(path: str | PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     for name, table in (("acquisition", acquisition), ("settings", settings)):
         if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
             raise UserError(f"{path}: {name} must be a table of names and values.")
+    return acquisition, settings
+
+
+def _of_image(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    found = read_header(path).description
+    settings, acquisition = found.get("settings"), found.get("acquisition", {})
+    if not isinstance(settings, dict) or not isinstance(acquisition, dict):
+        raise UserError(f"{path} is no result of a reconstruction; it tells no settings.")
     return acquisition, settings

@@ -1,0 +1,248 @@
+"""Files in the viewer: every format in, our layers out, and the settings of a result back into the dock."""
+
+import json
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+
+from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io import provenance_path, read_image, write_image
+from napari_microdiffusion.plugin.contributions import METADATA_KEY, get_reader
+from napari_microdiffusion.plugin.placement import Placement
+from napari_microdiffusion.plugin.writers import write_layers
+from napari_microdiffusion.reconstruction.settings_file import read_settings
+
+from ..io.golden import interleaved, ramp, write_bruker, write_lsm, write_ngff, write_scanimage
+from .conftest import SHAPE, N
+
+STACK = np.arange(6 * 20 * 24, dtype=np.uint16).reshape(6, 20, 24)
+SCANIMAGE = {
+    "hChannels.channelSave": 1,
+    "hStackManager.enable": True,
+    "hStackManager.actualNumSlices": 6,
+    "hStackManager.framesPerSlice": 3,
+    "hStackManager.stackZStepSize": 6,
+    "hRoiManager.imagingFovUm": [[-12, -10], [12, -10], [12, 10], [-12, 10]],
+}
+
+
+def scanimage(folder):
+    frames = np.stack([STACK, STACK + 3, STACK + 6], axis=1)[None, :, :, None].astype("int16")
+    write_scanimage(folder / "si.tif", interleaved(frames), SCANIMAGE)
+    return folder / "si.tif"
+
+
+def lsm(folder):
+    write_lsm(folder / "a.lsm", STACK, (6.0, 1.0, 1.0))
+    return folder / "a.lsm"
+
+
+def bruker(folder):
+    return write_bruker(folder, STACK[None], "first")[2]
+
+
+def zarr(folder):
+    write_ngff(folder / "a.ome.zarr", STACK, "zyx", (6, 1, 1))
+    return folder / "a.ome.zarr"
+
+
+FORMATS = [scanimage, lsm, bruker, zarr]
+
+
+def drop(dock, path):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    action, button = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    dock.dropEvent(QDropEvent(QPointF(5, 5), action, mime, button, Qt.KeyboardModifier.NoModifier))
+
+
+@pytest.mark.parametrize("make", FORMATS)
+def test_napari_opens_it_with_our_reader(viewer, tmp_path, make):
+    path = make(tmp_path)
+    (layer,) = viewer.open(path, plugin="napari-microdiffusion")
+    assert layer.scale[-3] == (3.0 if make is bruker else 6.0)
+    assert [str(unit) for unit in layer.units[-3:]] == ["micrometer"] * 3
+    assert tuple(layer.axis_labels[-3:]) == ("z", "y", "x")
+
+
+@pytest.mark.parametrize("make", FORMATS)
+def test_it_can_be_dropped_on_the_dock(dock, tmp_path, finish, make):
+    drop(dock, make(tmp_path))
+    finish(dock)
+    found = dock.sections.projections.projections
+    assert found.shape == STACK.shape
+    assert found.placement.is_known
+
+
+@pytest.mark.parametrize("make", [lsm, zarr])
+def test_a_scale_that_another_reader_lost_is_read_again(dock, tmp_path, finish, make):
+    (layer,) = dock.viewer.open(make(tmp_path), plugin="napari")
+    section = dock.sections.projections
+    assert not section.calibrate.isHidden()
+    section.calibrate.click()
+    finish(dock)
+    assert tuple(layer.scale[-3:]) == (6.0, 1.0, 1.0)
+    assert dock.sections.beam.step_length.value() == 6
+
+
+def test_repeated_frames_are_averaged_where_the_person_says_so(dock, tmp_path, finish):
+    drop(dock, scanimage(tmp_path))
+    finish(dock)
+    (box,) = dock.sections.projections.chooser.axis_boxes
+    box.setCurrentIndex(box.count() - 1)
+    found = dock.sections.projections.projections
+    assert found.name == "si mean"
+    np.testing.assert_array_equal(np.asarray(found.data), STACK + 3)
+    np.testing.assert_array_equal(found.data[2], STACK[2] + 3)
+    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
+    dock.sections.guide.set_guide("nearest")
+    dock.runs.start()
+    finish(dock)
+    np.testing.assert_allclose(dock.viewer.layers["si mean volume"].data[::6], STACK + 3, rtol=1e-4)
+
+
+def test_a_zarr_that_is_no_stack_is_left_to_others(tmp_path):
+    write_ngff(tmp_path / "plane.zarr", ramp((7, 9)), "yx", (1, 1))
+    assert get_reader(str(tmp_path / "plane.zarr")) is None
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+def test_napari_saves_a_result_with_all_that_is_known(opened, tmp_path, finish, ending):
+    opened.runs.start()
+    finish(opened)
+    volume = opened.viewer.layers["bar volume"]
+    path = tmp_path / f"saved{ending}"
+    written = volume.save(str(path), plugin="napari-microdiffusion")
+    assert written == [str(path), str(provenance_path(path))]
+    image = read_image(path)
+    np.testing.assert_array_equal(image.data, volume.data)
+    assert (image.scale, image.unit) == ((2.0, 2.0, 2.0), "um")
+    assert image.metadata["description"]["settings"]["guide"] == "histospline"
+    acquisition, settings = read_settings(path)
+    assert (acquisition["step_length"], settings["diffusion"]) == (N, "off")
+    assert read_settings(provenance_path(path)) == (acquisition, settings)
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+def test_projections_keep_their_step_length(opened, tmp_path, ending):
+    path = tmp_path / f"saved{ending}"
+    opened.viewer.layers["bar"].save(str(path), plugin="napari-microdiffusion")
+    (layer,) = opened.viewer.open(path, plugin="napari-microdiffusion")
+    assert layer.metadata[METADATA_KEY]["step_length"] == N
+    assert Placement.of_layer(layer) == Placement.of_layer(opened.viewer.layers["bar"])
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+def test_layers_that_match_become_channels(viewer, tmp_path, ending):
+    for name in ("first", "second"):
+        viewer.add_image(STACK + len(name), name=name, scale=(6, 1, 1), units=("um",) * 3)
+    path = tmp_path / f"both{ending}"
+    viewer.layers.save(str(path), plugin="napari-microdiffusion")
+    image = read_image(path)
+    assert (image.axes, image.scale, image.metadata["channels"]) == ("czyx", (6, 1, 1), ("first", "second"))
+    np.testing.assert_array_equal(image.data, [STACK + 5, STACK + 6])
+    assert not provenance_path(path).exists()
+
+
+def test_layers_that_differ_are_refused_in_one_sentence(viewer, tmp_path):
+    first = viewer.add_image(STACK, name="first", scale=(6, 1, 1))
+    cases = {
+        "differ in size": viewer.add_image(STACK[:5], name="short"),
+        "different places": viewer.add_image(STACK, name="moved", translate=(1, 0, 0)),
+        "single plane": viewer.add_image(STACK[0], name="flat"),
+        "colour picture": viewer.add_image(np.zeros((5, 6, 3), np.uint8), name="rgb", rgb=True),
+        "label them t": viewer.add_image(STACK[None, :2].repeat(2, 0), name="four axes"),
+    }
+    for message, layer in cases.items():
+        both = [first, layer] if message in ("differ in size", "different places") else [layer]
+        with pytest.raises(UserError, match=message):
+            write_layers(str(tmp_path / "x.ome.tif"), [one.as_layer_data_tuple() for one in both])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_series_keeps_its_axis(viewer, tmp_path):
+    viewer.add_image(np.stack([STACK, STACK]), name="t", axis_labels=("time", "z", "y", "x"))
+    viewer.layers.save(str(tmp_path / "t.ome.tif"), plugin="napari-microdiffusion")
+    assert read_image(tmp_path / "t.ome.tif").axes == "tzyx"
+
+
+class TestSettingsOfAResult:
+    @pytest.fixture
+    def saved(self, opened, tmp_path, finish):
+        """The dock, and a volume that was made with settings other than the ones it has now."""
+        sections = opened.sections
+        sections.advanced.seed.setValue(77)
+        sections.advanced.consistency.setCurrentIndex(sections.advanced.consistency.findData("exact"))
+        sections.guide.set_guide("cubic")
+        sections.diffusion.samples.setValue(2)
+        opened.runs.start()
+        finish(opened)
+        path = tmp_path / "saved.ome.tif"
+        opened.runs.save_to(path)
+        finish(opened)
+        sections.advanced.seed.setValue(1)
+        sections.advanced.consistency.setCurrentIndex(0)
+        sections.guide.set_guide("nearest")
+        sections.beam.step_length.setValue(9)
+        return opened, path
+
+    def assert_restored(self, dock):
+        config = dock.sections.config()
+        assert (config.seed, config.consistency, config.guide, config.samples) == (77, "exact", "cubic", 2)
+        assert config.diffusion == "off"
+        assert dock.sections.acquisition().step_length == N
+        assert "in use" in dock.outcome.message.text()
+
+    def test_are_offered_when_it_is_opened(self, saved, finish):
+        dock, path = saved
+        assert dock.offer.isHidden()
+        dock.runs.open_path(str(path))
+        finish(dock)
+        assert dock.viewer.layers["saved"].metadata[METADATA_KEY]["role"] == "volume"
+        assert not dock.offer.isHidden()
+        assert dock.sections.config().seed == 1
+        dock.offer.use.click()
+        self.assert_restored(dock)
+        assert dock.offer.isHidden()
+
+    def test_can_be_declined(self, saved, finish):
+        dock, path = saved
+        dock.runs.open_path(str(path))
+        finish(dock)
+        dock.offer.leave.click()
+        assert dock.offer.isHidden()
+        assert dock.sections.config().seed == 1
+
+    def test_come_from_a_dropped_file_of_settings(self, saved):
+        dock, path = saved
+        drop(dock, provenance_path(path))
+        self.assert_restored(dock)
+
+    def test_that_cannot_be_are_refused_and_change_nothing(self, saved, tmp_path):
+        dock, _ = saved
+        bad = tmp_path / "bad.json"
+        bad.write_text(json.dumps({"seed": 5, "guide": "crystal ball"}))
+        drop(dock, bad)
+        assert "guide is 'crystal ball'" in dock.outcome.error.text().lower()
+        assert dock.sections.config().seed == 1
+
+    def test_without_a_field_are_named(self, saved, tmp_path):
+        dock, _ = saved
+        other = tmp_path / "other.json"
+        other.write_text(json.dumps({"seed": 5, "keep_samples": True}))
+        drop(dock, other)
+        assert dock.sections.config().seed == 5
+        assert "Keep samples" in dock.outcome.message.text()
+
+    def test_a_new_result_offers_nothing(self, opened, finish):
+        opened.runs.start()
+        finish(opened)
+        assert opened.offer.isHidden()
+
+
+def test_an_image_that_no_run_made_has_no_settings(tmp_path):
+    write_image(tmp_path / "p.ome.tif", np.ones(SHAPE, np.float32), step_length=4)
+    with pytest.raises(UserError, match="is no result of a reconstruction"):
+        read_settings(tmp_path / "p.ome.tif")
