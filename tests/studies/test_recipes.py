@@ -11,8 +11,8 @@ from napari_microdiffusion.errors import UsageError, UserError
 from napari_microdiffusion.reconstruction.events import Progress, StageStarted
 from napari_microdiffusion.reconstruction.presets import merged
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.studies.recipe_report import write_recipe
-from napari_microdiffusion.studies.recipes import Kitchen, Outcome, Recipe, read_recipe, row_config
+from napari_microdiffusion.studies.recipe_report import table, write_recipe
+from napari_microdiffusion.studies.recipes import Kitchen, Outcome, Recipe, RecipeRow, read_recipe, row_config
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "benchmarks" / "paper").glob("*.yaml"))
 
@@ -99,7 +99,17 @@ def test_agreeing_is_reported_beside_the_published_way(tmp_path):
     for outcome in outcomes:
         assert outcome.metrics["none"]["reprojection_max"] > 1e-3
         assert outcome.metrics["nonnegative"]["reprojection_max"] < 1e-4
-        assert -1 <= outcome.metrics["none"]["like_projection"] <= 1
+        alike = outcome.metrics["none"]
+        assert -1 <= alike["like_projection"] <= 1
+        assert 0.3 < alike["truth_like_projection"] < 1
+
+
+def test_what_repeats_its_projection_is_known_for_a_copy(tmp_path):
+    recipe = read_recipe(written(tmp_path))
+    row = RecipeRow(name="nearest", settings={"guide": "nearest", "diffusion": "off"})
+    outcomes, _ = cook(recipe.model_copy(update={"rows": (row,)}), Kitchen())
+    assert [o.metrics["none"]["like_projection"] for o in outcomes] == pytest.approx([1, 1, 1])
+    assert "nearest 1.000" in table(recipe.model_copy(update={"rows": (row,)}), outcomes)[-1]
 
 
 def test_table_page_and_picture_are_written(tmp_path):

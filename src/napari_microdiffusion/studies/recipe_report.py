@@ -25,6 +25,7 @@ _COLUMNS = (
     "reprojection_rmse",
     "reprojection_max",
     "like_projection",
+    "truth_like_projection",
     "like_guide",
 )
 
@@ -85,7 +86,20 @@ def table(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
                 " / ".join(f"{v:{f}}" for v, f in zip(mean, (".3f", ".2f", ".3f"), strict=False)) or "-"
             )
         lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
-    return lines
+    return [*lines, "", _copying(recipe, outcomes)]
+
+
+def _copying(recipe: Recipe, outcomes: Sequence[Outcome]) -> str:
+    """How alike every row is to the projections: a network that was trained on them can copy."""
+    shown = []
+    for row in recipe.rows:
+        alike = _values([outcome for outcome in outcomes if outcome.row is row], "none", "like_projection")
+        shown.append(f"{row.name} {np.mean(alike):.3f}")
+    truth = np.mean(_values(outcomes, "none", "truth_like_projection"))
+    return (
+        "Correlation of the slices with the projection of their slab: "
+        f"{', '.join(shown)}; that of the truth is {truth:.3f}."
+    )
 
 
 def _values(outcomes: Sequence[Outcome], agreement: str, metric: str) -> list[float]:

@@ -81,8 +81,9 @@ class Outcome:
     Attributes
     ----------
     metrics : dict
-        By consistency, what `evaluation.compare` gives, and how alike the volume is to what it was made from:
-        `like_projection` and `like_guide`, correlations over all voxels.
+        By consistency, what `evaluation.compare` gives, and how alike the volume is to what it was made from,
+        as correlations over all voxels: `like_projection` to the projection of each slab, `like_guide` to the
+        guide; `truth_like_projection` is that of the truth, above which a volume copies.
     volume : ndarray, shape (N*n, H, W)
         Without consistency.
     """
@@ -187,8 +188,10 @@ class Kitchen:
 def _judged(row: RecipeRow, case: Case, result: ReconstructionResult) -> Outcome:
     n, operator = case.acquisition.step_length, ProjectionOperator(case.acquisition.profile)
     metrics = {}
+    repeated = nearest(case.projections, n)
     alike = {
-        "like_projection": _correlation(result.volume, nearest(case.projections, n)),
+        "like_projection": _correlation(result.volume, repeated),
+        "truth_like_projection": _correlation(case.truth, repeated),
         "like_guide": _correlation(result.volume, result.guide),
     }
     for agreement in AGREEMENTS:
