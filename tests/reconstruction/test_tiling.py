@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_microdiffusion.errors import RunFailed
 from napari_microdiffusion.reconstruction import slab as slab_module
 from napari_microdiffusion.reconstruction.engine import reconstruct
-from napari_microdiffusion.reconstruction.events import Notice
 from napari_microdiffusion.reconstruction.tiling import LATERAL_CONTEXT, TilePlan
 
 
@@ -92,34 +89,3 @@ def test_a_memory_limit_makes_tiles_smaller(wide, configure):
     assert events[-1].result.reprojection_max < 1e-5
     posterior = [e for e in events if getattr(e, "stage", "") == "posterior mean" and hasattr(e, "fraction")]
     assert len(posterior) > 1
-
-
-@pytest.mark.parametrize("failure", [torch.OutOfMemoryError, MemoryError])
-@pytest.mark.parametrize("sigma", [float("inf"), 40.0], ids=["posterior mean", "samples"])
-def test_out_of_memory_goes_on_with_smaller_tiles(wide, configure, monkeypatch, failure, sigma):
-    whole = run(wide, configure(samples=1))[-1].result
-    evaluate = slab_module.SlabDiffusion._evaluate
-
-    def scarce(self, posed, state, level):
-        if posed.scale.shape[-1] > 70 and level >= sigma:
-            raise failure("too much")
-        return evaluate(self, posed, state, level)
-
-    monkeypatch.setattr(slab_module.SlabDiffusion, "_evaluate", scarce)
-    events = run(wide, configure(samples=1))
-    notices = [event.text for event in events if isinstance(event, Notice)]
-    assert notices
-    assert all("smaller tiles" in text for text in notices)
-    result = events[-1].result
-    assert result.reached == ["posterior mean"] * 3
-    assert np.abs(result.volume - whole.volume).max() < 0.02 * np.ptp(wide.projections)
-    assert result.uncertainty is not None
-
-
-def test_when_even_the_smallest_tile_is_too_large_the_run_fails_in_plain_words(wide, configure, monkeypatch):
-    def full(*_):
-        raise torch.OutOfMemoryError("none left")
-
-    monkeypatch.setattr(slab_module.SlabDiffusion, "_evaluate", full)
-    with pytest.raises(RunFailed, match="smallest tiles"):
-        run(wide, configure())

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import Cancelled, RunFailed, UsageError, UserError
+from ..inr import FittedInr
 from ..interpolation import histospline_slab
 from ..io import validate_projections
 from ..optics import Acquisition
@@ -22,6 +23,7 @@ def reconstruct(
     acquisition: Acquisition,
     config: ReconstructionConfig | None = None,
     *,
+    inr: FittedInr | None = None,
     cancel: CancelToken | None = None,
 ) -> Events:
     """Reconstruct a volume, yielding events while it is made.
@@ -37,6 +39,8 @@ def reconstruct(
         Step length and beam.
     config : ReconstructionConfig, optional
         Settings; the default is the recommended method.
+    inr : FittedInr, optional
+        A field fitted before to these projections; the guide `inr` takes it instead of fitting one.
     cancel : CancelToken, optional
         Ends the run from another thread.
 
@@ -56,7 +60,9 @@ def reconstruct(
     """
     config = config or ReconstructionConfig()
     _check(projections, config)
-    run = Run(np.asarray(projections, dtype=np.float32), acquisition, config, cancel or CancelToken())
+    run = Run(
+        np.asarray(projections, dtype=np.float32), acquisition, config, cancel or CancelToken(), inr=inr
+    )
     stopped = False
     try:
         yield from _stages(run)

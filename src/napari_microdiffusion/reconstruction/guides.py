@@ -5,12 +5,14 @@ from time import perf_counter
 
 import numpy as np
 
+from ..errors import RunFailed
 from ..inr import FittedInr, fit_inr
 from ..interpolation import INTERPOLATIONS, logspline_parts, nearest
 from ..optics import IntensityScale
 from .config import ReconstructionConfig
 from .device import choose_device, limit_threads
 from .events import Event, Events, LossPoint, Progress, StageStarted
+from .fallback import Trouble, named_troubles
 from .run import Clock, Run
 
 # Voxels that are interpolated between two looks at the cancel token.
@@ -54,9 +56,13 @@ def without(run: Run) -> Events:
 
 
 def inr(run: Run) -> Events:
-    """The implicit neural representation, fitted now or loaded from a file."""
-    config = run.config
-    if config.inr_file is not None:
+    """The implicit neural representation: given, loaded from a file, or fitted now."""
+    config, given = run.config, run.inr
+    if given is not None:
+        yield StageStarted("guide", "INR, fitted before")
+        fitted = given
+        fitted.require(run.projections.shape, run.acquisition.step_length, "the INR")
+    elif config.inr_file is not None:
         yield StageStarted("guide", f"INR from {config.inr_file.name}")
         fitted = FittedInr.load(config.inr_file)
         fitted.require(run.projections.shape, run.acquisition.step_length, str(config.inr_file))
@@ -86,20 +92,33 @@ def _unfitted(run: Run) -> FittedInr:
 def _fit(run: Run) -> Generator[Event, None, FittedInr]:
     config = run.config
     limit_threads(config.threads)
-    device = choose_device(config.device)
-    run.device = device.type
-    started = perf_counter()
+    device = choose_device(config.device).type
+    while True:
+        run.device = device
+        try:
+            fitted: FittedInr = yield from _fit_on(run, device)
+            return fitted
+        except Trouble as trouble:
+            if device == "cpu":
+                raise RunFailed("out of memory while the INR was fitted; crop the image") from trouble
+            device = "cpu"
+            yield run.notice("The graphics card cannot fit the INR: going on with the CPU.")
+
+
+def _fit_on(run: Run, device: str) -> Generator[Event, None, FittedInr]:
+    config, started = run.config, perf_counter()
     fitting = fit_inr(
         run.scale.to_unit(run.projections),
         run.acquisition.profile,
         config.inr,
         seed=config.seed,
-        device=device.type,
+        device=device,
     )
     while True:
         run.cancel.check()
         try:
-            step = next(fitting)
+            with named_troubles():
+                step = next(fitting)
         except StopIteration as finished:
             fitted: FittedInr = finished.value
             return fitted

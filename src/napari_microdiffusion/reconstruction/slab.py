@@ -11,6 +11,7 @@ from ..diffusion.slab import compose, local_amplitude, null_orders, pose
 from ..errors import RunFailed
 from .device import choose_device, free_memory, limit_threads
 from .events import Event, Events, Notice, SliceReady, StageStarted
+from .fallback import DeviceLost, Trouble, named_troubles
 from .priors import load_prior
 from .run import Clock, Run
 from .tiling import TilePlan, Window
@@ -57,21 +58,25 @@ class SlabDiffusion:
     """
 
     def __init__(self, run: Run) -> None:
-
-        from ..diffusion.networks import SlabBlock
-
         self.run = run
         limit_threads(run.config.threads)
         self.device = choose_device(run.config.device)
+        self._load_prior()
+        run.device = self.device.type
+        self.plan = self._new_plan()
+        self._posed: dict[tuple[int, ...], PosedWindow] = {}
+
+    def _load_prior(self) -> None:
+        from ..diffusion.networks import SlabBlock
+
+        run = self.run
         self.prior = load_prior(run.config.prior)
-        self.denoiser = self.prior.denoiser.to(self.device)
+        with named_troubles():
+            self.denoiser = self.prior.denoiser.to(self.device)
         for block in self.denoiser.modules():
             if isinstance(block, SlabBlock):
                 # An evaluation of a large tile can take seconds; this lets it end at the next block.
                 block.register_forward_pre_hook(lambda *_: run.cancel.check())
-        run.device = self.device.type
-        self.plan = self._new_plan()
-        self._posed: dict[tuple[int, ...], PosedWindow] = {}
 
     def _new_plan(self, slab_group: int | None = None) -> TilePlan:
         return TilePlan.for_budget(self.run.projections.shape, self._budget(), slab_group)
@@ -90,7 +95,7 @@ class SlabDiffusion:
         run = self.run
         yield StageStarted("posterior mean", "Posterior mean")
         yield from self._warn_if_unfamiliar()
-        run.trust = measure_trust(run, self.denoiser, self.device)
+        yield from self._measure_trust()
         if run.trust < LITTLE_TRUST:
             yield run.notice(
                 f"Little of what the prior adds is confirmed by this sample (trust {run.trust:.2f} of 1): "
@@ -113,9 +118,18 @@ class SlabDiffusion:
                     done.add(window.key)
                     yield clock.advance()
                 return
-            except _out_of_memory() as error:
-                yield self._retreat(error)
+            except Trouble as trouble:
+                yield self._retreat(trouble)
                 done.clear()
+
+    def _measure_trust(self) -> Events:
+        while True:
+            try:
+                with named_troubles():
+                    self.run.trust = measure_trust(self.run, self.denoiser, self.device, self.plan.side)
+                return
+            except Trouble as trouble:
+                yield self._retreat(trouble)
 
     def _warn_if_unfamiliar(self) -> Events:
         """Say so if the projections look unlike those the prior was trained on."""
@@ -175,8 +189,8 @@ class SlabDiffusion:
                     clean[window.keep_slabs, :, *window.keep.index] = normal[slabs, :, rows, columns].cpu()
                     yield clock.advance()
                 return clean
-            except _out_of_memory() as error:
-                yield self._retreat(error)
+            except Trouble as trouble:
+                yield self._retreat(trouble)
 
     def _accumulate(self, state: "Tensor", number: int, squares: np.ndarray) -> Events:
         """Turn a finished sample into slices and update the uncertainty of every slab."""
@@ -218,14 +232,15 @@ class SlabDiffusion:
         unit = run.scale.to_unit(run.projections[slabs, *region.index])
         guide = run.scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
         problem = pose(unit, guide, run.operator, run.noise_level)
-        amplitude = torch.from_numpy(problem.amplitude).to(self.device)[None]
-        posed = PosedWindow(
-            torch.from_numpy(problem.condition).to(self.device)[None],
-            torch.from_numpy(problem.globals).to(self.device)[None],
-            torch.from_numpy(problem.order_mask).to(self.device)[None],
-            self.denoiser.scale(amplitude),
-            problem.guide_orders,
-        )
+        with named_troubles():
+            amplitude = torch.from_numpy(problem.amplitude).to(self.device)[None]
+            posed = PosedWindow(
+                torch.from_numpy(problem.condition).to(self.device)[None],
+                torch.from_numpy(problem.globals).to(self.device)[None],
+                torch.from_numpy(problem.order_mask).to(self.device)[None],
+                self.denoiser.scale(amplitude),
+                problem.guide_orders,
+            )
         if run.projections.size <= KEPT_PIXELS:
             self._posed[window.key] = posed
         return posed
@@ -236,16 +251,10 @@ class SlabDiffusion:
         """The denoised residual of a window: in unit intensities (array) and normalised (tensor)."""
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), named_troubles():
             noisy = torch.zeros_like(posed.scale) if state is None else state.to(self.device)[None]
             level = torch.full((1,), sigma, device=self.device)
-            try:
-                normal = self.denoiser(noisy, level, posed.condition, posed.globals, posed.mask)
-            except RuntimeError as error:
-                # On the CPU torch reports a full memory as a plain RuntimeError.
-                if "allocate memory" in str(error) and not isinstance(error, torch.OutOfMemoryError):
-                    raise MemoryError(str(error)) from error
-                raise
+            normal = self.denoiser(noisy, level, posed.condition, posed.globals, posed.mask)
             return (normal * posed.scale)[0].cpu().numpy(), normal[0]
 
     def _slices(self, window: Window, posed: PosedWindow, residual: np.ndarray) -> np.ndarray:
@@ -256,25 +265,30 @@ class SlabDiffusion:
         unit = run.scale.to_unit(run.projections[window.keep_slabs, *window.keep.index])
         return run.scale.to_grey(compose(unit, orders, run.operator))
 
-    def _retreat(self, error: BaseException) -> Notice:
-        """After running out of memory: smaller tiles, then the CPU, then give up."""
+    def _retreat(self, trouble: Trouble) -> Notice:
+        """After a full memory smaller tiles, after the smallest or a lost card the CPU, then give up."""
         import torch
 
-        smaller = self.plan.smaller()
         self._posed.clear()
-        free_memory(self.device)
-        if smaller is not None:
-            self.plan = smaller
-            return self.run.notice(f"Out of memory on {self.device.type}: going on with smaller tiles.")
+        is_lost = isinstance(trouble, DeviceLost)
+        if not is_lost:
+            free_memory(self.device)
+            if (smaller := self.plan.smaller()) is not None:
+                self.plan = smaller
+                return self.run.notice(f"Out of memory on {self.device.type}: going on with smaller tiles.")
         if self.device.type == "cpu":
+            if is_lost:
+                raise RunFailed(f"the processor reported an error: {trouble}") from trouble
             raise RunFailed(
                 "out of memory, even with the smallest tiles; close other programs or crop the image"
-            ) from error
+            ) from trouble
         self.device = torch.device("cpu")
         self.run.device = "cpu"
-        self.denoiser.to(self.device)
+        # Nothing can be copied from a card that is gone, so the weights are read again.
+        self._load_prior()
         self.plan = self._new_plan()
-        return self.run.notice("Out of memory on the GPU: going on with the CPU.")
+        reason = "The graphics card answers no more" if is_lost else "Out of memory on the GPU"
+        return self.run.notice(f"{reason}: going on with the CPU.")
 
 
 def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
@@ -287,9 +301,3 @@ def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
 def _seed(seed: int, sample: int) -> int:
     """A seed for each sample, so that the first samples are the same however many are drawn."""
     return int(np.random.SeedSequence([seed, sample]).generate_state(1)[0])
-
-
-def _out_of_memory() -> tuple[type[BaseException], ...]:
-    import torch
-
-    return torch.OutOfMemoryError, MemoryError

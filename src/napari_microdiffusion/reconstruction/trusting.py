@@ -20,15 +20,15 @@ _SIDE = 160
 _SLABS = 16
 
 
-def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device") -> float:
+def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device", side: int = _SIDE) -> float:
     """The factor on what the prior adds to the guide, 0 to 1; 1 where the stack allows no test.
 
     The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
-    too long to fit and is close to it.
+    too long to fit and is close to it. Of the projections it takes a piece of at most `side` pixels square.
     """
     import torch
 
-    thick = thicken(_middle(run), run.operator)
+    thick = thicken(_middle(run, min(side, _SIDE)), run.operator)
     if thick is None:
         return 1.0
     operator = ProjectionOperator(thick.profile)
@@ -52,11 +52,11 @@ def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device") -> flo
     )
 
 
-def _middle(run: Run) -> np.ndarray:
+def _middle(run: Run, side: int) -> np.ndarray:
     """The middle of the projections, in unit intensities, no larger than the test needs."""
     starts = [
         max(0, (size - most) // 2)
-        for size, most in zip(run.projections.shape, (_SLABS, _SIDE, _SIDE), strict=True)
+        for size, most in zip(run.projections.shape, (_SLABS, side, side), strict=True)
     ]
     z, y, x = starts
-    return run.scale.to_unit(run.projections[z : z + _SLABS, y : y + _SIDE, x : x + _SIDE])
+    return run.scale.to_unit(run.projections[z : z + _SLABS, y : y + side, x : x + side])
