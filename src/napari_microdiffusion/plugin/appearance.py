@@ -36,10 +36,7 @@ class Appearance:
             line=_hex(_rgb(theme.primary)),
             field=_hex(_rgb(theme.foreground)),
             accent=_hex(accent),
-            # White on a dark ground, black on a bright one; luminance as ITU-R BT.601 weighs it.
-            on_accent="#ffffff"
-            if sum(w * c for w, c in zip(_LUMA, accent, strict=True)) < 150
-            else "#000000",
+            on_accent="#ffffff" if _luma(accent) < 150 else "#000000",
             warning=_hex(_mixed(_rgb(theme.warning), text, 0.5 if theme.type == "light" else 0.0)),
             error=_hex(_rgb(theme.error)),
             series=_ON_LIGHT if theme.type == "light" else _ON_DARK,
@@ -66,15 +63,15 @@ class Appearance:
             QFrame#line {{ background: {self.field}; }}
             QProgressBar {{ background: {self.field}; border: none; border-radius: 3px; }}
             QProgressBar::chunk {{ background: {self.accent}; border-radius: 3px; }}
-            QPushButton#main {{ padding: 7px; font-weight: bold; background: {self.accent}; color: {self.on_accent}; }}
+            QPushButton#main {{
+                padding: 7px; font-weight: bold; background: {self.accent}; color: {self.on_accent};
+            }}
             QPushButton#main:disabled {{ background: {self.field}; color: {self.dim}; }}
             QScrollArea, QScrollArea > QWidget > QWidget {{ background: transparent; border: none; }}
         """
 
 
 RGB = tuple[int, int, int]
-
-_LUMA = (0.299, 0.587, 0.114)
 
 # Okabe and Ito's colours, which remain distinct with any colour vision, as they read on each ground.
 _ON_LIGHT = ("#0072b2", "#d55e00", "#008060", "#b0558a", "#a67700", "#333333")
@@ -89,6 +86,11 @@ def _rgb(colour: object) -> RGB:
 def _mixed(colour: RGB, other: RGB, share: float) -> RGB:
     r, g, b = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
     return r, g, b
+
+
+def _luma(colour: RGB) -> float:
+    """Luminance as ITU-R BT.601 weighs it, 0 to 255."""
+    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
 def _hex(colour: RGB) -> str:

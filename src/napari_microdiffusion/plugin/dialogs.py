@@ -55,13 +55,22 @@ class Dialogs:
             return
         found = self._runs.last.projections
         suggested = suggested_output(found.name, found.known.get("path"))
+        if folder := self._runs.preferences.folder("save"):
+            suggested = Path(folder) / suggested.name
         if path := self._new("Save the volume", str(suggested), RESULTS):
             self._runs.save_to(path)
 
     def _existing(self, title: str, kinds: str) -> Path | None:
-        path, _ = QFileDialog.getOpenFileName(self._dock.window(), title, "", kinds)
-        return Path(path) if path else None
+        preferences = self._runs.preferences
+        path, _ = QFileDialog.getOpenFileName(self._dock.window(), title, preferences.folder("open"), kinds)
+        if not path:
+            return None
+        preferences.keep_folder("open", Path(path))
+        return Path(path)
 
     def _new(self, title: str, suggested: str, kinds: str) -> Path | None:
         path, _ = QFileDialog.getSaveFileName(self._dock.window(), title, suggested, kinds)
-        return Path(path) if path else None
+        if not path:
+            return None
+        self._runs.preferences.keep_folder("save", Path(path))
+        return Path(path)

@@ -4,20 +4,23 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox
+from qtpy.QtWidgets import QComboBox, QPushButton
 
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..reconstruction.config import ReconstructionConfig
+from .adapted_priors import AdaptedPriors
 from .fields import narrow, title_label, tooltip, whole_number
-from .section import Section, form, label
+from .section import Section, form, label, row
 
 OFF = "off"
+ADAPTED = "Adapted: {}"
 
 
 class DiffusionSection(Section):
     """Choice of the prior, the samples and their steps."""
 
     file_wanted = Signal()
+    adapt_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__("Diffusion")
@@ -39,9 +42,20 @@ class DiffusionSection(Section):
         layout.addRow(title_label(ReconstructionConfig, "prior"), self.prior)
         layout.addRow(title_label(ReconstructionConfig, "samples"), self.samples)
         layout.addRow(title_label(ReconstructionConfig, "steps"), self.steps)
+        self.adapt = QPushButton("Adapt…")
+        self.adapt.setToolTip(
+            "<qt>Opens the dock Adapt prior: the prior learns further from volumes of your own tissue, in "
+            "minutes.</qt>"
+        )
+        self.adapt.clicked.connect(self.adapt_wanted)
+        layout.addRow(label(""), row(self.adapt))
         layout.addRow(self._why)
         self.set_content(layout)
         self.prior.activated.connect(self._choose)
+        adapted = AdaptedPriors.of_session()
+        for path in adapted.paths:
+            self._offer(path, ADAPTED.format(Path(path).name))
+        adapted.added.connect(self._use_adapted)
         self._update()
 
     @property
@@ -66,13 +80,20 @@ class DiffusionSection(Section):
 
     def use_file(self, path: str) -> None:
         """Choose a prior from a file."""
-        index = self.prior.findData(path)
-        if index < 0:
-            index = 1
-            self.prior.insertItem(index, Path(path).name, path)
-        self.prior.setCurrentIndex(index)
-        self._last = index
+        self._offer(path, Path(path).name)
+        self._last = self.prior.findData(path)
+        self.prior.setCurrentIndex(self._last)
         self._update()
+
+    def _use_adapted(self, path: str) -> None:
+        """Choose a prior that was adapted just now."""
+        self._offer(path, ADAPTED.format(Path(path).name))
+        self.use_file(path)
+
+    def _offer(self, path: str, text: str) -> None:
+        if self.prior.findData(path) < 0:
+            self.prior.insertItem(1, text, path)
+            self._last = self.prior.currentIndex()
 
     def _choose(self, index: int) -> None:
         if self.prior.itemData(index) is None:

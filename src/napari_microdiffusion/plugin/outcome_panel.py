@@ -21,6 +21,7 @@ class OutcomePanel(MessagePanel):
     uncertainty_wanted = Signal(bool)
     three_d_wanted = Signal(bool)
     side_by_side_wanted = Signal(bool)
+    compare_wanted = Signal()
     save_wanted = Signal()
 
     def __init__(self) -> None:
@@ -28,6 +29,8 @@ class OutcomePanel(MessagePanel):
         self.uncertainty = QPushButton("Show uncertainty")
         self.three_d = QPushButton("3D")
         self.side_by_side = QPushButton("Side by side")
+        self.compare = QPushButton("Compare…")
+        self.compare.clicked.connect(self.compare_wanted)
         self.save = QPushButton("Save volume + uncertainty + settings")
         for button in (self.uncertainty, self.three_d, self.side_by_side):
             button.setCheckable(True)
@@ -40,8 +43,8 @@ class OutcomePanel(MessagePanel):
         buttons = QVBoxLayout(self._buttons)
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(6)
-        views = row(self.uncertainty, self.three_d, self.side_by_side, stretch=0)
-        buttons.addLayout(views)
+        buttons.addLayout(row(self.uncertainty, self.three_d, stretch=0))
+        buttons.addLayout(row(self.side_by_side, self.compare, stretch=0))
         buttons.addWidget(self.save)
         self.column.addWidget(self._buttons)
         self._buttons.hide()
@@ -67,6 +70,12 @@ class OutcomePanel(MessagePanel):
             "<qt>Show volume and ground truth beside each other.</qt>"
             if has_truth
             else "<qt>Show the visible layers beside each other.</qt>"
+        )
+        self.compare.setEnabled(has_truth)
+        self.compare.setToolTip(
+            "<qt>Every metric against the ground truth, slice by slice, in a dock of its own.</qt>"
+            if has_truth
+            else "<qt>There is no ground truth to compare with: choose one above before the run.</qt>"
         )
         self.save.setText(f"Save volume {'+ uncertainty ' if has_uncertainty else ''}+ settings")
         self.save.setToolTip(

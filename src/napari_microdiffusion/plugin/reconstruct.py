@@ -7,7 +7,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from .appearance import Appearance
 from .dialogs import Dialogs
-from .dock import Dock
+from .dock import Dock, open_dock
 from .outcome_panel import OutcomePanel
 from .run_panel import RunPanel
 from .runs import Runs
@@ -60,6 +60,8 @@ class ReconstructWidget(Dock):
         sections.guide.load_wanted.connect(dialogs.inr_to_load)
         sections.guide.save_wanted.connect(dialogs.inr_to_save)
         sections.diffusion.file_wanted.connect(dialogs.prior)
+        sections.diffusion.adapt_wanted.connect(self._open_adapt)
+        self.outcome.compare_wanted.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
         self.panel.start_wanted.connect(runs.start)
         self.outcome.uncertainty_wanted.connect(self._show_uncertainty)
@@ -71,6 +73,8 @@ class ReconstructWidget(Dock):
             self.listen(emitter, self._layers_changed)
         self.listen(layers.inserted, self._consider)
         self.listen(layers.removed, self._layer_removed)
+        if runs.preferences.events is not None:
+            self.listen(runs.preferences.events, self._preferences_changed)
         self.at_end(runs.abandon)
 
     def _bind_keys(self) -> None:
@@ -91,6 +95,11 @@ class ReconstructWidget(Dock):
     def _layers_changed(self, _event: Any = None) -> None:
         self.sections.refresh_layers()
 
+    def _preferences_changed(self, event: Any) -> None:
+        # A run writes what it was started with; that is set here already.
+        if event.type not in ("remember", "open_folder", "save_folder") and not self.runs.preferences.is_writing:
+            self.runs.preferences.start(self.sections)
+
     def _consider(self, event: Any) -> None:
         self.offer.consider(event.value)
 
@@ -100,6 +109,17 @@ class ReconstructWidget(Dock):
 
     def _open_sample(self, _link: str) -> None:
         self.runs.open_sample()
+
+    def _open_adapt(self) -> None:
+        open_dock(self.viewer, "Adapt prior")
+
+    def _compare(self) -> None:
+        """Hand the last volume and its truth to the dock that compares."""
+        if self.runs.last is not None:
+            layers = self.runs.last.layers
+            dock = open_dock(self.viewer, "Compare with ground truth")
+            dock.choose(layers.truth, [layers.volume])
+            dock.start()
 
     def _show_uncertainty(self, on: bool) -> None:
         if self.runs.last is not None:

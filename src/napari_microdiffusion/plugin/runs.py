@@ -19,6 +19,7 @@ from .guide_section import HeldInr
 from .job import warm_up
 from .layers import ResultLayers
 from .outcome_panel import OutcomePanel
+from .preferences import Preferences
 from .run_panel import RunPanel
 from .runner import Runner
 from .saved_settings import SETTINGS_SUFFIXES, apply_settings
@@ -50,6 +51,8 @@ class Runs(Runner):
         super().__init__(panel, outcome, parent)
         self.viewer, self.sections, self.outcome = viewer, sections, outcome
         self.last: Reconstructing | None = None
+        self.preferences = Preferences()
+        self.preferences.start(sections)
         self._inr_folder: Path | None = None
         self._is_warm = False
         self.began.connect(self._switch_off)
@@ -109,6 +112,7 @@ class Runs(Runner):
         except UserError as error:
             self.fail(str(error))
             return
+        self.preferences.keep(self.sections)
         n, (slabs, height, width) = acquisition.step_length, found.shape
         truth = self.sections.truth.layer
         low, high = found.layer.contrast_limits

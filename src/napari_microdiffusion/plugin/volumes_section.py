@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QSpinBox
+from qtpy.QtWidgets import QListWidgetItem, QSpinBox
 
 from ..optics import MAX_STEP_LENGTH, Acquisition
 from ..optics.beams import BEAMS, axial_profile
@@ -12,6 +11,7 @@ from .fields import LABEL_WIDTH, title_label
 from .section import Section, form, label
 from .stack import Stack, known_of, why_no_stack
 from .stack_chooser import StackChooser
+from .volume_list import VolumeList
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _NOT_KNOWN = 1
 _NO_VOLUMES = {"uncertainty", "error", "mixed"}
-_LIST_HEIGHT = 76
 
 
 def why_no_volume(layer: Any) -> str:
@@ -38,11 +37,9 @@ class VolumesSection(Section):
         self._viewer = viewer
         self.truth = StackChooser(viewer, why_no_volume, "ground truth")
         self.truth.box.setToolTip("<qt>The volume as a point scan saw it.</qt>")
-        self.list = QListWidget()
-        self.list.setObjectName("reconstructions")
-        self.list.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.list.setFixedHeight(_LIST_HEIGHT)
-        self.list.setToolTip("<qt>Volumes of the same height and width; tick those to be measured.</qt>")
+        self.list = VolumeList(
+            "reconstructions", "Volumes of the same height and width; tick those to be measured."
+        )
         self.list.itemChanged.connect(self._ticked)
         self.step_length = QSpinBox()
         self.step_length.setRange(_NOT_KNOWN, MAX_STEP_LENGTH)
@@ -54,7 +51,6 @@ class VolumesSection(Section):
         )
         self.step_length.valueChanged.connect(self._tell)
         self._hint = label(tone="dim", wrap=True)
-        self._candidates: list[Image] = []
         layout = form()
         title = label("Ground truth")
         title.setMinimumWidth(LABEL_WIDTH)
@@ -72,11 +68,7 @@ class VolumesSection(Section):
     @property
     def chosen(self) -> list[Stack]:
         """The reconstructions that are ticked, in the viewer's order."""
-        return [
-            Stack(layer, self._index_like_truth(layer))
-            for row, layer in enumerate(self._candidates)
-            if self._is_ticked(row)
-        ]
+        return [Stack(layer, self._index_like_truth(layer)) for layer in self.list.ticked]
 
     @property
     def n(self) -> int | None:
@@ -94,7 +86,7 @@ class VolumesSection(Section):
         """Why nothing can be compared; nothing where it can."""
         if self.truth.layer is None:
             return "Open a ground truth first: a volume as a point scan saw it."
-        if not self._candidates:
+        if not self.list.layers:
             return self._hint.text()
         if not self.chosen:
             return "Tick a reconstruction."
@@ -129,21 +121,12 @@ class VolumesSection(Section):
                 return
 
     def _refill(self, ticked: list[Any] | None = None) -> None:
-        before = {layer: self._is_ticked(row) for row, layer in enumerate(self._candidates)}
-        self._candidates = [layer for layer in self._viewer.layers if self._fits(layer)]
-        self.list.blockSignals(True)
-        self.list.clear()
-        for layer in self._candidates:
-            item = QListWidgetItem(layer.name)
-            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-            made_here = known_of(layer).get("role") in ("volume", "INR")
-            on = before.get(layer, made_here) if ticked is None else layer in ticked
-            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
-            self.list.addItem(item)
-        self.list.blockSignals(False)
+        candidates = [layer for layer in self._viewer.layers if self._fits(layer)]
+        made_here = [layer for layer in candidates if known_of(layer).get("role") in ("volume", "INR")]
+        self.list.show_layers(candidates, made_here if ticked is None else ticked, only=ticked is not None)
         truth = self.truth.stack
-        self.list.setVisible(bool(self._candidates))
-        self._hint.setVisible(truth is not None and not self._candidates)
+        self.list.setVisible(bool(self.list.layers))
+        self._hint.setVisible(truth is not None and not self.list.layers)
         if truth is not None:
             _, height, width = truth.shape
             self._hint.setText(
@@ -171,10 +154,6 @@ class VolumesSection(Section):
         further = Stack(layer).layer.ndim - 3
         chosen = self.truth.chosen
         return chosen if len(chosen) == further else (0,) * further
-
-    def _is_ticked(self, row: int) -> bool:
-        item = self.list.item(row)
-        return item is not None and item.checkState() == Qt.CheckState.Checked
 
     def _truth_changed(self) -> None:
         self._refill()

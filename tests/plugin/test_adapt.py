@@ -1,0 +1,108 @@
+"""The dock "Adapt prior" in a real viewer, with the real training at its smallest."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.diffusion.prior import Prior
+from napari_microdiffusion.plugin import adapt_tasks
+from napari_microdiffusion.plugin.adapted_priors import AdaptedPriors
+from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.specimens import make_specimen
+
+from .conftest import PATIENCE_MS
+
+TRUTH = {METADATA_KEY: {"role": "ground truth"}}
+
+
+@pytest.fixture(autouse=True)
+def session(monkeypatch):
+    """A list of adapted priors of its own for every test."""
+    monkeypatch.setattr(AdaptedPriors, "_only", None)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The training of three small steps; a test may make it endless."""
+    from napari_microdiffusion.training import recipe
+
+    real, length = recipe.TrainingRecipe, {"steps": 3}
+
+    def small(**settings):
+        settings.pop("minutes")
+        return real(**settings, **length, pool=1, stacks=1, slabs=2, patch=16, familiarity_stacks=0)
+
+    monkeypatch.setattr(recipe, "TrainingRecipe", small)
+    return length
+
+
+@pytest.fixture
+def dock(viewer, quick, qtbot):
+    volume = make_specimen("neurons", (24, 32, 32), 3)
+    viewer.add_image(volume, name="mine", metadata=TRUTH)
+    viewer.add_image(np.zeros((4, 8, 8)), name="tiny")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Adapt prior")
+    yield widget
+    widget.runner.cancel()
+    qtbot.waitUntil(lambda: not widget.runner.is_running, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def finish(qtbot, dock):
+    return lambda: qtbot.waitUntil(lambda: not dock.runner.is_running, timeout=PATIENCE_MS)
+
+
+def test_the_adapted_prior_is_saved_and_chosen_in_the_other_dock(dock, finish, tmp_path, viewer):
+    _, other = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+    assert dock.references.list.layers == [viewer.layers["mine"]]
+    assert dock.references.state == "1 volume"
+    path = tmp_path / "mine.safetensors"
+    dock.adapt_to(path.with_suffix(""))
+    finish()
+    assert dock.messages.error.isHidden(), dock.messages.error.text()
+    assert "after 3 steps" in dock.messages.message.text()
+    assert len(dock.plot.curves[0].x) == 3
+    assert Prior.load(path).card["data"] == "reference volumes"
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.safetensors"]
+    section = other.sections.diffusion
+    assert section.settings()["prior"] == str(path)
+    assert section.prior.currentText() == "Adapted: mine.safetensors"
+    section.adapt.click()
+
+
+def test_stopped_it_keeps_and_cancelled_it_leaves_nothing(dock, finish, tmp_path, qtbot, quick, viewer):
+    quick["steps"] = 100_000
+    kept, lost = tmp_path / "kept.safetensors", tmp_path / "lost.safetensors"
+    lost.write_bytes(b"an earlier one")
+    dock.adapt_to(kept)
+    qtbot.waitUntil(lambda: bool(dock.plot.curves), timeout=PATIENCE_MS)
+    dock.panel.stop.click()
+    finish()
+    assert dock.messages.error.isHidden(), dock.messages.error.text()
+    assert kept.exists()
+    assert "Saved as" in dock.messages.message.text()
+
+    dock.adapt_to(lost)
+    qtbot.waitUntil(lambda: bool(dock.plot.curves), timeout=PATIENCE_MS)
+    dock.panel.cancel.click()
+    finish()
+    assert lost.read_bytes() == b"an earlier one"
+    assert "Cancelled" in dock.messages.message.text()
+
+    dock.adapt_to(lost)
+    viewer.layers.remove("mine")
+    finish()
+    assert "was removed" in dock.messages.message.text()
+    assert "Open a reference volume first" in dock.panel.button.toolTip()
+    assert "at least 8" in dock.references._hint.text()
+
+
+def test_what_cannot_be_adapted_is_one_sentence(dock, finish, tmp_path):
+    dock.prior.use_file(str(tmp_path / "none.safetensors"))
+    dock.adapt_to(tmp_path / "out.safetensors")
+    finish()
+    assert "none.safetensors" in dock.messages.error.text()
+    dock.prior.start.setCurrentIndex(0)
+    dock.adapt_to(tmp_path / "nowhere" / "out.safetensors")
+    finish()
+    assert "cannot be written" in dock.messages.error.text()
+    assert adapt_tasks.ADAPTING_RATE < 1e-3
