@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import napari.settings
 import numpy as np
 import pytest
 
@@ -11,6 +12,17 @@ from napari_microdiffusion.plugin.reconstruct import ReconstructWidget
 N = 4
 SHAPE = (5, 32, 32)
 PATIENCE_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def preferences_folder(tmp_path_factory, monkeypatch):
+    """Keeps preferences in a folder of the test, away from the person's own and from other tests'."""
+    folder = tmp_path_factory.mktemp("preferences")
+    # There is no public way to have another folder in the same session.
+    monkeypatch.setattr(napari.settings, "_CFG_PATH", str(folder / "settings.yaml"))
+    napari.settings._clear_plugin_settings_cache()
+    yield folder
+    napari.settings._clear_plugin_settings_cache()
 
 
 @pytest.fixture

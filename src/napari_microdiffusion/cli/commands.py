@@ -185,7 +185,7 @@ def reconstruct(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="Settings in JSON or YAML, the provenance of an earlier run or its volume; options override them."
+            help="Settings in JSON or YAML, or an earlier run's provenance or volume; options override them."
         ),
     ] = None,
     device: Annotated[Device | None, setting("device", "--device")] = None,

@@ -17,20 +17,10 @@ SETTINGS = ("guide", "consistency", "samples", "steps", "device")
 
 
 class Preferences:
-    """The preferences of this plugin; the defaults of its settings where napari keeps none.
-
-    Attributes
-    ----------
-    events : napari's emitter, or None
-        Fires when a preference changes.
-    is_writing : bool
-        Whether it changes because the dock writes it.
-    """
+    """The preferences of this plugin; the defaults of its settings where napari keeps none."""
 
     def __init__(self) -> None:
         self._kept = _kept_by_napari()
-        self.is_writing = False
-        self.events = None if self._kept is None else self._kept.events
 
     def start(self, sections: Sections) -> None:
         """Put the preferences into the dock; ones that cannot be, such as a lost prior, are left out."""
@@ -56,6 +46,8 @@ class Preferences:
         if kept is None or not kept.remember:
             return
         optics, config = sections.acquisition(), sections.config()
+        if config.diffusion == "paper":
+            return  # a system that was compared, with settings that serve no other
         values: dict[str, Any] = {name: getattr(config, name) for name in SETTINGS}
         values |= {
             "step_length": optics.step_length,
@@ -76,14 +68,10 @@ class Preferences:
             self._set({f"{purpose}_folder": str(file.parent)})
 
     def _set(self, values: dict[str, Any]) -> None:
-        self.is_writing = True
-        try:
-            for name, value in values.items():
-                # Each change is written to the disk.
-                if getattr(self._kept, name) != value:
-                    setattr(self._kept, name, value)
-        finally:
-            self.is_writing = False
+        for name, value in values.items():
+            # Each change is written to the disk.
+            if getattr(self._kept, name) != value:
+                setattr(self._kept, name, value)
 
 
 def _kept_by_napari() -> Any | None:

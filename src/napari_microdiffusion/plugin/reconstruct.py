@@ -73,8 +73,6 @@ class ReconstructWidget(Dock):
             self.listen(emitter, self._layers_changed)
         self.listen(layers.inserted, self._consider)
         self.listen(layers.removed, self._layer_removed)
-        if runs.preferences.events is not None:
-            self.listen(runs.preferences.events, self._preferences_changed)
         self.at_end(runs.abandon)
 
     def _bind_keys(self) -> None:
@@ -94,11 +92,6 @@ class ReconstructWidget(Dock):
 
     def _layers_changed(self, _event: Any = None) -> None:
         self.sections.refresh_layers()
-
-    def _preferences_changed(self, event: Any) -> None:
-        # A run writes what it was started with; that is set here already.
-        if event.type not in ("remember", "open_folder", "save_folder") and not self.runs.preferences.is_writing:
-            self.runs.preferences.start(self.sections)
 
     def _consider(self, event: Any) -> None:
         self.offer.consider(event.value)
