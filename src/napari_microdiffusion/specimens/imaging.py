@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import gaussian_filter, gaussian_filter1d, zoom
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,12 @@ class ImagingConditions:
     """Standard deviation of the lateral blur."""
     axial_blur: float = 1.2
     """Standard deviation of the axial blur."""
+    axial_tail: float = 0.0
+    """Fraction of the light in an axial blur three times as wide: real foci are no Gaussians."""
+    unevenness: float = 0.0
+    """Standard deviation of the logarithm of the brightness from place to place: few objects are alike."""
+    patch_size: float = 12.0
+    """Distance over which that brightness changes."""
     attenuation: float = 0.0
     """Natural logarithm of the brightness lost from the first slice to the last."""
     background: float = 0.0
@@ -37,19 +43,23 @@ class ImagingConditions:
 def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
     """Random conditions over the whole range that training covers."""
     lateral = float(np.exp(rng.uniform(np.log(0.25), np.log(1.8))))
-    # From as sharp as lateral to thicker than many a slab: most microscopes are far from isotropic.
-    axial = float(np.exp(rng.uniform(np.log(lateral), np.log(6.0))))
+    # From sharper than lateral (coarsely sampled stacks) to thicker than many a slab: few are isotropic.
+    thickest = float(rng.choice([2.5, 6.0]))
+    axial = float(np.exp(rng.uniform(np.log(0.7 * lateral), np.log(thickest))))
     return ImagingConditions(
         lateral_blur=lateral,
         axial_blur=axial,
+        axial_tail=float(rng.choice([0, rng.uniform(0, 0.4)])),
+        unevenness=float(rng.choice([0, rng.uniform(0.1, 1.3)], p=[0.2, 0.8])),
+        patch_size=float(np.exp(rng.uniform(np.log(5), np.log(40)))),
         attenuation=float(rng.choice([0, rng.uniform(0, 1.5)])),
-        background=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.3, 0.7])),
+        background=float(rng.choice([0, rng.uniform(0.01, 0.4)], p=[0.25, 0.75])),
         background_variation=float(rng.uniform(0, 0.6)),
         texture=float(rng.choice([0, rng.uniform(0.01, 0.1)], p=[0.4, 0.6])),
         haze=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.6, 0.4])),
-        gamma=float(np.exp(rng.normal(0, 0.3))),
+        gamma=float(np.exp(rng.normal(0.1, 0.35))),
         threshold=float(rng.choice([0, rng.uniform(0.02, 0.25)], p=[0.7, 0.3])),
-        saturation=float(rng.choice([1.0, rng.uniform(0.5, 1)], p=[0.7, 0.3])),
+        saturation=float(rng.choice([1.0, rng.uniform(0.5, 1)], p=[0.8, 0.2])),
         voxel_noise=float(rng.choice([0, np.exp(rng.uniform(np.log(0.01), np.log(0.12)))], p=[0.5, 0.5])),
     )
 
@@ -72,12 +82,13 @@ def image_specimen(
         Non-negative, brightest structures near 1.
     """
     c = conditions
-    light: np.ndarray = gaussian_filter(
-        structure.astype(np.float32),
-        (c.axial_blur, c.lateral_blur, c.lateral_blur),
-        mode="nearest",
-        truncate=3,
-    )
+    light = structure.astype(np.float32)
+    if c.unevenness:
+        light = light * np.exp(c.unevenness * _field(light.shape, c.patch_size, rng))
+    light = gaussian_filter(light, (c.axial_blur, c.lateral_blur, c.lateral_blur), mode="nearest", truncate=3)
+    if c.axial_tail:
+        tail = gaussian_filter1d(light, 2.83 * c.axial_blur, axis=0, mode="nearest", truncate=3)
+        light = (1 - c.axial_tail) * light + c.axial_tail * tail
     peak = float(np.percentile(light, 99.9))
     light /= max(peak, 0.05)
     if c.texture:
@@ -109,9 +120,13 @@ def image_specimen(
 
 def _background(shape: tuple[int, ...], variation: float, rng: np.random.Generator) -> np.ndarray:
     """Smooth positive field of mean about 1."""
-    knots = [max(size // 24 + 2, 2) for size in shape]
-    coarse = rng.standard_normal(knots).astype(np.float32)
-    return np.asarray(np.exp(variation * _enlarge(coarse, shape)))
+    return np.asarray(np.exp(variation * _field(shape, 24, rng)))
+
+
+def _field(shape: tuple[int, ...], distance: float, rng: np.random.Generator) -> np.ndarray:
+    """Smooth random field of about unit variance that changes over `distance` voxels."""
+    knots = [max(int(size / distance) + 2, 2) for size in shape]
+    return _enlarge(rng.standard_normal(knots).astype(np.float32), shape)
 
 
 def _enlarge(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

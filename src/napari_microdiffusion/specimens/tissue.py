@@ -195,6 +195,20 @@ def nuclei(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     return volume
 
 
+def vesicles(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Compact bright objects of a few voxels, alone or in clusters: puncta, small somata seen coarsely."""
+    volume = np.zeros(shape, np.float32)
+    count = int(np.clip(np.prod(shape) / _log_uniform(rng, 9, 45) ** 3, 6, 2500))
+    centres = _around(rng, shape, count)
+    if rng.random() < 0.4:
+        seeds = _around(rng, shape, max(count // 12, 1))
+        near = rng.integers(0, len(seeds), count)
+        centres = seeds[near] + rng.normal(0, _log_uniform(rng, 4, 16), (count, 3))
+    radii = _log_uniform(rng, 0.6, 3) * np.exp(rng.normal(0, rng.uniform(0, 0.4), count))
+    stamp_balls(volume, centres, radii, np.clip(np.exp(rng.normal(-0.7, 0.5, count)), 0.05, 1.5))
+    return volume
+
+
 def mixed(rng: np.random.Generator, shape: Shape) -> np.ndarray:
     """Two kinds in one volume at different brightness."""
     first, second = rng.choice(4, size=2, replace=False)
@@ -208,4 +222,6 @@ TISSUES = {
     "neurons": neurons,
     "nuclei": nuclei,
     "mixed": mixed,
+    # Sorted last on purpose: a kind's place in the sorted list is part of every specimen's seed.
+    "vesicles": vesicles,
 }

@@ -13,9 +13,13 @@ from ..optics import Acquisition, IntensityScale, ProjectionOperator
 from ..specimens import TISSUES, draw_conditions, image_specimen
 
 _SIDE = 112
+# In the order of TISSUES.
+_TISSUE_SHARES = (0.22, 0.18, 0.18, 0.1, 0.17, 0.15)
+# Stacks whose slices are twice as far apart as their pixels.
+_COARSE_SHARE = 0.2
 # The log-spline stands in for the INR, whose default field it starts, and takes a hundredth of its time.
 _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
-_GUIDE_SHARES = (0.7, 0.12, 0.06, 0.04, 0.08)
+_GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
 # Step lengths up to 16; the usual ones more often.
 _STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
 _STEP_SHARES = np.array([1, 1, 3, 2, 6, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 33
@@ -57,11 +61,14 @@ class SpecimenPool:
     def _image(self) -> np.ndarray:
         rng = self.rng
         if not self._structures:
-            kind = str(rng.choice(list(TISSUES), p=[0.3, 0.2, 0.2, 0.12, 0.18]))
+            kind = str(rng.choice(list(TISSUES), p=_TISSUE_SHARES))
             structure = TISSUES[kind](rng, (_SIDE, _SIDE, _SIDE))
             self._structures = [structure] * self.settings.images_per_structure
         structure = np.transpose(self._structures.pop(), rng.permutation(3))
-        volume = image_specimen(structure, draw_conditions(rng), rng).astype(np.float16)
+        volume = image_specimen(structure, draw_conditions(rng), rng)
+        if rng.random() < _COARSE_SHARE:
+            volume = (volume[::2] + volume[1::2]) / 2
+        volume = volume.astype(np.float16)
         # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
         return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
 
@@ -125,10 +132,10 @@ def draw_stack(
 
 
 def draw_acquisition(rng: np.random.Generator, longest: int) -> Acquisition:
-    """A random step length and, one time in three, a beam that is not uniform."""
+    """A random step length and, one time in five, a beam that is not uniform."""
     n = int(rng.choice(_STEP_LENGTHS, p=_STEP_SHARES))
     n = min(n, longest)
-    if rng.random() < 0.67:
+    if rng.random() < 0.8:
         return Acquisition(step_length=n)
     depth = (np.arange(n) + 0.5) / n - 0.5
     width, shift = rng.uniform(0.5, 1.6), rng.choice([0, rng.uniform(-0.35, 0.35)])

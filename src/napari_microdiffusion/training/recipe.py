@@ -41,7 +41,7 @@ class TrainingRecipe(BaseModel):
     patch: int = Field(48, ge=16, description="Side of a training patch in pixels.")
     pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
-    mean_share: float = Field(0.5, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
+    mean_share: float = Field(0.7, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
     familiarity_stacks: int = Field(
         500, ge=0, description="Stacks looked at to know what training projections look like; 0 skips it."
     )
