@@ -16,6 +16,7 @@ from napari_microdiffusion.reconstruction.events import (
     SliceReady,
     StageStarted,
 )
+from napari_microdiffusion.reconstruction.guides import GUIDES
 from napari_microdiffusion.reconstruction.presets import PRESET_WORDS, PRESETS, merged, preset
 
 TINY = {
@@ -144,7 +145,7 @@ def test_slabs_are_the_same_however_many_are_sampled_at_once(small, monkeypatch)
     np.testing.assert_allclose(volume(small, tiny(sampler="ddpm")), whole, atol=1e-3 * np.ptp(whole))
 
 
-def test_the_ground_truth_cannot_leak(small):
+def test_the_ground_truth_cannot_leak(small, tiny_prior):
     """Other slices with the same projections give the same volume, to the last bit."""
     from napari_microdiffusion.optics import simulate_projections
     from napari_microdiffusion.studies.benchmark import Case, run_case
@@ -154,8 +155,10 @@ def test_the_ground_truth_cannot_leak(small):
     reversed_slabs = truth.reshape(4, n, 9, 14)[:, ::-1].reshape(truth.shape)
     again = simulate_projections(reversed_slabs, small.acquisition)
     np.testing.assert_allclose(again, small.projections, rtol=1e-6)
-    methods = ["none/paper/none", "linear/paper/none", "cubic/paper/none", "inr/paper/none"]
-    settings = {"inr": TINY_INR, "paper": TINY}
+    methods = [f"{guide}/paper/none" for guide in GUIDES]
+    methods += [f"{guide}/{'off' if guide != 'none' else 'slab'}/nonnegative" for guide in GUIDES]
+    methods += ["logspline/slab/none", "inr/slab/noise"]
+    settings = {"inr": TINY_INR, "paper": TINY, "prior": tiny_prior}
     cases = [Case("a", t, small.projections, small.acquisition) for t in (truth, reversed_slabs)]
     for one, two in zip(*(run_case(case, methods, **settings) for case in cases), strict=True):
         np.testing.assert_array_equal(one.result.volume, two.result.volume)
@@ -232,6 +235,12 @@ def test_the_state_of_another_training_is_refused(small, tmp_path, other):
         run(small, tiny(checkpoint=path).model_copy(update=other))
 
 
+def test_a_state_that_could_not_be_written_is_known_before_the_training(small, tmp_path):
+    for path, words in ((tmp_path / "none" / "a.safetensors", "no folder"), (tmp_path / "a.pt", "end in")):
+        with pytest.raises(UserError, match=words):
+            next(reconstruct(small.projections, small.acquisition, tiny(checkpoint=path)))
+
+
 def test_stopping_keeps_the_slabs_that_are_sampled(small, monkeypatch):
     monkeypatch.setattr("napari_microdiffusion.reconstruction.paper.EVALUATED_AT_ONCE", 1)
     token, kept = CancelToken(), None
@@ -273,3 +282,18 @@ def test_settings_are_merged_to_any_depth():
     below = {"a": 1, "paper": {"x": 1, "y": 2}}
     assert merged(below, {"paper": {"y": 3}}, {"a": 4}) == {"a": 4, "paper": {"x": 1, "y": 3}}
     assert below == {"a": 1, "paper": {"x": 1, "y": 2}}
+
+
+def test_an_inr_that_was_given_is_not_changed(small):
+    from napari_microdiffusion.inr import InrSettings
+
+    config = tiny("inr", inr_training="trainable")
+    given = run(small, tiny("inr").model_copy(update={"diffusion": "off"}))[0].inr
+    before = given.render()
+    *_, finished = reconstruct(small.projections, small.acquisition, config, inr=given)
+    np.testing.assert_array_equal(given.render(), before)
+    assert (finished.result.inr.render() != before).any()
+    grid = config.model_copy(update={"inr": InrSettings(epochs=1), "diffusion": "off"})
+    other = run(small, grid)[0].inr
+    with pytest.raises(UsageError, match="field is paper"):
+        list(reconstruct(small.projections, small.acquisition, config, inr=other))

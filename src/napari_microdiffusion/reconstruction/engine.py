@@ -6,7 +6,7 @@ from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import Cancelled, RunFailed, UsageError, UserError
 from ..inr import FittedInr
 from ..interpolation import histospline_slab
-from ..io import validate_projections
+from ..io import check_output, validate_projections
 from ..optics import Acquisition
 from .config import ReconstructionConfig
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
@@ -99,6 +99,8 @@ def _check(projections: np.ndarray, config: ReconstructionConfig) -> None:
         )
     if config.diffusion == "slab":
         check_prior(config.prior)
+    if config.diffusion == "paper" and config.paper.checkpoint is not None:
+        check_output(config.paper.checkpoint, (".safetensors",))
 
 
 def _stages(run: Run) -> Events:

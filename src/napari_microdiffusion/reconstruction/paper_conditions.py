@@ -1,10 +1,13 @@
 """What the paper's diffusion is told of a slab or a slice: projection, encoded depth and guide."""
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..diffusion.paper import PaperModel, Seen
+from ..errors import UsageError
+from ..inr import FittedInr
 from ..inr.encodings import (
     gaussian_encoding,
     gaussian_frequencies,
@@ -80,7 +83,11 @@ class PaperConditions:
 
         if not self.moves:
             return
-        field = self._field
+        # A copy: an INR that was given to the run stays as its owner fitted it.
+        given = self.run.inr
+        assert given is not None
+        field = copy(self._field)
+        self.run.inr = FittedInr(field, given.settings, given.profile, given.extra)
         own = {
             name: nn.Parameter(tensor.detach().clone())
             for name, tensor in field.tensors.items()
@@ -114,7 +121,8 @@ class PaperConditions:
         from ..inr.fields import PaperField
 
         assert self.run.inr is not None
-        assert isinstance(self.run.inr.field, PaperField)
+        if not isinstance(self.run.inr.field, PaperField):
+            raise UsageError("an INR can be trained with the diffusion only where its field is paper")
         return self.run.inr.field
 
     def _live_guide(self, depths: np.ndarray) -> "Tensor":
