@@ -1,7 +1,9 @@
 # Each command is enough on a fresh clone: it makes the environment in .venv first, once.
 #   make demo      a specimen, its projections, the reconstruction and a comparison, in ./demo
 #   make test      every test, with a real viewer on a virtual screen
+#   make test-pyside6  the tests of the plugin with PySide6 instead of PyQt6
 #   make napari    the viewer, with the plugin installed
+#   make docs      the pages in docs/ as a site, in ./site
 #   make lint      style and types
 # PYTHON=python3.12 picks another Python; CONSTRAINTS= keeps the PyTorch that .venv already has.
 
@@ -12,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
-.PHONY: demo test napari lint
+.PHONY: demo test test-pyside6 napari docs lint
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.base
@@ -21,8 +23,15 @@ demo: $(VENV)/.base
 test: $(VENV)/.full
 	.ci/with-screen $(BIN)/python -m pytest
 
+test-pyside6: $(VENV)/.pyside6
+	QT_API=pyside6 PYTEST_QT_API=pyside6 .ci/with-screen $(BIN)/python -m pytest tests/plugin
+
 napari: $(VENV)/.full
 	$(BIN)/napari -w napari-microdiffusion "Reconstruct volume"
+
+# Strict: a broken link or an undocumented parameter ends it. The variable silences an advertisement.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: $(VENV)/.full
 	$(BIN)/ruff check .
@@ -45,4 +54,14 @@ $(VENV)/.base: pyproject.toml constraints-cpu.txt | $(BIN)/python
 $(VENV)/.full: $(VENV)/.base
 	@echo "Installing napari and the tools for tests into $(VENV), once ..."
 	$(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/.pyside6: $(VENV)/.full
+	@echo "Installing PySide6 beside PyQt6 into $(VENV), once ..."
+	$(PIP) -e '.[pyside6]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	@echo "Installing what builds the pages into $(VENV), once ..."
+	$(PIP) -e '.[docs]'
 	@touch $@
