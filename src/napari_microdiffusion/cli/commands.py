@@ -351,6 +351,70 @@ def benchmark(
     return run(volumes, [step_length(text) for text in n], output, methods, samples, seed)
 
 
+@app.command("batch")
+@command
+def batch(
+    inputs: Annotated[list[Path], typer.Argument(help="Stacks of projections, one image per slab.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")],
+    n: StepLength = None,
+    beam: BeamOption = None,
+    guide: Annotated[Guide | None, setting("guide", "--guide")] = None,
+    diffusion: Annotated[Diffusion | None, setting("diffusion", "--diffusion")] = None,
+    consistency: Annotated[Consistency | None, setting("consistency", "--consistency")] = None,
+    samples: Annotated[int | None, setting("samples", "--samples")] = None,
+    steps: Annotated[int | None, setting("steps", "--steps")] = None,
+    prior: Annotated[str | None, setting("prior", "--prior")] = None,
+    uncertainty: Annotated[
+        bool, typer.Option("--uncertainty", help="Write the uncertainty of each volume, too.")
+    ] = False,
+    ending: Annotated[str, typer.Option(help="Of the images: .ome.tif, .tif or .ome.zarr.")] = ".ome.tif",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings, as reconstruct takes them; options override them."),
+    ] = None,
+    device: Annotated[Device | None, setting("device", "--device")] = None,
+    seed: Annotated[int | None, setting("seed", "--seed")] = None,
+    memory: Annotated[float | None, setting("memory_gb", "--memory")] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler, tcp://host:8786, whose workers see the files."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes on this machine, where there is no scheduler.")
+    ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out what has been written by an earlier batch.")
+    ] = False,
+    channel: Channel = None,
+    time: Time = None,
+    average_frames: AverageFrames = False,
+    axes: Axes = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> Answer:
+    """Reconstruct many files, and each time point of those that have several. One failure stops no other."""
+    from .batch import BatchRequest
+    from .batch import batch as run
+
+    asked = {
+        "guide": guide,
+        "diffusion": diffusion,
+        "consistency": consistency,
+        "samples": samples,
+        "steps": steps,
+        "prior": prior,
+        "device": device,
+        "seed": seed,
+        "memory_gb": memory,
+    }
+    choice = Choice(channel, time, average_frames, axes)
+    return run(
+        BatchRequest(
+            inputs, output, n, beam, asked, choice, ending, uncertainty, config, scheduler, workers, resume
+        )
+    )
+
+
 @app.command("demo")
 @command
 def demo(

@@ -25,10 +25,11 @@ _LONG = 200
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say: one object for machines, some lines for people."""
+    """What a command has to say: one object for machines, some lines for people, and its exit code."""
 
     data: dict[str, Any]
     text: str
+    code: int = 0
 
 
 @dataclass
@@ -70,6 +71,8 @@ def command(function: Callable[..., Answer]) -> Callable[..., None]:
             failure, code = _failure(error)
         else:
             typer.echo(json.dumps(answer.data, allow_nan=False) if kwargs["as_json"] else answer.text)
+            if answer.code:
+                raise typer.Exit(answer.code)
             return
         say(f"{PROGRAM}: {' '.join(failure.split())}")
         raise typer.Exit(code)

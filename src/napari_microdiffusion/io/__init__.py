@@ -12,10 +12,11 @@ from napari_microdiffusion.io.description import describe, provenance_path
 from napari_microdiffusion.io.images import (
     ImageStack,
     depth_stack,
+    image_name,
     suggest_step_length,
 )
 from napari_microdiffusion.io.projections import validate_projections
-from napari_microdiffusion.io.reading import is_stack, read_header, read_image
+from napari_microdiffusion.io.reading import is_stack, read_header, read_image, read_sizes
 from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, write_image
 
 __all__ = [
@@ -26,11 +27,13 @@ __all__ = [
     "check_tensors",
     "depth_stack",
     "describe",
+    "image_name",
     "is_stack",
     "load_checkpoint",
     "provenance_path",
     "read_header",
     "read_image",
+    "read_sizes",
     "read_table",
     "save_checkpoint",
     "suggest_step_length",

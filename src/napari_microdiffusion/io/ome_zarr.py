@@ -92,6 +92,7 @@ def open_zarr_image(path: Path, axes: str | None) -> ImageSource:
         kept, assumed = stack_axes(letters, shape, False, path.name)
         if assumed:
             notes.append(_ASSUMED)
+        sizes = kept_shape(letters, shape)
 
     def pixels() -> npt.NDArray[Any]:
         check_zarr_installed(path)
@@ -100,9 +101,9 @@ def open_zarr_image(path: Path, axes: str | None) -> ImageSource:
         with as_user_error(path, "Zarr"):
             array = zarr.open_array(place, mode="r")
             data = np.asarray(array[...])
-        return data.astype(data.dtype.newbyteorder("="), copy=False).reshape(kept_shape(letters, shape))
+        return data.astype(data.dtype.newbyteorder("="), copy=False).reshape(sizes)
 
-    return ImageSource(kept, pixels, metadata, tuple(notes))
+    return ImageSource(kept, sizes, pixels, metadata, tuple(notes))
 
 
 def write_zarr_image(

@@ -78,6 +78,18 @@ def read_header(path: str | PathLike[str]) -> FileMetadata:
         return source.metadata
 
 
+def read_sizes(path: str | PathLike[str], axes: str | None = None) -> dict[str, int]:
+    """Return the size of each axis by its letter, without the pixels.
+
+    Raises
+    ------
+    UserError
+        As `read_image`.
+    """
+    with _opened(_image_path(path), axes) as source:
+        return dict(zip(source.axes, source.shape, strict=True))
+
+
 def is_stack(path: str | PathLike[str]) -> bool:
     """Return whether `read_image` would take the file, from its header alone."""
     try:

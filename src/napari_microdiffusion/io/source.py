@@ -17,6 +17,8 @@ class ImageSource:
     ----------
     axes
         Letters out of "tczyx" in the order of the file, those of size 1 left out save y and x.
+    shape
+        Size of each of them.
     load
         Reads the pixels, with `axes` and in this machine's byte order; to be called while the file is open.
     metadata
@@ -26,6 +28,7 @@ class ImageSource:
     """
 
     axes: str
+    shape: tuple[int, ...]
     load: Callable[[], npt.NDArray[Any]]
     metadata: FileMetadata
     notes: tuple[str, ...] = ()

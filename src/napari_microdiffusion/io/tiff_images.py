@@ -66,10 +66,12 @@ def _plain(file: "TiffFile", series: "TiffPageSeries", path: Path, axes: str | N
     if len(images) > 1:
         notes.append(f"The file holds {len(images)} images; the first is used.")
 
-    def pixels() -> npt.NDArray[Any]:
-        return load(series, path).reshape(kept_shape(names, shape))
+    kept = kept_shape(names, shape)
 
-    return ImageSource(letters, pixels, _metadata(file), tuple(notes))
+    def pixels() -> npt.NDArray[Any]:
+        return load(series, path).reshape(kept)
+
+    return ImageSource(letters, kept, pixels, _metadata(file), tuple(notes))
 
 
 def _scanimage(file: "TiffFile", series: "TiffPageSeries", path: Path, axes: str | None) -> ImageSource:
@@ -81,10 +83,12 @@ def _scanimage(file: "TiffFile", series: "TiffPageSeries", path: Path, axes: str
     shape = (*order.shape, *series.keyframe.shape)
     letters, _ = stack_axes("TCZYX", shape, False, path.name)
 
-    def pixels() -> npt.NDArray[Any]:
-        return order.arrange(load(series, path)).reshape(kept_shape("TCZYX", shape))
+    kept = kept_shape("TCZYX", shape)
 
-    return ImageSource(letters, pixels, metadata, (*notes, *more))
+    def pixels() -> npt.NDArray[Any]:
+        return order.arrange(load(series, path)).reshape(kept)
+
+    return ImageSource(letters, kept, pixels, metadata, (*notes, *more))
 
 
 def _metadata(file: "TiffFile") -> FileMetadata:

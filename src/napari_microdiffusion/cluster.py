@@ -1,0 +1,294 @@
+"""Many files and time points, one after the other on this machine or side by side on a Dask cluster.
+
+Each piece of work reads its own file and writes its own outputs, so only names and settings travel. A piece
+that fails says so in one line and leaves the others alone.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from .errors import Cancelled, RunFailed, UserError
+from .io import ImageStack, depth_stack, image_name, read_image, read_sizes
+from .optics import Acquisition
+from .reconstruction.config import ReconstructionConfig, settings_error
+from .reconstruction.events import CancelToken, Finished
+from .reconstruction.outputs import Outputs
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+# How long a Ctrl-C waits at most to be heard while a cluster works.
+_PATIENCE_S = 0.2
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One stack of projections and where its volume goes.
+
+    Attributes
+    ----------
+    source : Path
+    outputs : Outputs
+    channel : str or None
+    time : int or None
+        Time point, where the file has several and they are not averaged.
+    average_frames : bool
+    axes : str or None
+        As in `io.read_image`.
+    """
+
+    source: Path
+    outputs: Outputs
+    channel: str | None = None
+    time: int | None = None
+    average_frames: bool = False
+    axes: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.source.name if self.time is None else f"{self.source.name}, time point {self.time}"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done with every piece.
+
+    Attributes
+    ----------
+    config : ReconstructionConfig
+    optics : dict
+        Fields of `Acquisition`; a step length or beam that is missing is taken from each file.
+    """
+
+    config: ReconstructionConfig
+    optics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a piece.
+
+    Attributes
+    ----------
+    piece : Piece
+    files : dict of str to str
+        Names of the written files by what they hold; empty after a failure.
+    error : str
+        One sentence; empty after a success.
+    seconds : float
+    """
+
+    piece: Piece
+    files: Mapping[str, str]
+    error: str = ""
+    seconds: float = 0.0
+
+
+def pieces_of(
+    sources: Iterable[Path],
+    folder: Path,
+    ending: str = ".ome.tif",
+    *,
+    uncertainty: bool = False,
+    channel: str | None = None,
+    time: int | None = None,
+    average_frames: bool = False,
+    axes: str | None = None,
+) -> tuple[list[Piece], list[Report]]:
+    """Plan the work: a piece for each file, or for each time point of a file that has several.
+
+    Parameters
+    ----------
+    sources : iterable of Path
+    folder : Path
+        Where outputs go: NAME_volume, NAME_t0003_volume and so on.
+    ending : str
+        One of `io.IMAGE_SUFFIXES`.
+    uncertainty : bool
+        Whether an uncertainty is written too.
+    channel, time, average_frames, axes
+        As in `Piece`; a time point that is given is the only one.
+
+    Returns
+    -------
+    pieces : list of Piece
+    unreadable : list of Report
+        For files whose header cannot be read.
+
+    Raises
+    ------
+    UserError
+        If two pieces would write the same file.
+    """
+    pieces: list[Piece] = []
+    unreadable: list[Report] = []
+    for source in sources:
+        try:
+            count = read_sizes(source, axes).get("t", 1)
+        except UserError as error:
+            nowhere = Outputs(folder / f"{image_name(source)}_volume{ending}")
+            unreadable.append(Report(Piece(source, nowhere), {}, _line(error)))
+            continue
+        every = count > 1 and time is None and not average_frames
+        for index in range(count) if every else [time]:
+            stem = image_name(source) + (f"_t{index:04d}" if every else "")
+            outputs = Outputs(
+                folder / f"{stem}_volume{ending}",
+                folder / f"{stem}_uncertainty{ending}" if uncertainty else None,
+            )
+            pieces.append(Piece(source, outputs, channel, index, average_frames, axes))
+    names = [piece.outputs.volume for piece in pieces]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{twice} would be written twice; give files of the same name folders of their own.")
+    return pieces, unreadable
+
+
+def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Report:
+    """Reconstruct one piece and write it; failures are reported, not raised.
+
+    Runs in any process that has this package and sees the files.
+
+    Raises
+    ------
+    Cancelled
+        If `cancel` asks for it.
+    """
+    from .reconstruction.engine import reconstruct
+
+    started = time.perf_counter()
+    try:
+        image = depth_stack(
+            read_image(piece.source, piece.axes), piece.channel, piece.time, piece.average_frames
+        )
+        acquisition = _acquisition(image, work.optics)
+        piece.outputs.check(work.config, (piece.source, work.config.inr_file))
+        for event in reconstruct(image.data, acquisition, work.config, cancel=cancel or CancelToken()):
+            if isinstance(event, Finished):
+                files = piece.outputs.write(event.result, image)
+                return Report(piece, files, seconds=time.perf_counter() - started)
+    except (UserError, RunFailed, MemoryError, OSError) as error:
+        return Report(piece, {}, _line(error), time.perf_counter() - started)
+    raise AssertionError("a run ends with its result or an exception")
+
+
+def run_batch(
+    pieces: Sequence[Piece],
+    work: Work,
+    *,
+    client: "Client | None" = None,
+    cancel: CancelToken | None = None,
+) -> Iterator[Report]:
+    """Work on all pieces; yields a report as each is done.
+
+    Parameters
+    ----------
+    pieces : sequence of Piece
+    work : Work
+    client : distributed.Client, optional
+        Of a cluster whose workers have this package and see the same files; None works here, one piece after
+        the other.
+    cancel : CancelToken, optional
+        Ends the batch; what is written stays.
+
+    Raises
+    ------
+    Cancelled
+        If it was cancelled.
+    """
+    token = cancel or CancelToken()
+    if client is None:
+        for piece in pieces:
+            if token.cancelled:
+                raise Cancelled("the batch was cancelled")
+            yield work_on(piece, work, token)
+        return
+    futures = {client.submit(work_on, piece, work, pure=False): piece for piece in pieces}
+    try:
+        yield from _collected(futures, token)
+    finally:
+        client.cancel(list(futures))
+
+
+def _collected(futures: "dict[Future, Piece]", cancel: CancelToken) -> Iterator[Report]:
+    from distributed import TimeoutError as NotYet
+    from distributed import wait
+
+    waiting = set(futures)
+    while waiting:
+        if cancel.cancelled:
+            raise Cancelled("the batch was cancelled")
+        try:
+            done, waiting = wait(waiting, timeout=_PATIENCE_S, return_when="FIRST_COMPLETED")
+        except NotYet:
+            continue
+        for future in done:
+            error = future.exception()
+            # A worker that died, or a defect: the others still have their work to do.
+            yield future.result() if error is None else Report(futures[future], {}, _line(error))
+
+
+@contextmanager
+def connected(scheduler: str | None, workers: int) -> "Iterator[Client | None]":
+    """Connect to a Dask cluster, or start one of local processes; None where one process is enough.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address, such as tcp://host:8786.
+    workers : int
+        Processes on this machine, where there is no address.
+
+    Raises
+    ------
+    UserError
+        If Dask is missing or nothing answers at the address.
+    """
+    if scheduler is None and workers <= 1:
+        yield None
+        return
+    if find_spec("distributed") is None:
+        raise UserError('Several workers need Dask: pip install "napari-microdiffusion[cluster]".')
+    from distributed import Client, LocalCluster
+
+    if scheduler is None:
+        options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+        with LocalCluster(**options) as cluster, Client(cluster) as client:
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise UserError(f"No Dask scheduler answers at {scheduler} ({_line(error)}).") from error
+    with client:
+        yield client
+
+
+def threads_for(workers: int) -> int:
+    """Processor threads for each of several processes on this machine."""
+    return max(1, (os.cpu_count() or 1) // max(workers, 1))
+
+
+def _acquisition(image: ImageStack, optics: Mapping[str, Any]) -> Acquisition:
+    known = {key: value for key, value in (("step_length", image.step_length), ("beam", image.beam)) if value}
+    merged = {**known, **optics}
+    if "step_length" not in merged:
+        raise UserError(f"{image.name} does not say its step length; give it with -n.")
+    try:
+        return Acquisition(**merged)
+    except ValidationError as error:
+        raise settings_error(error) from error
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, UserError | RunFailed) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,77 @@
+"""The command `batch`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_microdiffusion.cli import app
+from napari_microdiffusion.io import read_image, write_image
+
+STACK = np.random.default_rng(5).uniform(10, 100, (4, 8, 9)).astype(np.float32)
+QUICK = ("--guide", "nearest", "--diffusion", "off")
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch) -> Callable:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.tif", "b.tif"):
+        write_image(tmp_path / name, STACK, scale=(6, 1, 1))
+    (tmp_path / "broken.tif").write_text("no image")
+
+    def invoke(*words: object):
+        return CliRunner().invoke(app, ["batch", *(str(word) for word in words)])
+
+    return invoke
+
+
+def test_good_files_are_written_and_bad_ones_named(run):
+    result = run("a.tif", "broken.tif", "b.tif", "-n", 2, "-o", "out", *QUICK, "--json")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith("microdiffusion: broken.tif: broken.tif is not a TIFF image")
+    answer = json.loads(result.stdout)
+    assert [Path(piece["volume"]).name for piece in answer["written"]] == [
+        "a_volume.ome.tif",
+        "b_volume.ome.tif",
+    ]
+    assert [piece["input"] for piece in answer["failed"]] == ["broken.tif"]
+    assert read_image("out/a_volume.ome.tif").data.shape == (8, 8, 9)
+
+
+def test_success_is_0_and_resuming_does_only_the_rest(run):
+    assert run("a.tif", "-n", 2, "-o", "out", *QUICK, "--ending", ".ome.zarr").exit_code == 0
+    before = Path("out/a_volume.provenance.json").stat().st_mtime_ns
+    result = run(
+        "a.tif", "b.tif", "-n", 2, "-o", "out", *QUICK, "--ending", ".ome.zarr", "--resume", "--json"
+    )
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert (answer["skipped"], len(answer["written"])) == (1, 1)
+    assert Path("out/a_volume.provenance.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("a.tif", "-n", 1, "-o", "out"), "-n is 1"),
+        (("a.tif", "-n", 2, "-o", "out", "--ending", ".png"), "--ending is '.png'"),
+        (("a.tif", "-n", 2, "-o", "out", "--steps", 99), "steps is 99"),
+    ],
+)
+def test_bad_usage_is_2_before_any_work(run, words, message):
+    result = run(*words)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not list(Path("out").glob("*")) if Path("out").exists() else True
+
+
+def test_settings_of_an_earlier_result_are_used(run):
+    assert run("a.tif", "-n", 2, "-o", "first", *QUICK).exit_code == 0
+    assert run("b.tif", "-o", "second", "--config", "first/a_volume.ome.tif").exit_code == 0
+    np.testing.assert_array_equal(
+        read_image("first/a_volume.ome.tif").data, read_image("second/b_volume.ome.tif").data
+    )

@@ -1,0 +1,161 @@
+"""Many files and time points: here, one after the other, and on a Dask cluster of threads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion import cluster
+from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch, work_on
+from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
+from napari_microdiffusion.io import read_image, write_image
+from napari_microdiffusion.reconstruction.config import ReconstructionConfig
+from napari_microdiffusion.reconstruction.events import CancelToken
+
+QUICK = ReconstructionConfig(guide="nearest", diffusion="off", samples=0)
+WORK = Work(QUICK, {"step_length": 2})
+STACK = np.random.default_rng(5).uniform(10, 100, (4, 8, 9)).astype(np.float32)
+
+
+@pytest.fixture
+def files(tmp_path) -> list[Path]:
+    """Two stacks, one with three time points, and something that is none."""
+    names = ["a.ome.tif", "b.ome.tif", "series.ome.tif", "broken.tif"]
+    for name, factor in zip(names[:2], (1, 2), strict=True):
+        write_image(tmp_path / name, factor * STACK, scale=(6, 1, 1))
+    series = np.stack([STACK, 2 * STACK, 3 * STACK])
+    write_image(tmp_path / names[2], series, axes="tzyx", scale=(6, 1, 1))
+    (tmp_path / names[3]).write_text("no image")
+    return [tmp_path / name for name in names]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def client():
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as local, distributed.Client(local) as made:
+        yield made
+
+
+def volumes(reports):
+    return {Path(r.files["volume"]).name: read_image(r.files["volume"]) for r in reports if not r.error}
+
+
+def check(reports):
+    found = volumes(reports)
+    factors = {"a": 1, "b": 2, "series_t0000": 1, "series_t0001": 2, "series_t0002": 3}
+    assert set(found) == {f"{name}_volume.ome.tif" for name in factors}
+    for name, factor in factors.items():
+        image = found[f"{name}_volume.ome.tif"]
+        np.testing.assert_allclose(image.data, factor * STACK.repeat(2, axis=0), rtol=1e-5)
+        assert image.scale == (3.0, 1.0, 1.0)
+
+
+def test_every_file_and_time_point_is_a_piece(files, folder):
+    pieces, unreadable = pieces_of(files, folder)
+    assert [piece.time for piece in pieces] == [None, None, 0, 1, 2]
+    (broken,) = unreadable
+    assert "broken.tif is not a TIFF image" in broken.error
+    chosen, _ = pieces_of(files[2:3], folder, time=1)
+    assert [(piece.time, piece.outputs.volume.name) for piece in chosen] == [(1, "series_volume.ome.tif")]
+    averaged, _ = pieces_of(files[2:3], folder, average_frames=True, uncertainty=True, ending=".ome.zarr")
+    assert averaged[0].outputs.uncertainty == folder / "series_uncertainty.ome.zarr"
+
+
+def test_files_of_the_same_name_are_refused_before_any_work(files, folder, tmp_path):
+    (tmp_path / "other").mkdir()
+    write_image(tmp_path / "other" / "a.tif", STACK)
+    with pytest.raises(UserError, match=r"a_volume.ome.tif would be written twice"):
+        pieces_of([*files, tmp_path / "other" / "a.tif"], folder)
+
+
+def test_here_one_after_the_other(files, folder):
+    pieces, _ = pieces_of(files, folder)
+    reports = list(run_batch(pieces, WORK))
+    check(reports)
+    assert all(Path(report.files["provenance"]).is_file() for report in reports)
+
+
+def test_on_a_cluster(files, folder, client):
+    pieces, _ = pieces_of(files, folder)
+    check(list(run_batch(pieces, WORK, client=client)))
+
+
+def test_a_failure_is_one_line_and_the_others_go_on(files, folder, monkeypatch):
+    pieces, _ = pieces_of(files, folder)
+    files[0].unlink()
+    from napari_microdiffusion.reconstruction import engine
+
+    original = engine.reconstruct
+
+    def failing(projections, *arguments, **options):
+        if projections.max() > 250:
+            raise RunFailed("out of memory\non the card")
+        return original(projections, *arguments, **options)
+
+    monkeypatch.setattr(engine, "reconstruct", failing)
+    reports = list(run_batch(pieces, WORK))
+    errors = {report.piece.name: report.error for report in reports if report.error}
+    assert errors == {
+        "a.ome.tif": f"{files[0]}: no such file.",
+        "series.ome.tif, time point 2": "out of memory on the card",
+    }
+    assert len(volumes(reports)) == 3
+    assert not [path for path in folder.iterdir() if path.suffix == ".part"]
+
+
+def test_a_defect_on_a_worker_leaves_the_others_alone(files, folder, client, monkeypatch):
+    def sometimes(piece, work):
+        if piece.time == 1:
+            raise KeyError("nobody thought of this")
+        return work_on(piece, work)
+
+    monkeypatch.setattr(cluster, "work_on", sometimes)
+    pieces, _ = pieces_of(files, folder)
+    reports = list(run_batch(pieces, WORK, client=client))
+    assert [r.error for r in reports if r.error] == ["KeyError: 'nobody thought of this'"]
+    assert len(volumes(reports)) == 4
+
+
+def test_the_step_length_comes_from_the_file_or_is_asked_for(folder, tmp_path):
+    write_image(tmp_path / "knows.tif", STACK, step_length=3, beam="bessel")
+    write_image(tmp_path / "plain.tif", STACK)
+    pieces, _ = pieces_of([tmp_path / "knows.tif", tmp_path / "plain.tif"], folder)
+    known, unknown = run_batch(pieces, Work(QUICK))
+    assert len(read_image(known.files["volume"]).data) == 12
+    assert unknown.error == "plain does not say its step length; give it with -n."
+
+
+@pytest.mark.parametrize("on_cluster", [False, True])
+def test_cancelling_ends_the_batch_and_keeps_what_is_written(files, folder, request, on_cluster):
+    made = request.getfixturevalue("client") if on_cluster else None
+    pieces, _ = pieces_of(files, folder)
+    token, reports = CancelToken(), []
+    with pytest.raises(Cancelled):
+        for report in run_batch(pieces, WORK, client=made, cancel=token):
+            reports.append(report)
+            token.cancel()
+    assert 1 <= len(volumes(reports)) < 5
+
+
+def test_nothing_answers_at_the_address():
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    with (
+        pytest.raises(UserError, match="No Dask scheduler answers at nowhere://"),
+        connected("nowhere://x", 1),
+    ):
+        pass
+
+
+def test_without_dask_the_message_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(cluster, "find_spec", lambda _name: None)
+    with pytest.raises(UserError, match=r"napari-microdiffusion\[cluster\]"), connected(None, 2):
+        pass
+    with connected(None, 1) as client:
+        assert client is None
