@@ -17,7 +17,7 @@ from napari_microdiffusion.cli.options import Kind
 from napari_microdiffusion.io import read_image, save_checkpoint, write_image
 from napari_microdiffusion.specimens import KINDS
 
-COMMANDS = ["specimen", "simulate", "reconstruct", "compare", "info", "train", "demo"]
+COMMANDS = ["specimen", "simulate", "reconstruct", "compare", "info", "train", "batch", "demo"]
 
 
 @pytest.fixture

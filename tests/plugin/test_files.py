@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QInputDialog
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import provenance_path, read_image, write_image
@@ -246,3 +248,37 @@ def test_an_image_that_no_run_made_has_no_settings(tmp_path):
     write_image(tmp_path / "p.ome.tif", np.ones(SHAPE, np.float32), step_length=4)
     with pytest.raises(UserError, match="is no result of a reconstruction"):
         read_settings(tmp_path / "p.ome.tif")
+
+
+class TestAxesWithoutNames:
+    @pytest.fixture
+    def file(self, tmp_path):
+        path = tmp_path / "unnamed.tif"
+        tifffile.imwrite(path, np.stack([STACK, STACK + 1]), photometric="minisblack")
+        return path
+
+    def test_are_asked_for(self, dock, file, finish, monkeypatch):
+        asked = []
+
+        def answer(_parent, _title, text, choices, *_more):
+            asked.append((text, choices))
+            return "time, depth (z)", True
+
+        monkeypatch.setattr(QInputDialog, "getItem", answer)
+        drop(dock, file)
+        finish(dock)
+        finish(dock)
+        ((text, choices),) = asked
+        assert "2 × 6 × 20 × 24 pixels" in text
+        assert set(choices) == {f"{a}, depth (z)" for a in ("time", "channel")} | {
+            f"depth (z), {a}" for a in ("time", "channel")
+        }
+        (layer,) = dock.viewer.layers
+        assert tuple(layer.axis_labels) == ("t", "z", "y", "x")
+
+    def test_without_an_answer_the_file_is_refused_in_one_sentence(self, dock, file, finish, monkeypatch):
+        monkeypatch.setattr(QInputDialog, "getItem", lambda *_arguments: ("", False))
+        drop(dock, file)
+        finish(dock)
+        assert "axes beside channel, time and depth" in dock.outcome.error.text()
+        assert not dock.viewer.layers

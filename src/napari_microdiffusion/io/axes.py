@@ -7,6 +7,20 @@ from napari_microdiffusion.errors import UsageError, UserError
 CANONICAL = "tczyx"
 """The order in which every image of this package has its axes; those it lacks are left out."""
 
+class UnnamedAxes(UserError):
+    """A file whose axes have no names, so that only a person can tell which is the depth.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Of the axes longer than 1, of which the last two are y and x.
+    """
+
+    def __init__(self, message: str, sizes: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.sizes = sizes
+
+
 _NAMES = {
     "A": "angle",
     "E": "wavelength",
@@ -88,7 +102,8 @@ def stack_axes(axes: str, shape: Sequence[int], colour: bool, name: str) -> tupl
     Raises
     ------
     UserError
-        For an empty, RGB or single image, a series without depth, and axes without a name.
+        For an empty, RGB or single image, a series without depth, and axes without a name (`UnnamedAxes`
+        where a person can name them).
     """
     if 0 in shape:
         raise UserError(
@@ -121,10 +136,14 @@ def stack_axes(axes: str, shape: Sequence[int], colour: bool, name: str) -> tupl
     ]
     if strange:
         words = ", ".join(f"{word} ({size})" for word, size in strange)
-        raise UserError(
+        message = (
             f"{name} has axes beside channel, time and depth: {words}; save one such stack alone, or name "
             "them with the setting axes, for example tzyx."
         )
+        # Of four and five axes a person can tell the order; y and x are the last two of each page.
+        if set(unnamed) == set(extra) and letters[-2:] == ["Y", "X"] and len(letters) in (4, 5):
+            raise UnnamedAxes(message, tuple(size for _, size in kept))
+        raise UserError(message)
     if "Z" not in letters:
         sizes = dict(zip(letters, (size for _, size in kept), strict=True))
         raise UserError(_no_depth(sizes, name))

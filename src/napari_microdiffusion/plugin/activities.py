@@ -12,7 +12,7 @@ from .layers import ResultLayers, add_volume, contrast_of
 from .outcome_panel import OutcomePanel, describe_outcome
 from .projections_section import Projections, ProjectionsSection
 from .run_panel import RunPanel
-from .tasks import Judged, LayersMade, Saved
+from .tasks import AxesWanted, Judged, LayersMade, Saved
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -130,9 +130,12 @@ class Opening(Activity):
     def __init__(self, source: Source, viewer: "Viewer", section: ProjectionsSection) -> None:
         super().__init__(source)
         self._viewer, self._section = viewer, section
+        self.question: AxesWanted | None = None
 
     def handle(self, event: Any) -> None:
         """Add the layers and choose the projections among them."""
+        if isinstance(event, AxesWanted):
+            self.question = event
         if not isinstance(event, LayersMade):
             return
         added = [self._viewer.add_image(data, **look) for data, look, _ in event.layers]

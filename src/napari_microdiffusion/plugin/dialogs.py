@@ -1,11 +1,12 @@
 """The questions for files that the dock asks."""
 
+from itertools import permutations
 from pathlib import Path
 
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from .runs import Runs
-from .tasks import suggested_output
+from .tasks import AxesWanted, suggested_output
 
 # A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
 IMAGES = (
@@ -13,6 +14,7 @@ IMAGES = (
     "Settings of a result (*.json *.yaml *.yml);;All files (*)"
 )
 RESULTS = "OME-TIFF (*.ome.tif);;OME-Zarr (*.ome.zarr);;ImageJ TIFF (*.tif)"
+_AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
 MODELS = "Checkpoints (*.safetensors)"
 
 
@@ -59,6 +61,18 @@ class Dialogs:
             suggested = Path(folder) / suggested.name
         if path := self._new("Save the volume", str(suggested), RESULTS):
             self._runs.save_to(path)
+
+    def axes(self, question: AxesWanted) -> None:
+        """Which axes a file has that does not say so."""
+        sizes = " × ".join(str(size) for size in question.sizes)
+        orders = ["".join(order) for order in permutations("tcz", len(question.sizes) - 2) if "z" in order]
+        words = {", ".join(_AXIS_WORDS[letter] for letter in order): order + "yx" for order in orders}
+        text = f"{Path(question.path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+        answer, is_given = QInputDialog.getItem(self._dock.window(), "Axes", text, list(words), 0, False)
+        if is_given:
+            self._runs.open_file(question.path, words[answer])
+        else:
+            self._runs.fail(question.message)
 
     def _existing(self, title: str, kinds: str) -> Path | None:
         preferences = self._runs.preferences

@@ -63,6 +63,7 @@ class ReconstructWidget(Dock):
         sections.diffusion.adapt_wanted.connect(self._open_adapt)
         self.outcome.compare_wanted.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
+        runs.axes_wanted.connect(dialogs.axes)
         self.panel.start_wanted.connect(runs.start)
         self.outcome.uncertainty_wanted.connect(self._show_uncertainty)
         self.outcome.three_d_wanted.connect(self._show_3d)

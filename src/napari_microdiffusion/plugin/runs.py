@@ -6,6 +6,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from ..errors import UserError
@@ -45,6 +46,8 @@ class Runs(Runner):
     parent : QWidget
     """
 
+    axes_wanted = Signal(object)
+
     def __init__(
         self, viewer: "Viewer", sections: Sections, panel: RunPanel, outcome: OutcomePanel, parent: QWidget
     ) -> None:
@@ -65,9 +68,9 @@ class Runs(Runner):
             self._is_warm = True
             warm_up("napari_microdiffusion.reconstruction.engine")
 
-    def open_file(self, path: str) -> None:
-        """Read a file with our reader and choose it."""
-        self.begin(Opening(ReadFile(path), self.viewer, self.sections.projections))
+    def open_file(self, path: str, axes: str | None = None) -> None:
+        """Read a file with our reader and choose it; `axes` names its axes where it does not."""
+        self.begin(Opening(ReadFile(path, axes), self.viewer, self.sections.projections))
 
     def open_path(self, path: str) -> None:
         """Open an image, or use the settings in a file of settings."""
@@ -211,7 +214,9 @@ class Runs(Runner):
         self.outcome.enable_save("")
 
     def _keep(self, activity: Activity) -> None:
-        if isinstance(activity, Reconstructing):
+        if isinstance(activity, Opening) and activity.question is not None:
+            self.axes_wanted.emit(activity.question)
+        elif isinstance(activity, Reconstructing):
             self.last = activity
             self._keep_inr(activity.result, "fitted in the last run")
         elif isinstance(activity, FittingInr):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..io import IMAGE_SUFFIXES, ImageStack, read_image
+from ..io.axes import UnnamedAxes
 from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken, Finished
@@ -89,14 +90,28 @@ class Reconstruction:
 
 
 @dataclass(frozen=True)
-class ReadFile:
-    """Reads a file with our reader."""
+class AxesWanted:
+    """A file that does not name its axes: which are they? `message` says so where nobody answers."""
 
     path: str
+    sizes: tuple[int, ...]
+    message: str
 
-    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade]:
-        """One `LayersMade`."""
-        image = read_image(self.path)
+
+@dataclass(frozen=True)
+class ReadFile:
+    """Reads a file with our reader; `axes` names its axes where it does not."""
+
+    path: str
+    axes: str | None = None
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
+        """One `LayersMade`, or one `AxesWanted`."""
+        try:
+            image = read_image(self.path, self.axes)
+        except UnnamedAxes as error:
+            yield AxesWanted(self.path, error.sizes, str(error))
+            return
         yield LayersMade(image_layers(image), image)
 
 
