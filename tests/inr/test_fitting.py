@@ -140,3 +140,20 @@ def test_bad_numbers_profiles_and_starts_are_refused(projections):
             fit_inr(projections, profile)
     with pytest.raises(UsageError, match="start must be"):
         fit_inr(projections, UNIFORM, start=np.zeros((3, 24, 24)))
+
+
+def test_a_time_limit_ends_the_fit_with_the_field_so_far(rng, monkeypatch):
+    from napari_microdiffusion.inr import fitting as module
+
+    clock = iter(range(0, 10_000, 50))
+    monkeypatch.setattr(module, "perf_counter", lambda: float(next(clock)))
+    steps = fit_inr(rng.uniform(0, 1, (3, 8, 8)), np.full(4, 0.25), InrSettings(minutes=2, tolerance=0))
+    count = 0
+    while True:
+        try:
+            last = next(steps)
+        except StopIteration as finished:
+            assert finished.value is last.fitted
+            break
+        count += 1
+    assert count == 3

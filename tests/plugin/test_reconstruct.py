@@ -363,7 +363,8 @@ def test_a_fitted_inr_becomes_a_layer_and_is_used(opened, finish, tmp_path):
     guide = opened.sections.guide
     assert guide.guide == "inr"
     assert guide.state == "INR, fitted"
-    assert guide.settings()["inr_file"] is not None
+    assert guide.usable_inr.fitted is not None
+    assert guide.settings()["inr_file"] is None
     saved = tmp_path / "inr.safetensors"
     opened.runs.save_inr(saved)
     assert guide.settings()["inr_file"] == saved

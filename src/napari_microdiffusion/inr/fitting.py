@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,8 +139,25 @@ def fit_inr(
     if volume is not None and volume.shape != shape:
         raise UsageError(f"the start must be a volume of shape {shape}, not {volume.shape}.")
     if settings.field == "grid":
-        return _fit_grid(measured, weights, settings, seed, device, volume)
-    return _fit_paper(measured, weights, settings, seed, device)
+        fitting = _fit_grid(measured, weights, settings, seed, device, volume)
+    else:
+        fitting = _fit_paper(measured, weights, settings, seed, device)
+    return fitting if settings.minutes is None else _ended(fitting, 60 * settings.minutes)
+
+
+def _ended(fitting: Fitting, seconds: float) -> Fitting:
+    """The same fit, left after some time with the field so far."""
+    end = perf_counter() + seconds
+    while True:
+        try:
+            step = next(fitting)
+        except StopIteration as finished:
+            fitted: FittedInr = finished.value
+            return fitted
+        yield step
+        if perf_counter() > end:
+            fitting.close()
+            return step.fitted
 
 
 def _fit_grid(

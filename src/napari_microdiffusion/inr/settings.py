@@ -41,6 +41,14 @@ class InrSettings(BaseModel):
         le=100_000,
         json_schema_extra={"unit": "passes"},
     )
+    minutes: float | None = Field(
+        None,
+        title="Time limit",
+        description="The fit ends after this time with what it has; empty sets no limit.",
+        gt=0,
+        le=100_000,
+        json_schema_extra={"unit": "min"},
+    )
     learning_rate: float | None = Field(
         None,
         title="Learning rate",

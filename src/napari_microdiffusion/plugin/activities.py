@@ -6,9 +6,10 @@ from ..optics import Acquisition
 from ..reconstruction.events import Finished, LossPoint, Notice
 from .activity import Activity
 from .advanced_section import AdvancedSection
+from .brightness import Contrast
 from .guide_section import GuideSection
 from .job import End, Source
-from .layers import ResultLayers, add_volume, contrast_of
+from .layers import ResultLayers, add_volume
 from .outcome_panel import OutcomePanel, describe_outcome
 from .projections_section import Projections, ProjectionsSection
 from .run_panel import RunPanel
@@ -95,6 +96,7 @@ class FittingInr(Activity):
         super().__init__(source)
         self._viewer, self.projections, self._acquisition = viewer, projections, acquisition
         self._guide = guide
+        self._contrast = Contrast(0.0, 1.0)
         self.result: Any = None
         guide.plot.clear()
         guide.plot.show()
@@ -107,6 +109,8 @@ class FittingInr(Activity):
         """Plot the loss; show the slices of a finished fit."""
         if isinstance(event, LossPoint):
             self._guide.plot.add(event.step, event.loss)
+        elif isinstance(event, Contrast):
+            self._contrast = event
         elif isinstance(event, Finished) and event.result.inr is not None and not event.result.stopped:
             self.result = event.result
             volume = event.result.guide
@@ -117,7 +121,7 @@ class FittingInr(Activity):
                 "INR",
                 volume,
                 self.projections.placement.of_volume(n),
-                contrast_of(volume),
+                (self._contrast.low, self._contrast.high),
                 {"step_length": n, "beam": beam},
             )
 

@@ -1,6 +1,7 @@
 """The same progress in napari's own list of what is going on, for when the dock is out of sight."""
 
 import io
+import time
 from typing import Any
 
 from ..reconstruction.events import Progress, StageStarted
@@ -8,6 +9,8 @@ from .job import Step
 from .run_panel import time_left
 
 STEPS = 100
+# Each change makes napari work through all waiting events at once.
+SECONDS_BETWEEN = 1.0
 
 
 class ActivityDock:
@@ -16,6 +19,7 @@ class ActivityDock:
     def __init__(self) -> None:
         self._bar: Any = None
         self._stage = ""
+        self._changed_at = 0.0
 
     def begin(self, text: str) -> None:
         """Add the entry."""
@@ -37,7 +41,9 @@ class ActivityDock:
             if isinstance(event, Step):
                 self._stage = event.text
             done = int(STEPS * event.fraction) - self._bar.n
-            if done > 0:
+            now = time.monotonic()
+            if done > 0 and now - self._changed_at > SECONDS_BETWEEN:
+                self._changed_at = now
                 self._bar.set_description(f"{self._stage} · {time_left(event)}")
                 self._bar.update(done)
 

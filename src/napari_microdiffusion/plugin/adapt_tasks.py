@@ -13,6 +13,7 @@ import numpy as np
 from ..io import whole_file
 from ..reconstruction.events import CancelToken
 from .job import Step
+from .torch_libraries import load_torch_libraries
 
 # Weights that know much already are moved more gently than those of an empty network.
 ADAPTING_RATE = 3e-4
@@ -73,6 +74,7 @@ class AdaptPrior:
             cancel.check()
             volumes.append(np.asarray(reference, dtype=np.float32))
         yield Step("Preparing the training")
+        load_torch_libraries()
         from ..reconstruction.device import limit_threads
         from ..reconstruction.priors import load_prior
         from ..training.recipe import PriorTraining, TrainingRecipe

@@ -67,7 +67,9 @@ class Dialogs:
         sizes = " × ".join(str(size) for size in question.sizes)
         orders = ["".join(order) for order in permutations("tcz", len(question.sizes) - 2) if "z" in order]
         words = {", ".join(_AXIS_WORDS[letter] for letter in order): order + "yx" for order in orders}
-        text = f"{Path(question.path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+        text = (
+            f"{Path(question.path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+        )
         answer, is_given = QInputDialog.getItem(self._dock.window(), "Axes", text, list(words), 0, False)
         if is_given:
             self._runs.open_file(question.path, words[answer])

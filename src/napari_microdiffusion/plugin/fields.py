@@ -48,13 +48,26 @@ def whole_number(model: Model, name: str) -> QSpinBox:
     return _prepared(box, model, name)
 
 
-def real_number(model: Model, name: str, largest: float = 1e9, unset: str = "") -> QDoubleSpinBox:
+def optional_whole_number(model: Model, name: str, unset: str) -> QSpinBox:
+    """A box for a whole number above zero, where zero stands for None and reads as `unset`."""
+    box = whole_number(model, name)
+    box.setMinimum(0)
+    box.setSpecialValueText(unset)
+    box.setValue(model.model_fields[name].default or 0)
+    return box
+
+
+def real_number(
+    model: Model, name: str, largest: float = 1e9, unset: str = "", decimals: int = 2
+) -> QDoubleSpinBox:
     """A box for a number; with `unset`, its lowest value stands for None and reads so."""
     field = model.model_fields[name]
     low, high = _range(field)
     box = QDoubleSpinBox()
     box.setRange(0.0 if unset else max(low, -largest), min(high, largest))
-    box.setDecimals(2)
+    box.setDecimals(decimals)
+    # Steps that suit the value: a tenth of its leading digit.
+    box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     unit = _unit(field)
     if unit and len(unit) < 6:
         box.setSuffix(f" {unit}")

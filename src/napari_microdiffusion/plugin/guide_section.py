@@ -8,8 +8,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton
 from qtpy.QtWidgets import QVBoxLayout as Column
 
+from ..inr.settings import InrSettings
 from ..reconstruction.config import ReconstructionConfig
 from .fields import tooltip
+from .model_form import ModelForm
 from .plots import LinePlot
 from .section import Section, label, row
 
@@ -26,6 +28,11 @@ GUIDE_WORDS = {
     "none": "none",
 }
 
+# The settings of an INR in the order of the work; noise is set in Advanced, for every method.
+_FIELDS = ("field", "epochs", "minutes", "learning_rate", "inference")
+_GRID = ("start", "tolerance", "curvature", "coherence", "offset", "channels", "hidden")
+_PAPER = ("encoding", "frequencies", "bandwidth", "octaves", "layers", "width")
+
 
 @dataclass(frozen=True, eq=False)
 class HeldInr:
@@ -35,17 +42,17 @@ class HeldInr:
     ----------
     text : str
         Where it comes from, in words.
-    path : Path
-        Its file: the engine reads it from there.
+    path : Path or None
+        Its file, where it was saved or came from one.
     belongs_to : tuple or None
-        What identifies the projections and the beam it was fitted to; None for one from a file, which the
-        engine checks.
+        What identifies the projections, the beam and the settings it was fitted with; None for one from a
+        file, which the engine checks.
     fitted : FittedInr or None
         Itself, where it was fitted here.
     """
 
     text: str
-    path: Path
+    path: Path | None
     belongs_to: tuple[object, ...] | None = None
     fitted: "FittedInr | None" = None
 
@@ -80,11 +87,18 @@ class GuideSection(Section):
         self.plot = LinePlot("step", height=110, is_logarithmic=True)
         self.plot.setToolTip("Loss of the fit against its steps")
         self.plot.hide()
+        self.fine = Section("INR settings")
+        self.inr = ModelForm(InrSettings, (*_FIELDS, *_GRID, *_PAPER))
+        self.inr.changed.connect(self._inr_changed)
+        inner = Column()
+        inner.addWidget(self.inr)
+        self.fine.set_content(inner)
         column = Column()
         column.addLayout(row(*self.radios.values(), self._other))
         column.addLayout(row(self.fit, self.load, self.save))
         column.addWidget(self._about)
         column.addWidget(self.plot)
+        column.addWidget(self.fine)
         self.set_content(column)
         self.set_guide(self._guide)
 
@@ -102,7 +116,11 @@ class GuideSection(Section):
     def settings(self) -> dict[str, Any]:
         """Fields of the configuration that are set here."""
         held = self.usable_inr if self._guide == "inr" else None
-        return {"guide": self._guide, "inr_file": None if held is None else held.path}
+        return {
+            "guide": self._guide,
+            "inr_file": None if held is None else held.path,
+            "inr": self.inr.values(),
+        }
 
     def set_guide(self, guide: str) -> None:
         """Choose a guide, one of the two here or another."""
@@ -130,11 +148,20 @@ class GuideSection(Section):
         self._busy = reason
         self._update()
 
+    def _inr_changed(self) -> None:
+        self._update()
+        self.changed.emit()
+
     def _clicked(self) -> None:
         self.set_guide(next(name for name, radio in self.radios.items() if radio.isChecked()))
 
     def _update(self) -> None:
         is_inr, held = self._guide == "inr", self.usable_inr
+        own = _GRID if self.inr.values()["field"] == "grid" else _PAPER
+        self.inr.show_only((*_FIELDS, *own))
+        self.fine.setVisible(is_inr)
+        epochs = InrSettings(**self.inr.values()).epochs_to_run
+        self.fine.set_state(f"{self.inr.values()['field']} field, {epochs} epochs at most")
         word = GUIDE_WORDS.get(self._guide, self._guide)
         self._other.setText("" if self._guide in self.radios else f"{word} (Advanced)")
         no_projections = "" if self._identity is not None else "Choose projections first"
@@ -146,7 +173,7 @@ class GuideSection(Section):
         if held is not None:
             state = f"INR, {held.text}"
         elif self.held is not None and is_inr:
-            state = "INR, to be fitted anew: other projections or beam"
+            state = "INR, to be fitted anew: other projections, beam or settings"
         else:
             state = "INR, not fitted yet"
         self._about.setText("" if is_inr or held is None else f"At hand: {state}")

@@ -97,6 +97,11 @@ class Job(QObject):
         """Whether a stream has been started and has not ended."""
         return self._token is not None
 
+    @property
+    def thread_at_work(self) -> threading.Thread | None:
+        """The thread of the last stream; after a cancellation it may go on for a moment."""
+        return self._thread
+
     def start(self, source: Source) -> None:
         """Run `source(token)` in a thread of its own; the iterator is made and used there.
 

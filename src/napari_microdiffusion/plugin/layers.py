@@ -7,6 +7,7 @@ import numpy as np
 
 from ..optics import Acquisition
 from ..reconstruction.events import Finished, SliceReady, StageStarted
+from .brightness import Contrast
 from .contributions import METADATA_KEY
 from .job import TICK_MS
 from .placement import Placement
@@ -21,11 +22,11 @@ SECONDS_BETWEEN_2D = 0.1
 # The preview is over in a moment; every redraw would only delay it.
 SECONDS_BETWEEN_PREVIEWS = 0.3
 LONGEST_PAUSE = 1.0
+# Where a redraw in 3D takes longer than this, volumes are drawn by the processor: a redraw at the end of each
+# stage must do then.
+SLOW_3D = 0.25
 # Share of the GUI thread's time that redrawing may take.
 REDRAW_SHARE = 0.3
-# The preview is smooth; what replaces it has brighter peaks.
-HEADROOM = 1.3
-_SAMPLED_VOXELS = 2_000_000
 
 
 class ResultLayers:
@@ -66,6 +67,8 @@ class ResultLayers:
         self.uncertainty: Image | None = None
         self._limits = tuple(truth.contrast_limits) if truth is not None else limits
         self._stage = "preview"
+        self._bright = 1.0
+        self._is_slow_3d, self._stage_is_new = False, False
         self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
         self._next_redraw = self._flushed_at = 0.0
         self._latest_z: int | None = None
@@ -76,10 +79,11 @@ class ResultLayers:
         """Take one event of the run; `flush` then redraws."""
         if isinstance(event, SliceReady):
             self._write(event)
+        elif isinstance(event, Contrast):
+            self._settle_contrast(event)
         elif isinstance(event, StageStarted):
-            if self._stage == "preview" and event.stage != "preview":
-                self._settle_contrast()
             self._stage = event.stage
+            self._stage_is_new = True
             self._rename("" if event.stage == "samples" else " (preview)")
         elif isinstance(event, Finished):
             self._finish(event)
@@ -100,11 +104,14 @@ class ResultLayers:
         now = time.perf_counter()
         if self._flushed_at:
             painting = now - self._flushed_at - TICK_MS / 1000
+            self._is_slow_3d |= painting > SLOW_3D and self.viewer.dims.ndisplay == 3
             pause = min(painting / REDRAW_SHARE, LONGEST_PAUSE)
             self._next_redraw = max(self._next_redraw, now + pause)
             self._flushed_at = 0.0
-        if now < self._next_redraw or not self._anything_new():
+        waits = self._is_slow_3d and self.viewer.dims.ndisplay == 3 and not self._stage_is_new
+        if now < self._next_redraw or not self._anything_new() or waits:
             return
+        self._stage_is_new = False
         if self.follow:
             self._follow()
         for quantity, layer in (("volume", self.volume), ("uncertainty", self.uncertainty)):
@@ -179,16 +186,15 @@ class ResultLayers:
         self.volume.data = result.volume
         if result.uncertainty is not None:
             if self.uncertainty is None:
-                self._add_spread(result.uncertainty, _bright(result.uncertainty))
+                self._add_spread(result.uncertainty, 1.0)
             assert self.uncertainty is not None
             self.uncertainty.data = result.uncertainty
-            self.uncertainty.contrast_limits = (0.0, _bright(result.uncertainty))
+            self.uncertainty.contrast_limits = (0.0, self._bright)
         for layer in (self.volume, self.uncertainty):
             if layer is not None:
                 # So that napari's own "save" keeps what made it.
                 layer.metadata[METADATA_KEY]["provenance"] = result.provenance
         self._rename(" (stopped)" if result.stopped else "")
-        self._settle_contrast()
         self._return()
         self._redraw_all()
 
@@ -198,15 +204,12 @@ class ResultLayers:
         # A hidden layer that comes by itself must not take the controls from the one in use.
         self.viewer.layers.selection = selected
 
-    def _settle_contrast(self) -> None:
+    def _settle_contrast(self, contrast: Contrast) -> None:
         """Fit the contrast to the volume, unless the person changed it or a ground truth gives it."""
+        self._bright = contrast.uncertainty
         if self.truth is not None or tuple(self.volume.contrast_limits) != tuple(self._limits):
             return
-        low, high = contrast_of(self.volume.data)
-        self.volume.contrast_limits = (
-            low,
-            low + (high - low) * (HEADROOM if self._stage == "preview" else 1.0),
-        )
+        self.volume.contrast_limits = (contrast.low, contrast.high)
         self._limits = tuple(self.volume.contrast_limits)
 
     def _redraw_all(self) -> None:
@@ -272,20 +275,3 @@ def add_volume(
         **placement.layer_arguments(),
         **look,
     )
-
-
-def _sampled(values: np.ndarray) -> np.ndarray:
-    """Some voxels of a large array, from everywhere in it."""
-    step = max(1, round((values.size / _SAMPLED_VOXELS) ** 0.5))
-    return np.asarray(values[:, ::step, ::step])
-
-
-def contrast_of(volume: np.ndarray) -> tuple[float, float]:
-    """Contrast limits that show a volume well, robust to single bright voxels."""
-    low, high = (float(value) for value in np.percentile(_sampled(volume), (0.5, 99.9)))
-    return low, max(high, low + 1e-30 + 1e-6 * abs(low))
-
-
-def _bright(values: np.ndarray) -> float:
-    """The top of a contrast that starts at zero."""
-    return max(float(np.percentile(_sampled(values), 99.9)), 1e-30)

@@ -8,6 +8,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from .appearance import Appearance
 from .dialogs import Dialogs
 from .dock import Dock, open_dock
+from .flaw_watch import FlawWatch
 from .outcome_panel import OutcomePanel
 from .run_panel import RunPanel
 from .runs import Runs
@@ -37,6 +38,7 @@ class ReconstructWidget(Dock):
         )
         self.outcome = OutcomePanel()
         self.runs = Runs(napari_viewer, self.sections, self.panel, self.outcome, self)
+        self.flaws = FlawWatch(self.sections.projections, self)
         self.views = Views(napari_viewer)
         self.dialogs = Dialogs(self, self.runs)
         self.empty = label(tone="empty", wrap=True)
@@ -75,6 +77,7 @@ class ReconstructWidget(Dock):
         self.listen(layers.inserted, self._consider)
         self.listen(layers.removed, self._layer_removed)
         self.at_end(runs.abandon)
+        self.at_end(self.flaws.job.abandon)
 
     def _bind_keys(self) -> None:
         self.bind("Ctrl+Alt+R", self.panel.button.click, self.panel.button)

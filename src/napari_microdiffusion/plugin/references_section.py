@@ -84,9 +84,7 @@ class PriorSection(Section):
         self.minutes.setDecimals(1)
         self.minutes.setValue(10)
         self.minutes.setSuffix(" min")
-        self.minutes.setToolTip(
-            "<qt>Length of the training in minutes. It can be stopped earlier.</qt>"
-        )
+        self.minutes.setToolTip("<qt>Length of the training in minutes. It can be stopped earlier.</qt>")
         self.seed = whole_number(ReconstructionConfig, "seed")
         layout = form()
         layout.addRow(label("Starts from"), self.start)

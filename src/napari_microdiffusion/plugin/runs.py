@@ -1,8 +1,5 @@
 """What the dock "Reconstruct volume" can be asked to do, and what is kept of it."""
 
-import shutil
-import tempfile
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +53,6 @@ class Runs(Runner):
         self.last: Reconstructing | None = None
         self.preferences = Preferences()
         self.preferences.start(sections)
-        self._inr_folder: Path | None = None
         self._is_warm = False
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
@@ -128,7 +124,14 @@ class Runs(Runner):
             (float(low), float(high)),
             truth,
         )
-        task = Reconstruction(found.data, acquisition, config, None if truth is None else truth.data)
+        held = self.sections.guide.usable_inr if config.guide == "inr" else None
+        task = Reconstruction(
+            found.data,
+            acquisition,
+            config,
+            None if truth is None else truth.data,
+            None if held is None else held.fitted,
+        )
         self.last = None
         advanced = self.sections.advanced
         self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, advanced))
@@ -193,7 +196,7 @@ class Runs(Runner):
         self.sections.guide.set_guide("inr")
 
     def save_inr(self, path: Path) -> None:
-        """Write the INR that was fitted here; from then on it is read from that file."""
+        """Write the INR that was fitted here."""
         held = self.sections.guide.usable_inr
         if held is None or held.fitted is None:
             return
@@ -224,12 +227,10 @@ class Runs(Runner):
 
     def _keep_inr(self, result: Any, text: str) -> None:
         """Hold an INR that was fitted in a run, for the next one."""
+        held = self.sections.guide.held
         if result.inr is None or result.provenance["settings"]["inr_file"] is not None:
             return
-        if self._inr_folder is None:
-            self._inr_folder = Path(tempfile.mkdtemp(prefix="microdiffusion-"))
-            weakref.finalize(self, shutil.rmtree, self._inr_folder, ignore_errors=True)
-        path = self._inr_folder / "fitted.safetensors"
-        result.inr.save(path)
-        self.sections.guide.hold(HeldInr(text, path, self.sections.inr_identity(), result.inr))
+        if held is not None and result.inr is held.fitted:
+            return
+        self.sections.guide.hold(HeldInr(text, None, self.sections.inr_identity(), result.inr))
         self.sections.guide.set_guide("inr")

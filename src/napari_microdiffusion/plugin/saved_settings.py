@@ -122,13 +122,14 @@ def _set_guide(sections: Sections, config: ReconstructionConfig) -> None:
     path = None if config.inr_file is None else Path(config.inr_file)
     if path is not None and path.is_file():
         sections.guide.hold(HeldInr(path.name, path))
+    sections.guide.inr.show_values(config.inr)
     sections.guide.set_guide(config.guide)
 
 
 def _without_field(optics: Acquisition, config: ReconstructionConfig) -> list[str]:
     """Titles of what is set and cannot be shown."""
     names = []
-    for model, fields in ((optics, ("axial_profile",)), (config, ("inr", "paper", "keep_samples"))):
+    for model, fields in ((optics, ("axial_profile",)), (config, ("paper", "keep_samples"))):
         for name in fields:
             field = type(model).model_fields[name]
             if getattr(model, name) != field.get_default(call_default_factory=True):

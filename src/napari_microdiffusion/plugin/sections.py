@@ -77,11 +77,17 @@ class Sections:
             raise settings_error(error) from error
 
     def inr_identity(self) -> tuple[object, ...] | None:
-        """What an INR belongs to: the projections and the beam."""
+        """What an INR belongs to: the projections, the beam, and the settings of its fit."""
         found = self.projections.projections
         if found is None:
             return None
-        return (hash(found.layer), id(found.layer.data), found.chosen, *self.beam.settings().values())
+        return (
+            hash(found.layer),
+            id(found.layer.data),
+            found.chosen,
+            *self.beam.settings().values(),
+            *self.guide.inr.values().values(),
+        )
 
     def forget_layer(self, layer: object) -> None:
         """A layer is gone, and the INR that was fitted to it with it."""
@@ -102,7 +108,8 @@ class Sections:
             return "", NO_PROJECTIONS
         try:
             config = self.config()
-            cost = str(estimate(found.shape, self.acquisition(), config))
+            held = self.guide.usable_inr
+            cost = str(estimate(found.shape, self.acquisition(), config, has_inr=held is not None))
         except UserError as error:
             return "", str(error)
         return cost, NOTHING_TO_DO if config.guide == "none" and config.diffusion == "off" else ""
@@ -117,4 +124,5 @@ class Sections:
         self.diffusion.set_step_length(n)
 
     def _guide_changed(self) -> None:
+        self.guide.set_identity(self.inr_identity())
         self.advanced.show_guide(self.guide.guide)

@@ -11,6 +11,7 @@ from ..optics import Acquisition, DetectorNoise
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken
 from .job import Step
+from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
     from ..studies.step_length_sweep import SweepPoint
@@ -68,6 +69,8 @@ class Sweep:
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """`Step`s, and a `PointReady` for each step length."""
+        if self.config.diffusion != "off":
+            load_torch_libraries()
         from ..studies.step_length_sweep import SweepPoint, sweep
 
         yield Step("Reading the volume")

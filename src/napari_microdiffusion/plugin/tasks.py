@@ -1,21 +1,26 @@
 """What the dock asks its job to do: streams of events that run in the job's thread and touch no layer."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import Cancelled
 from ..io import IMAGE_SUFFIXES, ImageStack, read_image
 from ..io.axes import UnnamedAxes
 from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken, Finished
+from .brightness import Brightness
 from .contributions import LayerData, image_layers, open_vasculature
+from .job import Step
+from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
+    from ..inr import FittedInr
     from ..reconstruction.outputs import Outputs
     from ..reconstruction.result import ReconstructionResult
 
@@ -63,30 +68,51 @@ class Reconstruction:
     acquisition : Acquisition
     config : ReconstructionConfig
     truth : array_like or None
+    inr : FittedInr or None
+        One fitted before.
     """
 
     projections: Any
     acquisition: Acquisition
     config: ReconstructionConfig
     truth: Any = None
+    inr: "FittedInr | None" = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """The engine's events, then `Judged`."""
+        needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
+        if needs_torch:
+            load_torch_libraries()
         from ..reconstruction.engine import reconstruct
 
-        projections = np.asarray(self.projections)
-        for event in reconstruct(projections, self.acquisition, self.config, cancel=cancel):
+        # A copy: what is painted into the layer during the run must not change what it is made from.
+        projections = np.array(self.projections)
+        seen = Brightness()
+        for event in reconstruct(projections, self.acquisition, self.config, inr=self.inr, cancel=cancel):
+            yield from seen.told_before(event)
             yield event
             if isinstance(event, Finished):
-                yield Judged(event.result, median_uncertainty(event.result), self._compare(event.result))
+                metrics = yield from self._compare(event.result, cancel)
+                yield Judged(event.result, median_uncertainty(event.result), metrics)
 
-    def _compare(self, result: "ReconstructionResult") -> dict[str, Any] | None:
+    def _compare(
+        self, result: "ReconstructionResult", cancel: CancelToken
+    ) -> Generator[Step, None, dict[str, Any] | None]:
         if self.truth is None:
             return None
-        from ..evaluation import compare
+        from ..evaluation import comparing
 
         n = self.acquisition.step_length
-        return compare(result.volume, np.asarray(self.truth), n, profile=self.acquisition.profile)
+        comparison = comparing(result.volume, np.asarray(self.truth), n, profile=self.acquisition.profile)
+        while not cancel.stopped:
+            if cancel.cancelled:
+                raise Cancelled("the run was cancelled")
+            try:
+                yield Step("Comparing with the ground truth", next(comparison))
+            except StopIteration as finished:
+                metrics: dict[str, Any] = finished.value
+                return metrics
+        return None
 
 
 @dataclass(frozen=True)
@@ -138,8 +164,10 @@ class SaveResult:
 
 
 def spare_threads() -> int:
-    """Processor threads for a run in the dock: all cores but one, which the window needs."""
-    return max(1, (os.cpu_count() or 1) - KEPT_CORES)
+    """Processor threads for a run in the dock: all cores that are ours but one, which the window needs."""
+    # A job scheduler or `taskset` may have given us fewer than there are.
+    ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, ours - KEPT_CORES)
 
 
 def suggested_output(name: str, beside: str | None) -> Path:

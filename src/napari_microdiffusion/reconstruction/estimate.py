@@ -67,6 +67,7 @@ def estimate(
     shape: tuple[int, int, int],
     acquisition: Acquisition,
     config: ReconstructionConfig,
+    has_inr: bool = False,
 ) -> Estimate:
     """Estimate time and memory of a run.
 
@@ -76,6 +77,8 @@ def estimate(
         Slabs, rows, columns of the projections.
     acquisition : Acquisition
     config : ReconstructionConfig
+    has_inr : bool
+        Whether an INR is at hand, so that none needs to be fitted.
 
     Returns
     -------
@@ -93,11 +96,12 @@ def estimate(
         seconds += SECONDS_TO_START
     if config.guide == "logspline":
         seconds += SECONDS_PER_LOGSPLINE_VOXEL * voxels
-    if config.guide == "inr" and config.inr_file is None:
+    if config.guide == "inr" and config.inr_file is None and not has_inr:
         per_voxel = SECONDS_PER_FITTED_VOXEL
         if config.inr.field == "paper":
             per_voxel = EVALUATIONS_PER_TRAINING * SECONDS_PER_MULTIPLICATION * config.inr.multiply_adds()
-        seconds += pace * per_voxel * voxels * config.inr.epochs_to_run
+        fitting = pace * per_voxel * voxels * config.inr.epochs_to_run
+        seconds += min(fitting, 60 * (config.inr.minutes or float("inf")))
         memory += BYTES_PER_FITTED_VOXEL * voxels
     if config.diffusion == "paper":
         images = EVALUATIONS_PER_TRAINING * config.paper.batch * config.paper.steps_for(shape[0])

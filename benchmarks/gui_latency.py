@@ -1,0 +1,158 @@
+"""How late the window answers during a run in the dock, and how soon a cancelled run is over.
+
+    .ci/with-screen python benchmarks/gui_latency.py [--side 512] [--samples 1] [--steps 10]
+
+A timer of 20 ms runs in the window's thread; its lateness is what a click would have to wait. Projections are
+16 of SIDE x SIDE at step length 6, from procedural vasculature. Needs a screen; a virtual one has no graphics
+card, so that 3D is drawn by the processor.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import napari
+import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.reconstruction.events import STAGES, StageStarted
+from napari_microdiffusion.specimens import make_specimen
+
+N, SLABS = 6, 16
+INTERVAL_MS = 20
+TILE = 128
+# Long enough into a stage that it is under way.
+INTO_STAGE_S = 0.3
+PATIENCE_S = 1800
+
+
+class Bench:
+    """A viewer with the dock and projections in it."""
+
+    def __init__(self, side: int, samples: int, steps: int) -> None:
+        self.viewer = napari.Viewer()
+        self.viewer.window.resize(1280, 900)
+        _, dock = self.viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+        self.dock: Any = dock
+        piece = make_specimen("vasculature", (N * SLABS, TILE, TILE), 1) * np.float32(4095)
+        times = -(-side // TILE)
+        volume = np.tile(piece, (1, times, times))[:, :side, :side]
+        projections = simulate_projections(volume, Acquisition(step_length=N))
+        self.viewer.add_image(
+            projections,
+            name="projections",
+            scale=(N, 1, 1),
+            units=("um",) * 3,
+            axis_labels=("z", "y", "x"),
+            metadata={METADATA_KEY: {"role": "projections", "step_length": N}},
+        )
+        self.dock.sections.diffusion.samples.setValue(samples)
+        self.dock.sections.diffusion.steps.setValue(steps)
+        self.stage = ""
+        self.dock.runs.job.arrived.connect(self._note)
+        self.pause(3)
+
+    def _note(self, event: object) -> None:
+        if isinstance(event, StageStarted):
+            self.stage = event.stage
+
+    def wait(self, reached: Callable[[], bool]) -> None:
+        """Let the window work until something is reached."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not reached():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nothing happens in the stage {self.stage}")
+            QApplication.processEvents()
+            time.sleep(0.001)
+
+    def pause(self, seconds: float) -> None:
+        """Let the window work for a while."""
+        end = time.monotonic() + seconds
+        self.wait(lambda: time.monotonic() > end)
+
+    def lateness(self, ndisplay: int) -> dict[str, Any]:
+        """Run to the end in 2D or 3D; lateness of the timer in ms, by stage and over all."""
+        self.viewer.dims.ndisplay = ndisplay
+        self.pause(2)
+        late: list[tuple[str, float]] = []
+        last = time.perf_counter()
+
+        def tick() -> None:
+            nonlocal last
+            now = time.perf_counter()
+            late.append((self.stage, max(0.0, 1000 * (now - last) - INTERVAL_MS)))
+            last = now
+
+        timer = QTimer()
+        timer.setInterval(INTERVAL_MS)
+        timer.timeout.connect(tick)
+        timer.start()
+        self.stage = "preview"
+        self.dock.panel.button.click()
+        self.wait(lambda: not self.dock.runs.is_running)
+        self.stage = "after the end"
+        self.pause(1)
+        timer.stop()
+        found = {
+            stage: _figures([value for own, value in late if own == stage])
+            for stage in (*STAGES, "after the end")
+            if any(own == stage for own, _ in late)
+        }
+        self.viewer.layers.remove(self.dock.runs.last.layers.volume)
+        return {"over all": _figures([value for _, value in late]), **found}
+
+    def cancelling(self) -> dict[str, dict[str, float]]:
+        """Milliseconds until the dock is idle after cancelling in each stage, and until the thread is."""
+        found = {}
+        self.viewer.dims.ndisplay = 2
+        for stage in STAGES:
+            self.stage = ""
+            self.dock.panel.button.click()
+            self.wait(lambda stage=stage: self.stage == stage or not self.dock.runs.is_running)
+            self.pause(INTO_STAGE_S)
+            if not self.dock.runs.is_running:
+                continue
+            thread = self.dock.runs.job.thread_at_work
+            started = time.perf_counter()
+            self.dock.panel.cancel.click()
+            self.wait(lambda: not self.dock.runs.is_running)
+            idle = time.perf_counter()
+            self.wait(lambda thread=thread: thread is None or not thread.is_alive())
+            found[stage] = {
+                "dock idle": round(1000 * (idle - started)),
+                "thread ended": round(1000 * (time.perf_counter() - started)),
+            }
+        return found
+
+
+def _figures(values: list[float]) -> dict[str, float]:
+    return {
+        "ticks": len(values),
+        "p50": round(float(np.median(values)), 1),
+        "p95": round(float(np.percentile(values, 95)), 1),
+        "max": round(max(values), 1),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--samples", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--views", nargs="*", type=int, default=[2, 3])
+    arguments = parser.parse_args()
+    bench = Bench(arguments.side, arguments.samples, arguments.steps)
+    report = {"lateness in ms": {f"{view}D": bench.lateness(view) for view in arguments.views}}
+    report["cancel in ms"] = bench.cancelling()
+    print(json.dumps(report, indent=2))
+    bench.viewer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Loads torch's libraries without holding up the window.
+
+Importing an extension module keeps Python's lock while the system maps and links its libraries: for torch
+about a second, in which the window answers nothing. Called through ctypes, the same loading lets the lock go;
+the import afterwards finds the libraries in place.
+"""
+
+import ctypes
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+# In the order in which each needs the ones before it.
+_LIBRARIES = ("c10", "torch_cpu", "torch")
+
+
+def load_torch_libraries() -> None:
+    """Load them in this thread, unless torch is imported already.
+
+    What cannot be loaded is left to the import. Does nothing on Windows, where the import sets up the folders
+    that libraries are looked for in.
+    """
+    if "torch" in sys.modules or os.name != "posix":
+        return
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return
+    ending = ".dylib" if sys.platform == "darwin" else ".so"
+    # Not `ctypes.CDLL(path)`, whose own loading keeps the lock.
+    dlopen = ctypes.CDLL(None).dlopen
+    dlopen.argtypes, dlopen.restype = (ctypes.c_char_p, ctypes.c_int), ctypes.c_void_p
+    for name in _LIBRARIES:
+        path = Path(spec.origin).parent / "lib" / f"lib{name}{ending}"
+        if path.is_file():
+            dlopen(os.fsencode(path), os.RTLD_NOW)
