@@ -71,7 +71,12 @@ def test_manifest_names_only_what_exists(manifest):
 
 
 def test_widget_and_samples_have_the_names_that_people_look_for(manifest):
-    assert [widget.display_name for widget in manifest.contributions.widgets] == ["Reconstruct volume"]
+    assert [widget.display_name for widget in manifest.contributions.widgets] == [
+        "Reconstruct volume",
+        "Simulate projections",
+        "Compare with ground truth",
+        "Adapt prior",
+    ]
     assert [sample.key for sample in manifest.contributions.sample_data] == [
         "vasculature",
         "dendrites",

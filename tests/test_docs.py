@@ -1,0 +1,44 @@
+"""The user guide: every page is reachable, every link leads somewhere, every command is one."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from napari_microdiffusion.cli import app
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"^microdiffusion (\w+)(.*)$", re.MULTILINE)
+
+
+def pages_of(nav) -> list[str]:
+    found = []
+    for entry in nav:
+        (value,) = entry.values()
+        found += pages_of(value) if isinstance(value, list) else [value]
+    return found
+
+
+def test_the_navigation_names_only_pages_that_exist(repository):
+    config = yaml.safe_load((repository / "mkdocs.yml").read_text(encoding="utf-8"))
+    assert [page for page in pages_of(config["nav"]) if not (DOCS / page).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_lead_somewhere(page):
+    targets = [t for t in LINK.findall(page.read_text(encoding="utf-8")) if not t.startswith("http")]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_their_options_exist(page):
+    commands = typer.main.get_command(app).commands
+    for name, rest in COMMAND.findall(page.read_text(encoding="utf-8")):
+        assert name in commands, f"microdiffusion {name}"
+        known = {flag for parameter in commands[name].params for flag in parameter.opts} | {"--help"}
+        used = re.findall(r"(?<=\s)--?[a-z][\w-]*", rest.split("#")[0].split("|")[0])
+        assert [flag for flag in used if flag not in known] == []
