@@ -7,6 +7,7 @@ from napari_microdiffusion.errors import UsageError, UserError
 CANONICAL = "tczyx"
 """The order in which every image of this package has its axes; those it lacks are left out."""
 
+
 class UnnamedAxes(UserError):
     """A file whose axes have no names, so that only a person can tell which is the depth.
 
