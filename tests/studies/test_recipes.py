@@ -59,6 +59,7 @@ def test_every_table_and_figure_of_the_paper_has_its_recipe():
         "figure4",
         "figure5",
         "figure6",
+        "figure7",
         "prediction",
         "training",
     }
