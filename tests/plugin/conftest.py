@@ -52,7 +52,8 @@ def dock(viewer, qtbot) -> ReconstructWidget:
     """The dock as napari opens it."""
     _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
     yield widget
-    if widget.runs.is_running:
+    thread = widget.runs.job.thread_at_work
+    if widget.runs.is_running and thread is not None and thread.is_alive():
         widget.runs.cancel()
         qtbot.waitUntil(lambda: not widget.runs.is_running, timeout=PATIENCE_MS)
 

@@ -68,6 +68,7 @@ class ResultLayers:
         self._limits = tuple(truth.contrast_limits) if truth is not None else limits
         self._stage = "preview"
         self._bright = 1.0
+        self._has_result = False
         self._is_slow_3d, self._stage_is_new = False, False
         self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
         self._next_redraw = self._flushed_at = 0.0
@@ -140,7 +141,7 @@ class ResultLayers:
 
     def keep_unfinished(self) -> bool:
         """After a failure, keep what is better than a preview under an honest name; say whether there was."""
-        if self._stage in ("preview", "guide"):
+        if not self._has_result:
             self.remove()
             return False
         self._rename(" (incomplete)")
@@ -173,6 +174,7 @@ class ResultLayers:
             self.uncertainty.data[(event.z, *event.region.index)] = event.plane
         else:
             self.volume.data[(event.z, *event.region.index)] = event.plane
+            self._has_result |= event.stage not in ("preview", "guide")
             self._latest_z = event.z
         self._changed[event.quantity].add(event.z)
 
