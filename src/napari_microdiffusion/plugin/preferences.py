@@ -68,10 +68,10 @@ class Preferences:
             self._set({f"{purpose}_folder": str(file.parent)})
 
     def _set(self, values: dict[str, Any]) -> None:
-        for name, value in values.items():
-            # Each change is written to the disk.
-            if getattr(self._kept, name) != value:
-                setattr(self._kept, name, value)
+        changed = {name: value for name, value in values.items() if getattr(self._kept, name) != value}
+        if changed and self._kept is not None:
+            # At once: napari writes its file after each change.
+            self._kept.update(changed)
 
 
 def _kept_by_napari() -> Any | None:
