@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.prior import Prior
+from napari_microdiffusion.diffusion.calibration import LEVELS, Calibration
+from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
+from napari_microdiffusion.diffusion.slab import ORDERS
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.training.batches import draw_stack
 from napari_microdiffusion.training.recipe import PriorTraining, TrainingRecipe
 
 TINY = {
@@ -134,3 +137,19 @@ def test_a_state_of_another_recipe_is_refused(tmp_path, references):
     list(training(output, references, steps=1).run())
     with pytest.raises(UserError, match="another network"):
         PriorTraining(TrainingRecipe(steps=1, **{**TINY, "width": 16}), output, references=references)
+
+
+def test_one_step_length_alone_is_drawn_where_the_recipe_says_so(tmp_path, references):
+    recipe = TrainingRecipe(steps=1, step_length=4, **TINY)
+    trainer = PriorTraining(recipe, tmp_path / "prior.safetensors", references=references)
+    rng = np.random.default_rng(0)
+    orders = [draw_stack(references, trainer.settings, rng).problem.order_mask.sum() for _ in range(6)]
+    assert orders == [3] * 6
+
+
+def test_adapting_keeps_what_samples_are_worth_and_training_anew_drops_it(tmp_path, references):
+    prior = Prior(new_denoiser(TINY, np.ones(ORDERS)), {}, calibration=Calibration(np.full(len(LEVELS), 1.5)))
+    adapted = training(tmp_path / "a.safetensors", references, init=prior).averaged()
+    assert adapted.calibration is prior.calibration
+    recipe = TrainingRecipe(steps=1, **TINY)
+    assert PriorTraining(recipe, tmp_path / "b.safetensors", prior).averaged().calibration is None

@@ -303,6 +303,10 @@ def train(
     init: Annotated[
         str | None, typer.Option(help="Prior to start from: general (shipped), or a safetensors file.")
     ] = None,
+    n: Annotated[
+        int | None,
+        typer.Option("-n", "--step-length", min=2, max=16, help="The only step length to learn, in slices."),
+    ] = None,
     seed: Seed = 0,
     as_json: AsJson = False,
     debug: Debug = False,
@@ -310,7 +314,7 @@ def train(
     """Train a prior, or fine-tune one on reference stacks. Ctrl-C saves; the same command then goes on."""
     from .runs import train as run
 
-    return run(output, reference or [], minutes, init, seed)
+    return run(output, reference or [], minutes, init, seed, n)
 
 
 @app.command("benchmark")

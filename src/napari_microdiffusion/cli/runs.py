@@ -134,7 +134,18 @@ def _answer(
     return Answer(data, text)
 
 
-def train(output: Path, references: list[Path], minutes: float, init: str | None, seed: int) -> Answer:
+# Adapting starts from good weights; a high rate would only shake them.
+_ADAPTING_RATE = 4e-4
+
+
+def train(
+    output: Path,
+    references: list[Path],
+    minutes: float,
+    init: str | None,
+    seed: int,
+    step_length: int | None = None,
+) -> Answer:
     """Train a prior until its time is over or Ctrl-C; go on where an earlier training stopped."""
     check_output(output, (".safetensors",))
     if not minutes > 0:
@@ -145,7 +156,10 @@ def train(output: Path, references: list[Path], minutes: float, init: str | None
     from ..training.recipe import PriorTraining, TrainingRecipe
 
     start = None if init is None else load_prior(init)
-    training = PriorTraining(TrainingRecipe(minutes=minutes, seed=seed), output, start, tuple(volumes))
+    recipe = TrainingRecipe(minutes=minutes, seed=seed, step_length=step_length)
+    if start and volumes:
+        recipe = recipe.model_copy(update={"learning_rate": _ADAPTING_RATE})
+    training = PriorTraining(recipe, output, start, tuple(volumes))
     fitting = training.fitting
     if fitting.step:
         say(f"{PROGRAM}: note: going on from step {fitting.step}, {fitting.elapsed / 60:.1f} minutes in")

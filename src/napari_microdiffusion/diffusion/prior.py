@@ -9,6 +9,7 @@ import torch
 
 from ..errors import UserError
 from ..io.checkpoints import load_checkpoint, save_checkpoint
+from .calibration import Calibration
 from .familiarity import Familiarity
 from .networks import SlabNetwork
 from .preconditioning import Denoiser
@@ -29,11 +30,14 @@ class Prior:
         Data, recipe, seed and metrics of the training, as in the checkpoint's header.
     familiarity : Familiarity or None
         What the training projections looked like, where that was recorded.
+    calibration : Calibration or None
+        What the spread of its samples is worth, where that was measured.
     """
 
     denoiser: Denoiser
     card: dict[str, Any]
     familiarity: Familiarity | None = None
+    calibration: Calibration | None = None
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors checkpoint; the card goes into its header."""
@@ -41,6 +45,8 @@ class Prior:
         header = {"network": self.denoiser.network.description(), "card": self.card}
         if self.familiarity is not None:
             header["familiarity"] = self.familiarity.header()
+        if self.calibration is not None:
+            header["calibration"] = self.calibration.header()
         save_checkpoint(path, PRIOR_KIND, tensors, header)
 
     @classmethod
@@ -65,7 +71,9 @@ class Prior:
         denoiser.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in checkpoint.tensors.items()})
         known = checkpoint.header.get("familiarity")
         familiarity = Familiarity.from_header(known) if isinstance(known, dict) else None
-        return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})), familiarity)
+        measured = checkpoint.header.get("calibration")
+        calibration = Calibration.from_header(measured) if isinstance(measured, dict) else None
+        return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})), familiarity, calibration)
 
 
 def new_denoiser(sizes: dict[str, Any], order_spread: np.ndarray | None = None) -> Denoiser:

@@ -27,6 +27,11 @@ def estimate_noise(projections: np.ndarray) -> float:
     return float(np.median(np.abs(diagonal)) / 0.6745)
 
 
+def relative_noise(projections: np.ndarray, span: float) -> float:
+    """The estimated noise relative to the projections' range `span`, at most 0.2: more would be no image."""
+    return min(estimate_noise(projections) / span, 0.2)
+
+
 def local_light(projections: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Local mean of each projection and the variance of the light around it.
 

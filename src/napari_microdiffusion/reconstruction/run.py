@@ -9,7 +9,7 @@ import numpy as np
 
 from ..inr import FittedInr
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
-from ..optics.noise import estimate_noise, local_light
+from ..optics.noise import local_light, relative_noise
 from .config import ReconstructionConfig
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
 
@@ -55,10 +55,9 @@ class Run:
 
     def _noise_level(self) -> float:
         """Standard deviation of the noise at mid-range, in unit intensities."""
-        if self.acquisition.has_noise_model:
-            level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.projections))))
-        else:
-            level = estimate_noise(self.projections)
+        if not self.acquisition.has_noise_model:
+            return relative_noise(self.projections, self.scale.span)
+        level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.projections))))
         return min(level / self.scale.span, 0.2)
 
     def _variance(self) -> np.ndarray:

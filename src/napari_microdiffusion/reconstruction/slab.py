@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.familiarity import features
 from ..diffusion.slab import compose, local_amplitude, null_orders, pose
 from ..errors import RunFailed
 from .device import choose_device, free_memory, limit_threads
@@ -15,7 +14,8 @@ from .fallback import DeviceLost, Trouble, named_troubles
 from .priors import load_prior
 from .run import Clock, Run
 from .tiling import TilePlan, Window
-from .trusting import measure_trust
+from .trusting import measure_trust, unfamiliar
+from .uncertainty import slab_deviation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,7 +94,9 @@ class SlabDiffusion:
         """Evaluate E[volume | projections] and write it slab group by slab group."""
         run = self.run
         yield StageStarted("posterior mean", "Posterior mean")
-        yield from self._warn_if_unfamiliar()
+        strange = unfamiliar(run, self.prior)
+        if strange is not None:
+            yield run.notice(strange)
         yield from self._measure_trust()
         if run.trust < LITTLE_TRUST:
             yield run.notice(
@@ -130,21 +132,6 @@ class SlabDiffusion:
                 return
             except Trouble as trouble:
                 yield self._retreat(trouble)
-
-    def _warn_if_unfamiliar(self) -> Events:
-        """Say so if the projections look unlike those the prior was trained on."""
-        known = self.prior.familiarity
-        if known is None:
-            return
-        run = self.run
-        sample = features(run.scale.to_unit(run.projections), run.acquisition.step_length)
-        distance = known.distance(sample)
-        if distance > known.limit:
-            reasons = " and ".join(known.strangest(sample))
-            yield run.notice(
-                "Unlike anything the prior was trained on "
-                f"({reasons}; distance {distance:.1f}, limit {known.limit:.1f}): trust the uncertainty."
-            )
 
     def samples(self) -> Events:
         """Draw samples; their spread around the posterior mean is the uncertainty, updated after each."""
@@ -198,6 +185,7 @@ class SlabDiffusion:
         n = run.acquisition.step_length
         rng = np.random.default_rng([_seed(run.config.seed, number), 1])
         kept = np.empty_like(run.volume) if run.config.keep_samples else None
+        uncertainty = np.empty_like(run.volume)
         for i in range(len(run.projections)):
             run.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
@@ -211,13 +199,16 @@ class SlabDiffusion:
             slices = run.scale.to_grey(compose(unit, orders, run.operator))
             sample = run.agree(slices, slab, run.region, rng)
             squares[part] += np.square(sample - run.volume[part])
+            # Deviations from the posterior mean, which is known, so one sample already counts.
+            uncertainty[part] = slab_deviation(
+                run, i, squares[part] / (number + 1), number + 1, self.prior.calibration
+            )
             if kept is not None:
                 kept[part] = sample
         if kept is not None:
             run.samples.append(kept)
-        # Deviations from the posterior mean, which is known, so one sample already counts.
-        run.uncertainty = np.sqrt(squares / (number + 1))
-        for z, plane in enumerate(run.uncertainty):
+        run.uncertainty = uncertainty
+        for z, plane in enumerate(uncertainty):
             yield SliceReady(z, run.region, plane, "uncertainty", "samples")
 
     def _pose(self, window: Window) -> PosedWindow:

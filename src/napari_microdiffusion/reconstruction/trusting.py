@@ -1,9 +1,10 @@
-"""Measuring on a run's own projections how far its prior is to be trusted."""
+"""How far a run's prior is to be trusted, as its own projections tell."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..diffusion.familiarity import features
 from ..diffusion.slab import compose, pose
 from ..diffusion.trust import thicken, trust
 from ..interpolation import INTERPOLATIONS, logspline
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..diffusion.preconditioning import Denoiser
+    from ..diffusion.prior import Prior
 
 # A piece this large says as much as the whole image and costs a fraction of a second.
 _SIDE = 160
@@ -49,6 +51,22 @@ def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device", side: 
         thick,
         compose(thick.projections, orders, operator),
         compose(thick.projections, orders + residual[0].cpu().numpy(), operator),
+    )
+
+
+def unfamiliar(run: Run, prior: "Prior") -> str | None:
+    """A warning if the projections look unlike those that the prior was trained on."""
+    known = prior.familiarity
+    if known is None:
+        return None
+    sample = features(run.scale.to_unit(run.projections), run.acquisition.step_length)
+    distance = known.distance(sample)
+    if distance <= known.limit:
+        return None
+    reasons = " and ".join(known.strangest(sample))
+    return (
+        "Unlike anything the prior was trained on "
+        f"({reasons}; distance {distance:.1f}, limit {known.limit:.1f}): trust the uncertainty."
     )
 
 

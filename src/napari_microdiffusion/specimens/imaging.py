@@ -82,7 +82,7 @@ def image_specimen(
         Non-negative, brightest structures near 1.
     """
     c = conditions
-    light = structure.astype(np.float32)
+    light: np.ndarray = structure.astype(np.float32)
     if c.unevenness:
         light = light * np.exp(c.unevenness * _field(light.shape, c.patch_size, rng))
     light = gaussian_filter(light, (c.axial_blur, c.lateral_blur, c.lateral_blur), mode="nearest", truncate=3)

@@ -37,6 +37,8 @@ class BatchSettings:
     batches_per_image: float = 4
     references: Sequence[np.ndarray] = field(default_factory=tuple)
     """Point-scanned volumes to learn from instead of procedural specimens."""
+    step_length: int | None = None
+    """The only step length to learn; all that the diffusion serves where None."""
 
 
 class SpecimenPool:
@@ -106,7 +108,7 @@ def draw_stack(
 ) -> TrainingStack:
     """Project a random volume at a random step length and cut a patch from it."""
     volume = volumes[int(rng.integers(len(volumes)))].astype(np.float32)
-    acquisition = draw_acquisition(rng, len(volume) // 2)
+    acquisition = draw_acquisition(rng, len(volume) // 2, settings.step_length)
     n = acquisition.step_length
     operator = ProjectionOperator(acquisition.profile)
     first = rng.integers(len(volume) % n + 1)
@@ -131,10 +133,9 @@ def draw_stack(
     return TrainingStack(problem, residual, float((energy + 2e-5) ** -0.75))
 
 
-def draw_acquisition(rng: np.random.Generator, longest: int) -> Acquisition:
-    """A random step length and, one time in five, a beam that is not uniform."""
-    n = int(rng.choice(_STEP_LENGTHS, p=_STEP_SHARES))
-    n = min(n, longest)
+def draw_acquisition(rng: np.random.Generator, longest: int, step_length: int | None = None) -> Acquisition:
+    """A random step length, unless one is given, and, one time in five, a beam that is not uniform."""
+    n = min(step_length or int(rng.choice(_STEP_LENGTHS, p=_STEP_SHARES)), longest)
     if rng.random() < 0.8:
         return Acquisition(step_length=n)
     depth = (np.arange(n) + 0.5) / n - 0.5

@@ -15,6 +15,7 @@ from ..diffusion.fitting import FitSettings, Fitting, TrainingStep
 from ..diffusion.loss import DenoisingLoss, SlabBatch
 from ..diffusion.preconditioning import Denoiser
 from ..diffusion.prior import Prior, new_denoiser
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import UserError
 from ..optics import IntensityScale
 from .batches import BatchSettings, SpecimenPool, batches, collate, draw_stack, order_spread
@@ -42,6 +43,12 @@ class TrainingRecipe(BaseModel):
     pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     mean_share: float = Field(0.7, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
+    step_length: int | None = Field(
+        None,
+        ge=2,
+        le=MAX_DIFFUSION_STEP_LENGTH,
+        description="The only step length to learn, in slices; all of 2 to 16 where none is given.",
+    )
     familiarity_stacks: int = Field(
         500, ge=0, description="Stacks looked at to know what training projections look like; 0 skips it."
     )
@@ -99,6 +106,7 @@ class PriorTraining:
             patch=patch,
             pool=recipe.pool,
             references=references,
+            step_length=recipe.step_length,
         )
         if init is None:
             sizes = recipe.model_dump(include={"width", "deep_width", "blocks", "deep_blocks"})
@@ -106,6 +114,8 @@ class PriorTraining:
             self.familiarity: Familiarity | None = None
         else:
             self.denoiser, self.familiarity = init.denoiser, init.familiarity
+        # What samples are worth outlives a short adaptation, not a training of other weights.
+        self.calibration = init.calibration if init and references else None
         self.card: dict[str, Any] = {
             "data": "reference volumes" if references else "procedural specimens",
             "recipe": recipe.model_dump(),
@@ -116,7 +126,12 @@ class PriorTraining:
         self.fitting: Fitting[SlabBatch] = Fitting(
             self.denoiser,
             lambda model, batch, generator: loss(model, batch, generator)[0],
-            FitSettings(recipe.steps, None if recipe.steps else recipe.minutes, recipe.learning_rate),
+            FitSettings(
+                recipe.steps,
+                None if recipe.steps else recipe.minutes,
+                recipe.learning_rate,
+                warmup_steps=200 if init is None else 30,
+            ),
             recipe.seed,
         )
         self.validation = list(_validation_batches(self.settings, recipe.seed))
@@ -145,7 +160,7 @@ class PriorTraining:
         """The prior with averaged weights, on a denoiser of its own."""
         twin = new_denoiser(self.denoiser.network.description())
         twin.load_state_dict(self.fitting.average)
-        return Prior(twin.eval(), self.card, self.familiarity)
+        return Prior(twin.eval(), self.card, self.familiarity, self.calibration)
 
     def validate(self) -> float:
         """Explained share of the residual on held-out stacks, weighted as in training."""

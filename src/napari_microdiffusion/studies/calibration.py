@@ -1,0 +1,83 @@
+"""Learning what the spread of a prior's samples is worth, with the engine that users run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..diffusion.calibration import SAMPLES, Calibration, raw_deviation
+from ..optics import Acquisition, IntensityScale, simulate_projections
+from ..optics.noise import relative_noise
+from ..reconstruction.engine import reconstruct
+from ..reconstruction.events import Finished
+from ..specimens import TISSUES, draw_conditions, image_specimen
+from .benchmark import DEFAULT_METHODS, method_config
+
+_SHAPE = (72, 64, 64)
+_STEP_LENGTHS = (4, 6, 6, 8, 12)
+# Voxels kept of each stack: enough for quantiles, and all stacks fit into memory.
+_KEPT = 20_000
+
+
+def fresh_stacks(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
+    """Truth, noisy projections and step length of specimens that no training has seen."""
+    rng = np.random.default_rng([seed, 1_000_007])
+    while count:
+        kind = str(rng.choice(sorted(TISSUES)))
+        conditions = draw_conditions(rng)
+        truth = image_specimen(TISSUES[kind](rng, _SHAPE), conditions, rng)
+        if np.percentile(truth, 99.95) <= 0.05:
+            continue
+        n = int(rng.choice(_STEP_LENGTHS))
+        photons = None if rng.random() < 0.3 else float(np.exp(rng.uniform(np.log(60), np.log(4000))))
+        read_noise = float(rng.choice([0, rng.uniform(0, 0.01)]))
+        projections = simulate_projections(
+            truth,
+            Acquisition(step_length=n),
+            photons=photons,
+            read_noise=read_noise,
+            seed=int(rng.integers(2**31)),
+        )
+        yield truth[: len(projections) * n], projections, n
+        count -= 1
+
+
+def calibrate(prior: str | Path, stacks: int = 60, seed: int = 3) -> Iterator[tuple[int, Calibration]]:
+    """Reconstruct fresh stacks with the default settings and compare the spread with the errors.
+
+    Parameters
+    ----------
+    prior : str or Path
+        A shipped prior's name, or a file. A calibration that it already has is not used.
+    stacks : int
+    seed : int
+
+    Yields
+    ------
+    int, Calibration
+        How many stacks were looked at, and what they say so far.
+    """
+    rng = np.random.default_rng(seed)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    config = method_config(DEFAULT_METHODS[-1], prior=str(prior), samples=SAMPLES, keep_samples=True)
+    for truth, projections, n in fresh_stacks(seed, stacks):
+        for event in reconstruct(projections, Acquisition(step_length=n), config):
+            if isinstance(event, Finished):
+                found.append(_ratios(event, truth, projections, n, rng))
+        yield len(found), Calibration.of(found)
+
+
+def _ratios(
+    event: Finished, truth: np.ndarray, projections: np.ndarray, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness, and error over raw deviation, of some voxels of one reconstruction."""
+    result = event.result
+    scale = IntensityScale.of(projections)
+    squares = np.mean([np.square(s - result.volume) for s in result.samples], axis=0) / scale.span**2
+    noise = relative_noise(projections, scale.span)
+    slabs = squares.reshape(-1, n, *squares.shape[1:])
+    deviation = np.concatenate([raw_deviation(slab, noise) for slab in slabs])
+    ratio = np.abs(result.volume - truth) / scale.span / deviation
+    chosen = rng.choice(ratio.size, min(_KEPT, ratio.size), replace=False)
+    brightness = scale.to_unit(result.volume)
+    return brightness.ravel()[chosen], ratio.ravel()[chosen]

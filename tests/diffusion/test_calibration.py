@@ -1,0 +1,67 @@
+"""A calibrated deviation covers what it claims, in every brightness, and survives its file."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.diffusion.calibration import (
+    HALF_WIDTH,
+    LEVELS,
+    SAMPLES,
+    Calibration,
+    raw_deviation,
+)
+
+
+def stacks(rng, count=12, overconfident=(3.0, 0.5)):
+    """Errors whose spread is `overconfident` times the raw deviation, dark voxels and bright ones apart."""
+    found = []
+    for _ in range(count):
+        brightness = rng.choice([0.005, 0.8], size=4000)
+        factor = np.where(brightness < 0.1, *overconfident)
+        found.append((brightness, np.abs(rng.standard_normal(4000)) * factor))
+    return found
+
+
+def test_nine_in_ten_lie_within_the_interval_dark_and_bright():
+    calibration = Calibration.of(stacks(np.random.default_rng(1)))
+    dark, bright = calibration.factors[0], calibration.factors[-1]
+    assert dark == pytest.approx(3.0, rel=0.05)
+    assert bright == pytest.approx(0.5, rel=0.05)
+    brightness, ratio = stacks(np.random.default_rng(2), count=1)[0]
+    deviation = calibration.apply(np.ones_like(brightness), brightness, SAMPLES)
+    for level in (0.005, 0.8):
+        at = brightness == level
+        assert (ratio[at] <= HALF_WIDTH * deviation[at]).mean() == pytest.approx(0.9, abs=0.02)
+
+
+def test_a_noisy_stack_counts_no_more_than_a_clean_one():
+    rng = np.random.default_rng(4)
+    dark = np.full(1000, LEVELS[0])
+    many = (np.tile(dark, 20), np.abs(rng.standard_normal(20_000)))
+    few = (dark, np.abs(rng.standard_normal(1000)))
+    assert Calibration.of([many, few]).factors[0] == pytest.approx(1.0, rel=0.06)
+
+
+def test_fewer_samples_make_wider_intervals():
+    calibration = Calibration(np.ones(len(LEVELS)))
+    one, four, many = (float(calibration.apply(np.ones(1), np.ones(1), k)[0]) for k in (1, SAMPLES, 64))
+    assert one > four > many
+    assert four == pytest.approx(1.0)
+
+
+def test_a_brightness_without_any_voxel_is_left_alone():
+    found = [(np.full(1000, 0.8), np.abs(np.random.default_rng(0).standard_normal(1000)))]
+    assert Calibration.of(found).factors[0] == 1.0
+
+
+def test_noise_of_the_measurement_is_part_of_the_deviation():
+    assert raw_deviation(np.zeros((2, 4, 4)), 0.1) == pytest.approx(np.full((2, 4, 4), 0.1), rel=1e-3)
+    assert (raw_deviation(np.zeros((2, 4, 4)), 0.0) > 0).all()
+
+
+def test_it_comes_back_from_a_header_and_other_bins_are_not_trusted():
+    calibration = Calibration(np.linspace(0.5, 2, len(LEVELS)))
+    again = Calibration.from_header(calibration.header())
+    assert again is not None
+    np.testing.assert_allclose(again.factors, calibration.factors, atol=1e-4)
+    assert Calibration.from_header({"levels": [1.0], "factors": [1.0]}) is None
