@@ -26,6 +26,8 @@ SIZE = (1280, 900)
 SHOWN_SLICE = 47
 # Enough for a screen of two themes' greys and a few coloured curves, at a third of the bytes.
 COLOURS = 160
+# How long a notification stays in napari's corner.
+NOTICE_S = 6.0
 PLUGIN = "napari-microdiffusion"
 
 
@@ -47,6 +49,7 @@ class Studio:
         self.viewer.theme = theme
         self.viewer.window.resize(*SIZE)
         self.dock: Any = None
+        self.notified_at = 0.0
 
     def open(self, name: str) -> Any:
         """Open a dock in place of the one before."""
@@ -74,7 +77,8 @@ class Studio:
         """Take one."""
         if self.only and name not in self.only:
             return
-        self.pause()
+        # What napari says in its corner would lie over the picture.
+        self.pause(max(0.6, self.notified_at + NOTICE_S - time.monotonic()))
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}{'' if self.theme == 'dark' else '-' + self.theme}.png"
         pixels = self.viewer.window.screenshot(canvas_only=False, flash=False)
@@ -107,6 +111,8 @@ def reconstruct(studio: Studio, samples: int, steps: int) -> None:
     """The main job, with the pictures of its outcome."""
     dock = studio.open("Reconstruct volume")
     dock.sections.projections.select(studio.viewer.layers["vasculature"])
+    # Whatever the preferences of whoever runs this.
+    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("general"))
     dock.sections.diffusion.samples.setValue(samples)
     dock.sections.diffusion.steps.setValue(steps)
     dock.sections.guide.open()
@@ -177,7 +183,7 @@ def adapt(studio: Studio, minutes: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         dock.adapt_to(Path(folder) / "mine.safetensors")
         studio.wait(
-            lambda: not dock.runner.is_running or len(dock.plot.curves and dock.plot.curves[0].x) > 20
+            lambda: not dock.runner.is_running or len(dock.plot.curves and dock.plot.curves[0].x) > 12
         )
         studio.picture("adapt")
         dock.runner.stop()
@@ -191,18 +197,22 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=IMAGES)
     parser.add_argument("--samples", type=int, default=2)
     parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of adaptation")
+    parser.add_argument("--minutes", type=float, default=5.0, help="of adaptation")
     parser.add_argument("--theme", choices=["dark", "light"], default="dark")
     parser.add_argument("--only", nargs="*", default=[])
     arguments = parser.parse_args()
     noted: list[str] = []
-    notification_manager.notification_ready.connect(
-        lambda notice: noted.append(notice.message) if notice.severity > NotificationSeverity.INFO else None
-    )
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("always", RuntimeWarning)
         studio = Studio(arguments.folder, arguments.theme, arguments.only)
+
+        def note(notice: Any) -> None:
+            studio.notified_at = time.monotonic()
+            if notice.severity > NotificationSeverity.INFO:
+                noted.append(str(notice.message))
+
+        notification_manager.notification_ready.connect(note)
         dock = studio.open("Reconstruct volume")
         studio.picture("empty")
         dock.runs.open_sample()

@@ -10,6 +10,9 @@ viewer = napari.Viewer(show=False)
 assert "torch" not in sys.modules, "napari started with torch"
 _, dock = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
 assert "torch" not in sys.modules, "the dock imported torch"
+for name in ("Simulate projections", "Compare with ground truth", "Adapt prior"):
+    viewer.window.add_plugin_dock_widget("napari-microdiffusion", name)
+    assert "torch" not in sys.modules, name + " imported torch"
 viewer.open_sample("napari-microdiffusion", "neurons")
 assert dock.sections.projections.layer.name == "neurons"
 assert dock.sections.truth.layer.name == "neurons ground truth"
@@ -22,5 +25,23 @@ viewer.close()
 def test_the_dock_and_a_sample_open_without_torch():
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", OPEN_THE_DOCK], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+
+
+LOAD_THE_LIBRARIES = """
+import sys
+from napari_microdiffusion.plugin.torch_libraries import load_torch_libraries
+load_torch_libraries()
+assert "torch" not in sys.modules
+import torch
+assert float(torch.ones(3).sum()) == 3
+load_torch_libraries()
+"""
+
+
+def test_torch_works_after_its_libraries_were_loaded_on_their_own():
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD_THE_LIBRARIES], capture_output=True, text=True, timeout=200
     )
     assert done.returncode == 0, done.stderr

@@ -88,7 +88,7 @@ class GuideSection(Section):
         self.plot.setToolTip("Loss of the fit against its steps")
         self.plot.hide()
         self.fine = Section("INR settings")
-        self.inr = ModelForm(InrSettings, (*_FIELDS, *_GRID, *_PAPER))
+        self.inr = ModelForm(InrSettings, (*_FIELDS, *_GRID, *_PAPER), unset={"minutes": "none"})
         self.inr.changed.connect(self._inr_changed)
         inner = Column()
         inner.addWidget(self.inr)

@@ -24,14 +24,14 @@ class ModelForm(QWidget):
         Its fields are choices, numbers, or switches; numbers may be unset.
     names : sequence of str
         The fields to show, in this order.
-    words : dict, optional
-        Choices as people read them, where they are not read as they are written.
+    unset : dict, optional
+        How a number that is not set reads, where that is not "automatic".
     """
 
     changed = Signal()
 
     def __init__(
-        self, model: type[BaseModel], names: tuple[str, ...], words: dict[str, str] | None = None
+        self, model: type[BaseModel], names: tuple[str, ...], unset: dict[str, str] | None = None
     ) -> None:
         super().__init__()
         self.model = model
@@ -39,7 +39,7 @@ class ModelForm(QWidget):
         self.rows = form()
         self.rows.setContentsMargins(0, 0, 0, 0)
         for name in names:
-            self.boxes[name] = self._box(name, words or {})
+            self.boxes[name] = self._box(name, (unset or {}).get(name, AUTOMATIC))
             self.rows.addRow(title_label(model, name), self.boxes[name])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -67,11 +67,11 @@ class ModelForm(QWidget):
         for name, box in self.boxes.items():
             self.rows.setRowVisible(box, name in names)
 
-    def _box(self, name: str, words: dict[str, str]) -> QWidget:
+    def _box(self, name: str, unset: str) -> QWidget:
         kinds = self._kinds(name)
         is_optional = type(None) in kinds
         if get_origin(self.model.model_fields[name].annotation) is Literal:
-            box: Any = choice(self.model, name, words)
+            box: Any = choice(self.model, name, {})
             box.currentIndexChanged.connect(self._tell)
         elif bool in kinds:
             box = QCheckBox()
@@ -80,13 +80,13 @@ class ModelForm(QWidget):
             box.toggled.connect(self._tell)
         elif int in kinds:
             box = (
-                optional_whole_number(self.model, name, AUTOMATIC)
+                optional_whole_number(self.model, name, unset)
                 if is_optional
                 else whole_number(self.model, name)
             )
             box.valueChanged.connect(self._tell)
         else:
-            box = real_number(self.model, name, unset=AUTOMATIC if is_optional else "", decimals=_DECIMALS)
+            box = real_number(self.model, name, unset=unset if is_optional else "", decimals=_DECIMALS)
             box.valueChanged.connect(self._tell)
         return box
 

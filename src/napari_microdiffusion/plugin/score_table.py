@@ -31,7 +31,7 @@ _MEANING = {
     "reprojection_max": "Largest difference between the projections of both volumes, of the truth's range.",
 }
 _PLOT_HEADINGS = {"null_space_r2": "null-space R²"}
-_NAME_WIDTH = 130
+_NAME_WIDTH = 96
 _MOST_ROWS = 6
 
 
