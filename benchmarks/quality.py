@@ -25,6 +25,16 @@ HERE = Path(__file__).resolve().parent
 METRICS = ("psnr", "null_space_r2", "ssim", "dice")
 
 
+def arguments_parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments that say which specimens to look at, and with which prior."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
+    parser.add_argument("-n", type=int, default=6)
+    parser.add_argument("--prior", default="general")
+    parser.add_argument("--real-only", action="store_true")
+    return parser
+
+
 def cases(arguments: argparse.Namespace) -> Iterator[Case]:
     """The frozen specimens at their own step length, then the real volumes."""
     if not arguments.real_only:
@@ -41,11 +51,7 @@ def describe(rows: list[Row], row: Row) -> str:
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data")
-    parser.add_argument("-n", type=int, default=6)
-    parser.add_argument("--prior", default="general")
-    parser.add_argument("--real-only", action="store_true")
+    parser = arguments_parser(__doc__)
     own = ["logspline/off/nonnegative", "logspline/slab/nonnegative"]
     parser.add_argument("--methods", nargs="+", default=own)
     arguments = parser.parse_args()

@@ -1,0 +1,50 @@
+"""Whether the stated uncertainty is true: coverage of 90 % intervals, and borders between slabs.
+
+    python benchmarks/coverage.py [--data DIR] [-n 6] [--prior FILE] [--samples 4] [--side 64]
+
+Prints one line a specimen of the frozen set and, where they are at hand, of the real volumes; laterally the
+first SIDE pixels are used.
+"""
+
+import dataclasses
+
+import numpy as np
+from quality import arguments_parser, cases
+
+from napari_microdiffusion.evaluation import compare, coverage, foreground, normal_intervals
+from napari_microdiffusion.studies.benchmark import DEFAULT_METHODS, run_case
+
+
+def main() -> None:
+    """Run and print."""
+    parser = arguments_parser(__doc__)
+    parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--side", type=int, default=64)
+    arguments = parser.parse_args()
+    found: dict[str, list[list[float]]] = {"frozen": [], "real": []}
+    print(f"{'':26} foreground  background  step ratio of mean, sample, in the truth's; PSNR mean, sample")
+    for case in cases(arguments):
+        cut = np.s_[:, : arguments.side, : arguments.side]
+        small = dataclasses.replace(case, truth=case.truth[cut], projections=case.projections[cut])
+        settings = {"samples": arguments.samples, "keep_samples": True, "prior": arguments.prior}
+        for row in run_case(small, [DEFAULT_METHODS[-1]], **settings):
+            result = row.result
+            assert result.uncertainty is not None
+            intervals = normal_intervals(result.volume, result.uncertainty)
+            shares = coverage(small.truth, intervals, foreground(small.truth))
+            inside = [shares[f"coverage_90_{part}"] or np.nan for part in ("foreground", "background")]
+            sample = compare(result.samples[0], small.truth, row.step_length)
+            ratios = [m["border_inner_step_ratio"] for m in (row.metrics, sample)]
+            found["frozen" if "-" in case.name else "real"].append([*inside, *ratios])
+            print(
+                f"{case.name:26} {inside[0]:10.3f}  {inside[1]:10.3f}  {ratios[0]:.3f} {ratios[1]:.3f}  "
+                f"{row.metrics['psnr']:.2f} {sample['psnr']:.2f}  {row.seconds:.1f} s",
+                flush=True,
+            )
+    for name, rows in found.items():
+        if rows:
+            print(f"mean of {len(rows)} {name}:", np.round(np.nanmean(rows, 0), 3))
+
+
+if __name__ == "__main__":
+    main()
