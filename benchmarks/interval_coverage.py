@@ -1,6 +1,6 @@
 """Whether the stated uncertainty is true: coverage of 90 % intervals, and borders between slabs.
 
-    python benchmarks/coverage.py [--data DIR] [-n 6] [--prior FILE] [--samples 4] [--side 64]
+    python benchmarks/interval_coverage.py [--data DIR] [-n 6] [--prior FILE] [--samples 4] [--side 64]
 
 Prints one line a specimen of the frozen set and, where they are at hand, of the real volumes; laterally the
 first SIDE pixels are used.
