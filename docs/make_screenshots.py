@@ -20,14 +20,14 @@ from napari.utils.notifications import NotificationSeverity, notification_manage
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_microdiffusion.plugin import runner
+
 IMAGES = Path(__file__).resolve().parent / "images"
 SIZE = (1280, 900)
 # A slice with much to see.
 SHOWN_SLICE = 47
-# Enough for a screen of two themes' greys and a few coloured curves, at a third of the bytes.
-COLOURS = 160
-# How long a notification stays in napari's corner.
-NOTICE_S = 6.0
+# Enough for a screen of greys and a few coloured curves, at a third of the bytes.
+COLOURS = 128
 PLUGIN = "napari-microdiffusion"
 
 
@@ -49,7 +49,6 @@ class Studio:
         self.viewer.theme = theme
         self.viewer.window.resize(*SIZE)
         self.dock: Any = None
-        self.notified_at = 0.0
 
     def open(self, name: str) -> Any:
         """Open a dock in place of the one before."""
@@ -77,8 +76,7 @@ class Studio:
         """Take one."""
         if self.only and name not in self.only:
             return
-        # What napari says in its corner would lie over the picture.
-        self.pause(max(0.6, self.notified_at + NOTICE_S - time.monotonic()))
+        self.pause()
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}{'' if self.theme == 'dark' else '-' + self.theme}.png"
         pixels = self.viewer.window.screenshot(canvas_only=False, flash=False)
@@ -201,6 +199,8 @@ def main() -> None:
     parser.add_argument("--theme", choices=["dark", "light"], default="dark")
     parser.add_argument("--only", nargs="*", default=[])
     arguments = parser.parse_args()
+    # What napari says in its corner would lie over the pictures.
+    runner.NOTIFY_AFTER_S = float("inf")
     noted: list[str] = []
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always", UserWarning)
@@ -208,7 +208,6 @@ def main() -> None:
         studio = Studio(arguments.folder, arguments.theme, arguments.only)
 
         def note(notice: Any) -> None:
-            studio.notified_at = time.monotonic()
             if notice.severity > NotificationSeverity.INFO:
                 noted.append(str(notice.message))
 
