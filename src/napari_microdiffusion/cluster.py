@@ -219,7 +219,7 @@ def run_batch(
         client.cancel(list(futures))
 
 
-def _collected(futures: "dict[Future, Piece]", cancel: CancelToken) -> Iterator[Report]:
+def _collected(futures: "dict[Future[Any], Piece]", cancel: CancelToken) -> Iterator[Report]:
     from distributed import TimeoutError as NotYet
     from distributed import wait
 
