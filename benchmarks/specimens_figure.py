@@ -45,7 +45,7 @@ def main() -> None:
             axis = axes[row + offset, column]
             axis.imshow(plane, vmin=low, vmax=max(high, low + 1e-6), cmap="gray", interpolation="nearest")
             axis.set_title(f"{name}, {view}" if not offset else view, fontsize=7, pad=2)
-    figure.savefig(arguments.output, dpi=90)
+    figure.savefig(arguments.output, dpi=60)
 
 
 if __name__ == "__main__":
