@@ -8,8 +8,15 @@ from napari_microdiffusion.diffusion.calibration import (
     LEVELS,
     SAMPLES,
     Calibration,
-    raw_deviation,
+    Outcome,
+    combined,
+    sample_spread,
 )
+
+
+def outcome(brightness, error, noise=0.0):
+    """Voxels for which the samples say a spread of 1, far above the floor."""
+    return Outcome(brightness, error, np.ones_like(brightness), noise)
 
 
 def stacks(rng, count=12, overconfident=(3.0, 0.5)):
@@ -18,7 +25,7 @@ def stacks(rng, count=12, overconfident=(3.0, 0.5)):
     for _ in range(count):
         brightness = rng.choice([0.005, 0.8], size=4000)
         factor = np.where(brightness < 0.1, *overconfident)
-        found.append((brightness, np.abs(rng.standard_normal(4000)) * factor))
+        found.append(outcome(brightness, np.abs(rng.standard_normal(4000)) * factor))
     return found
 
 
@@ -27,19 +34,27 @@ def test_nine_in_ten_lie_within_the_interval_dark_and_bright():
     dark, bright = calibration.factors[0], calibration.factors[-1]
     assert dark == pytest.approx(3.0, rel=0.05)
     assert bright == pytest.approx(0.5, rel=0.05)
-    brightness, ratio = stacks(np.random.default_rng(2), count=1)[0]
-    deviation = calibration.apply(np.ones_like(brightness), brightness, SAMPLES)
+    fresh = stacks(np.random.default_rng(2), count=1)[0]
+    deviation = combined(calibration.apply(fresh.spread, fresh.brightness, SAMPLES), fresh.noise)
     for level in (0.005, 0.8):
-        at = brightness == level
-        assert (ratio[at] <= HALF_WIDTH * deviation[at]).mean() == pytest.approx(0.9, abs=0.02)
+        at = fresh.brightness == level
+        assert (fresh.error[at] <= HALF_WIDTH * deviation[at]).mean() == pytest.approx(0.9, abs=0.02)
 
 
-def test_a_noisy_stack_counts_no_more_than_a_clean_one():
+def test_known_noise_is_not_scaled():
+    rng = np.random.default_rng(3)
+    bright = np.full(4000, 0.8)
+    error = np.abs(rng.standard_normal(4000)) * np.hypot(2.0, 5.0)
+    assert Calibration.of([outcome(bright, error, noise=5.0)]).factors[-1] == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_large_stack_counts_no_more_than_a_small_one():
     rng = np.random.default_rng(4)
     dark = np.full(1000, LEVELS[0])
-    many = (np.tile(dark, 20), np.abs(rng.standard_normal(20_000)))
-    few = (dark, np.abs(rng.standard_normal(1000)))
-    assert Calibration.of([many, few]).factors[0] == pytest.approx(1.0, rel=0.06)
+    many = outcome(np.tile(dark, 20), np.abs(rng.standard_normal(20_000)) * 3)
+    few = outcome(dark, np.abs(rng.standard_normal(1000)))
+    # Between the two: pooled, the larger stack alone would decide, and the factor would be 3.
+    assert Calibration.of([many, few]).factors[0] < 2.7
 
 
 def test_fewer_samples_make_wider_intervals():
@@ -50,13 +65,14 @@ def test_fewer_samples_make_wider_intervals():
 
 
 def test_a_brightness_without_any_voxel_is_left_alone():
-    found = [(np.full(1000, 0.8), np.abs(np.random.default_rng(0).standard_normal(1000)))]
+    found = [outcome(np.full(1000, 0.8), np.abs(np.random.default_rng(0).standard_normal(1000)))]
     assert Calibration.of(found).factors[0] == 1.0
 
 
 def test_noise_of_the_measurement_is_part_of_the_deviation():
-    assert raw_deviation(np.zeros((2, 4, 4)), 0.1) == pytest.approx(np.full((2, 4, 4), 0.1), rel=1e-3)
-    assert (raw_deviation(np.zeros((2, 4, 4)), 0.0) > 0).all()
+    nothing = sample_spread(np.zeros((2, 4, 4)))
+    assert combined(nothing, 0.1) == pytest.approx(np.full((2, 4, 4), 0.1), rel=1e-3)
+    assert (combined(nothing, 0.0) > 0).all()
 
 
 def test_it_comes_back_from_a_header_and_other_bins_are_not_trusted():

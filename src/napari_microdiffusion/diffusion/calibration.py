@@ -4,7 +4,7 @@ The spread of a few samples tells where a reconstruction may be wrong, but not b
 a perfect sampler, and a few samples give a rough variance. On fresh specimens the factor is sought by which
 the spread must be multiplied for nine in ten true voxels to lie within the central 90 % interval (a conformal
 scale, after Vovk, Gammerman and Shafer 2005), by brightness, so that it holds in the foreground and in the
-background.
+background. Noise that an exactly agreeing volume takes over from the measurement is known and is not scaled.
 """
 
 from dataclasses import dataclass
@@ -24,28 +24,30 @@ LEVELS = (0.005, 0.02, 0.06, 0.15, 0.35, 0.8)
 SAMPLES = 4
 
 
-def raw_deviation(squares: np.ndarray, noise: float | np.ndarray) -> np.ndarray:
-    """Standard deviation as the samples alone tell it, with the measurement's noise.
+def sample_spread(squares: np.ndarray) -> np.ndarray:
+    """Standard deviation as the samples alone tell it.
 
     Parameters
     ----------
     squares : ndarray, shape (n, H, W)
-        Mean square deviation of the samples from the posterior mean in one slab, unit intensities.
-    noise : float or ndarray, shape (H, W)
-        Standard deviation of the noise that an exactly agreeing volume takes over from the measurement.
+        Mean square deviation of the samples from the posterior mean in one slab.
 
     Returns
     -------
     ndarray, shape (n, H, W)
     """
     # A few samples tell a variance only roughly; its neighbours' are much the same.
-    smooth = gaussian_filter(squares, (0, 1, 1), mode="nearest", truncate=2)
-    return np.asarray(np.sqrt(smooth + np.square(noise) + FLOOR**2))
+    return np.asarray(np.sqrt(gaussian_filter(squares, (0, 1, 1), mode="nearest", truncate=2)))
+
+
+def combined(spread: np.ndarray, noise: float | np.ndarray) -> np.ndarray:
+    """Spread and known noise, both in unit intensities, as one standard deviation above the floor."""
+    return np.asarray(np.sqrt(np.square(spread) + np.square(noise) + FLOOR**2))
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Factors on the raw deviation by brightness.
+    """Factors on the samples' spread by brightness.
 
     Attributes
     ----------
@@ -55,34 +57,28 @@ class Calibration:
 
     factors: np.ndarray
 
-    def apply(self, deviation: np.ndarray, brightness: np.ndarray, samples: int) -> np.ndarray:
-        """The standard deviation whose normal 90 % interval holds nine in ten true voxels.
+    def apply(self, spread: np.ndarray, brightness: np.ndarray, samples: int) -> np.ndarray:
+        """The spread that, combined with the noise, makes nine in ten true voxels lie in the 90 % interval.
 
         Parameters
         ----------
-        deviation, brightness : ndarray, same shape
-            From `raw_deviation`, and the posterior mean, unit intensities.
+        spread, brightness : ndarray, same shape
+            From `sample_spread`, and the posterior mean, unit intensities.
         samples : int
             How many samples there are; fewer make wider intervals.
         """
         factor = np.interp(np.maximum(brightness, 0) ** 0.5, np.sqrt(LEVELS), self.factors)
         few = student_t.ppf(0.95, samples) / student_t.ppf(0.95, SAMPLES)
-        return np.asarray(deviation * factor * few, dtype=np.float32)
+        return np.asarray(spread * factor * few)
 
     @classmethod
-    def of(cls, stacks: list[tuple[np.ndarray, np.ndarray]]) -> "Calibration":
-        """From stacks with known truth, each counting alike.
-
-        Parameters
-        ----------
-        stacks : list of (brightness, ratio)
-            Of some voxels of each stack: the posterior mean, and the absolute error over `raw_deviation`.
-        """
+    def of(cls, stacks: list["Outcome"]) -> "Calibration":
+        """From stacks with known truth, each counting alike."""
         edges = np.sqrt(np.array(LEVELS[:-1]) * np.array(LEVELS[1:]))
         factors = []
         for level in range(len(LEVELS)):
-            found = [ratio[np.digitize(brightness, edges) == level] for brightness, ratio in stacks]
-            factors.append(_factor([ratio for ratio in found if len(ratio) >= 50]))
+            found = [stack.where(np.digitize(stack.brightness, edges) == level) for stack in stacks]
+            factors.append(_factor([stack for stack in found if len(stack.error) >= 50]))
         return cls(np.array(factors))
 
     def header(self) -> dict[str, Any]:
@@ -97,13 +93,35 @@ class Calibration:
         return cls(np.asarray(header["factors"], dtype=float))
 
 
-def _factor(ratios: list[np.ndarray]) -> float:
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Some voxels of one reconstruction whose truth is known, unit intensities, each shape (count,)."""
+
+    brightness: np.ndarray
+    """The posterior mean."""
+    error: np.ndarray
+    """Its absolute error."""
+    spread: np.ndarray
+    """From `sample_spread`."""
+    noise: float
+    """Standard deviation of the noise taken over from the measurement."""
+
+    def where(self, chosen: np.ndarray) -> "Outcome":
+        """The chosen voxels alone."""
+        return Outcome(self.brightness[chosen], self.error[chosen], self.spread[chosen], self.noise)
+
+    def covered(self, factor: float) -> float:
+        """Share of voxels within the 90 % interval when the spread is multiplied by `factor`."""
+        return float((self.error <= HALF_WIDTH * combined(factor * self.spread, self.noise)).mean())
+
+
+def _factor(stacks: list[Outcome]) -> float:
     """The factor with which the intervals cover 90 % on average over stacks; 1 without any."""
-    if not ratios:
+    if not stacks:
         return 1.0
     low, high = 0.05, 20.0
     for _ in range(40):
         middle = float(np.sqrt(low * high))
-        covered = float(np.mean([(ratio <= HALF_WIDTH * middle).mean() for ratio in ratios]))
+        covered = float(np.mean([stack.covered(middle) for stack in stacks]))
         low, high = (middle, high) if covered < 0.9 else (low, middle)
     return high

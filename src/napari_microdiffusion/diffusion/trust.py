@@ -13,7 +13,7 @@ from ..optics.operator import ProjectionOperator
 from .slab import MAX_DIFFUSION_STEP_LENGTH
 
 # Weight of the presumption that the prior is right, relative to the energy that there was to explain.
-PRESUMPTION = 0.02
+PRESUMPTION = 0.6
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.calibration import raw_deviation
+from ..diffusion.calibration import combined, sample_spread
 from .run import Run
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def slab_deviation(
         In grey levels; with a calibration, the normal 90 % interval holds nine in ten true voxels.
     """
     n, span = run.acquisition.step_length, run.scale.span
-    deviation = raw_deviation(squares / span**2, _taken_over(run, slab))
+    spread = sample_spread(squares / span**2)
     if calibration is not None:
         brightness = run.scale.to_unit(run.volume[slab * n : (slab + 1) * n])
-        deviation = calibration.apply(deviation, brightness, samples)
-    return np.asarray(deviation * span, dtype=np.float32)
+        spread = calibration.apply(spread, brightness, samples)
+    return np.asarray(combined(spread, _taken_over(run, slab)) * span, dtype=np.float32)
 
 
 def _taken_over(run: Run, slab: int) -> float | np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..diffusion.calibration import SAMPLES, Calibration, raw_deviation
+from ..diffusion.calibration import SAMPLES, Calibration, Outcome, sample_spread
 from ..optics import Acquisition, IntensityScale, simulate_projections
 from ..optics.noise import relative_noise
 from ..reconstruction.engine import reconstruct
@@ -58,26 +58,27 @@ def calibrate(prior: str | Path, stacks: int = 60, seed: int = 3) -> Iterator[tu
         How many stacks were looked at, and what they say so far.
     """
     rng = np.random.default_rng(seed)
-    found: list[tuple[np.ndarray, np.ndarray]] = []
+    found: list[Outcome] = []
     config = method_config(DEFAULT_METHODS[-1], prior=str(prior), samples=SAMPLES, keep_samples=True)
     for truth, projections, n in fresh_stacks(seed, stacks):
         for event in reconstruct(projections, Acquisition(step_length=n), config):
             if isinstance(event, Finished):
-                found.append(_ratios(event, truth, projections, n, rng))
+                found.append(_outcome(event, truth, projections, n, rng))
         yield len(found), Calibration.of(found)
 
 
-def _ratios(
+def _outcome(
     event: Finished, truth: np.ndarray, projections: np.ndarray, n: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Brightness, and error over raw deviation, of some voxels of one reconstruction."""
+) -> Outcome:
+    """Some voxels of one reconstruction beside the truth."""
     result = event.result
     scale = IntensityScale.of(projections)
     squares = np.mean([np.square(s - result.volume) for s in result.samples], axis=0) / scale.span**2
-    noise = relative_noise(projections, scale.span)
     slabs = squares.reshape(-1, n, *squares.shape[1:])
-    deviation = np.concatenate([raw_deviation(slab, noise) for slab in slabs])
-    ratio = np.abs(result.volume - truth) / scale.span / deviation
-    chosen = rng.choice(ratio.size, min(_KEPT, ratio.size), replace=False)
-    brightness = scale.to_unit(result.volume)
-    return brightness.ravel()[chosen], ratio.ravel()[chosen]
+    whole = Outcome(
+        brightness=scale.to_unit(result.volume).ravel(),
+        error=(np.abs(result.volume - truth) / scale.span).ravel(),
+        spread=np.concatenate([sample_spread(slab) for slab in slabs]).ravel(),
+        noise=relative_noise(projections, scale.span),
+    )
+    return whole.where(rng.choice(truth.size, min(_KEPT, truth.size), replace=False))
