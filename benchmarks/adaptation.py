@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.studies.benchmark import CLASSICAL, case_of_volume, gain, run_case
-from napari_microdiffusion.training.recipe import PriorTraining, TrainingRecipe
+from napari_microdiffusion.training.recipe import ADAPTING_RATE, PriorTraining, TrainingRecipe
 
 
 def main() -> None:
@@ -35,7 +35,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "adapted.safetensors"
             recipe = TrainingRecipe(
-                minutes=arguments.minutes, learning_rate=4e-4, step_length=arguments.n, familiarity_stacks=0
+                minutes=arguments.minutes,
+                learning_rate=ADAPTING_RATE,
+                step_length=arguments.n,
+                familiarity_stacks=0,
             )
             reference = np.ascontiguousarray(case.truth[:, :, :middle])
             training = PriorTraining(recipe, output, load_prior(arguments.prior), (reference,))

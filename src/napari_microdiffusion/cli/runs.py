@@ -134,10 +134,6 @@ def _answer(
     return Answer(data, text)
 
 
-# Adapting starts from good weights; a high rate would only shake them.
-_ADAPTING_RATE = 4e-4
-
-
 def train(
     output: Path,
     references: list[Path],
@@ -153,12 +149,12 @@ def train(
     volumes = [_reference(path) for path in references]
 
     from ..reconstruction.priors import load_prior
-    from ..training.recipe import PriorTraining, TrainingRecipe
+    from ..training.recipe import ADAPTING_RATE, PriorTraining, TrainingRecipe
 
     start = None if init is None else load_prior(init)
     recipe = TrainingRecipe(minutes=minutes, seed=seed, step_length=step_length)
     if start and volumes:
-        recipe = recipe.model_copy(update={"learning_rate": _ADAPTING_RATE})
+        recipe = recipe.model_copy(update={"learning_rate": ADAPTING_RATE})
     training = PriorTraining(recipe, output, start, tuple(volumes))
     fitting = training.fitting
     if fitting.step:

@@ -23,6 +23,8 @@ from .familiar import learn_familiarity
 
 # Slices and pixels of the smallest reference volume: a few slabs, and a patch that the network can see.
 MIN_REFERENCE = (8, 16)
+# Adapting starts from good weights; a high rate would only shake them.
+ADAPTING_RATE = 4e-4
 
 
 class TrainingRecipe(BaseModel):
