@@ -9,9 +9,15 @@ card, so that 3D is drawn by the processor.
 
 import argparse
 import json
+import os
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+# Read when napari is imported: the preferences of whoever runs this are neither used nor changed.
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="microdiffusion-")) / "settings.yaml")
 
 import napari
 import numpy as np
@@ -52,9 +58,6 @@ class Bench:
             metadata={METADATA_KEY: {"role": "projections", "step_length": N}},
         )
         sections = self.dock.sections
-        # Whatever the preferences of whoever runs this.
-        sections.guide.set_guide("logspline")
-        sections.diffusion.prior.setCurrentIndex(sections.diffusion.prior.findData("general"))
         sections.diffusion.samples.setValue(samples)
         self.dock.sections.diffusion.steps.setValue(steps)
         self.stage = ""

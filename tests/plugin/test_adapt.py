@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.diffusion.prior import Prior
-from napari_microdiffusion.plugin import adapt_tasks
 from napari_microdiffusion.plugin.adapted_priors import AdaptedPriors
 from napari_microdiffusion.plugin.contributions import METADATA_KEY
 from napari_microdiffusion.specimens import make_specimen
@@ -105,4 +104,3 @@ def test_what_cannot_be_adapted_is_one_sentence(dock, finish, tmp_path):
     dock.adapt_to(tmp_path / "nowhere" / "out.safetensors")
     finish()
     assert "cannot be written" in dock.messages.error.text()
-    assert adapt_tasks.ADAPTING_RATE < 1e-3

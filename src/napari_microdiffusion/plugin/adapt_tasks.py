@@ -15,8 +15,6 @@ from ..reconstruction.events import CancelToken
 from .job import Step
 from .torch_libraries import load_torch_libraries
 
-# Weights that know much already are moved more gently than those of an empty network.
-ADAPTING_RATE = 3e-4
 # Losses of single batches scatter widely; their mean over this many steps tells whether they fall.
 _SMOOTHING = 10
 
@@ -77,7 +75,7 @@ class AdaptPrior:
         load_torch_libraries()
         from ..reconstruction.device import limit_threads
         from ..reconstruction.priors import load_prior
-        from ..training.recipe import PriorTraining, TrainingRecipe
+        from ..training.recipe import ADAPTING_RATE, PriorTraining, TrainingRecipe
 
         limit_threads(self.threads)
         cancel.check()
