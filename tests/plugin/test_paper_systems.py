@@ -5,6 +5,7 @@ import pytest
 
 from napari_microdiffusion.plugin import advanced_section
 from napari_microdiffusion.plugin.advanced_section import PAPER_SYSTEMS
+from napari_microdiffusion.plugin.guide_section import HeldInr
 
 pytestmark = pytest.mark.screen
 
@@ -51,6 +52,35 @@ def test_another_guide_leaves_the_paper_s_system(opened):
     assert advanced.system.currentData() is None
     assert not advanced.schedule.isEnabled()
     assert opened.sections.config().diffusion == "off"
+
+
+def test_what_a_paper_s_system_does_not_use_is_off_and_says_why(opened):
+    advanced, diffusion, guide = (
+        getattr(opened.sections, name) for name in ("advanced", "diffusion", "guide")
+    )
+    diffusion.prior.setCurrentIndex(diffusion.prior.findData("general"))
+    diffusion.prior.activated.emit(diffusion.prior.currentIndex())
+    unused = (diffusion.prior, diffusion.samples, diffusion.steps, diffusion.adapt, guide.inr)
+    assert all(widget.isEnabled() for widget in unused)
+    choose(advanced, "MicroDiffusion")
+    for widget in unused:
+        assert not widget.isEnabled()
+        assert "chosen in Advanced" in widget.toolTip()
+    assert diffusion.state == "the paper's: MicroDiffusion"
+    assert guide.fine.state == "the paper's, small"
+    advanced.system.setCurrentIndex(0)
+    assert all(widget.isEnabled() for widget in unused)
+    assert diffusion.state == "general prior, 4 samples"
+    assert "posterior" in diffusion.samples.toolTip()
+
+
+def test_an_inr_of_other_settings_does_not_stand_in_for_the_paper_s(opened):
+    guide = opened.sections.guide
+    guide.set_guide("inr")
+    guide.hold(HeldInr("fitted", None, opened.sections.inr_identity()))
+    assert guide.usable_inr is not None
+    choose(opened.sections.advanced, "MicroDiffusion")
+    assert guide.usable_inr is None
 
 
 def test_consistency_can_be_had_with_the_paper_s_systems(opened):

@@ -79,12 +79,16 @@ class AdvancedSection(Section):
         self.set_content(layout)
         self.guide.activated.connect(self._tell_guide)
         self.system.activated.connect(self._choose_system)
-        self.schedule.currentIndexChanged.connect(self._update)
-        for box in (self.consistency, self.device):
+        for box in (self.system, self.schedule, self.consistency, self.device):
             box.currentIndexChanged.connect(self._update)
         for number in (self.seed, self.memory, self.dark_level, self.photon_gain, self.read_noise):
             number.valueChanged.connect(self._update)
         self._update()
+
+    @property
+    def paper_schedule(self) -> str:
+        """The schedule of the chosen system of the paper, in words; empty where none is chosen."""
+        return "" if self.system.currentData() is None else str(self.schedule.currentText())
 
     def show_guide(self, guide: str) -> None:
         """Show a guide that was chosen elsewhere."""
@@ -92,7 +96,6 @@ class AdvancedSection(Section):
         chosen = self.system.currentData()
         if chosen is not None and PAPER_SYSTEMS[chosen][0] != guide:
             self.system.setCurrentIndex(0)
-            self._update()
 
     def show_loss(self, step: int, loss: float) -> None:
         """A point of the loss of a training that is under way; the first begins a new curve."""
@@ -135,7 +138,6 @@ class AdvancedSection(Section):
             # As published; it can be set otherwise afterwards.
             self.consistency.setCurrentIndex(self.consistency.findData("none"))
             self.guide_chosen.emit(PAPER_SYSTEMS[system][0])
-        self._update()
 
     def _update(self, *_: Any) -> None:
         system = self.system.currentData()

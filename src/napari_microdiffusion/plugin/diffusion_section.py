@@ -9,11 +9,12 @@ from qtpy.QtWidgets import QComboBox, QPushButton
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..reconstruction.config import ReconstructionConfig
 from .adapted_priors import AdaptedPriors
-from .fields import narrow, title_label, tooltip, whole_number
+from .fields import narrow, switch, title_label, tooltip, whole_number
 from .section import Section, form, label, row
 
 OFF = "off"
 ADAPTED = "Adapted: {}"
+ADAPT_TIP = "<qt>Opens the dock Adapt prior: the prior learns from volumes of your tissue, in minutes.</qt>"
 
 
 class DiffusionSection(Section):
@@ -25,9 +26,9 @@ class DiffusionSection(Section):
     def __init__(self) -> None:
         super().__init__("Diffusion")
         self._step_length = 2
+        self._paper_system: str | None = None
         self.prior = narrow(QComboBox())
         self.prior.setObjectName("prior")
-        self.prior.setToolTip(tooltip(ReconstructionConfig, "prior"))
         self.prior.addItem("General (shipped)", "general")
         self.prior.addItem("From a file…", None)
         self.prior.addItem("Off: the first estimate is the result", OFF)
@@ -43,10 +44,6 @@ class DiffusionSection(Section):
         layout.addRow(title_label(ReconstructionConfig, "samples"), self.samples)
         layout.addRow(title_label(ReconstructionConfig, "steps"), self.steps)
         self.adapt = QPushButton("Adapt…")
-        self.adapt.setToolTip(
-            "<qt>Opens the dock Adapt prior: the prior learns further from volumes of your own tissue, in "
-            "minutes.</qt>"
-        )
         self.adapt.clicked.connect(self.adapt_wanted)
         layout.addRow(label(""), row(self.adapt))
         layout.addRow(self._why)
@@ -78,6 +75,12 @@ class DiffusionSection(Section):
         self._step_length = n
         self._update()
 
+    def set_paper_system(self, system: str | None) -> None:
+        """Take note of a system of the paper, which brings its own diffusion or none."""
+        if system != self._paper_system:
+            self._paper_system = system
+            self._update()
+
     def use_file(self, path: str) -> None:
         """Choose a prior from a file."""
         self._offer(path, Path(path).name)
@@ -106,23 +109,35 @@ class DiffusionSection(Section):
 
     def _update(self, *_: Any) -> None:
         too_long = self._step_length > MAX_DIFFUSION_STEP_LENGTH
-        reason = (
-            f"Off: the prior serves step lengths up to {MAX_DIFFUSION_STEP_LENGTH}, and this is "
-            f"{self._step_length}."
-            if too_long
-            else ""
-        )
-        self._why.setText(reason)
-        self._why.setVisible(too_long)
-        for box, name in ((self.samples, "samples"), (self.steps, "steps")):
-            box.setEnabled(not self.is_off)
+        elsewhere, off = "", ""
+        if self._paper_system is not None:
+            elsewhere = (
+                f"Not used: the paper's system “{self._paper_system}”, chosen in Advanced, brings its own "
+                "diffusion or none."
+            )
+        elif too_long:
+            off = (
+                f"Off: the prior serves step lengths up to {MAX_DIFFUSION_STEP_LENGTH}, and this is "
+                f"{self._step_length}."
+            )
+        self._why.setText(elsewhere or off)
+        self._why.setVisible(bool(elsewhere or off))
+        if self.is_off and not off:
             off = "Without diffusion there are no samples."
-            box.setToolTip(off if self.is_off else tooltip(ReconstructionConfig, name))
-        if self.is_off:
-            self.set_state("off" if not too_long else f"off: n above {MAX_DIFFUSION_STEP_LENGTH}")
-        else:
-            prior = self.prior.currentData()
-            name = "general prior" if prior == "general" else Path(str(prior)).name
-            count = self.samples.value()
-            self.set_state(f"{name}, {count} sample{'' if count == 1 else 's'}")
+        switch(self.prior, elsewhere, tooltip(ReconstructionConfig, "prior"))
+        switch(self.samples, elsewhere or off, tooltip(ReconstructionConfig, "samples"))
+        switch(self.steps, elsewhere or off, tooltip(ReconstructionConfig, "steps"))
+        switch(self.adapt, elsewhere, ADAPT_TIP)
+        self.set_state(self._in_a_line(too_long))
         self.changed.emit()
+
+    def _in_a_line(self, too_long: bool) -> str:
+        if self._paper_system is not None:
+            return f"the paper's: {self._paper_system}"
+        if too_long:
+            return f"off: n above {MAX_DIFFUSION_STEP_LENGTH}"
+        if self.is_off:
+            return "off"
+        prior, count = self.prior.currentData(), self.samples.value()
+        name = "general prior" if prior == "general" else Path(str(prior)).name
+        return f"{name}, {count} sample{'' if count == 1 else 's'}"

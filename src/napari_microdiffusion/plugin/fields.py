@@ -97,6 +97,12 @@ def narrow(box: QComboBox, characters: int = 10) -> QComboBox:
     return box
 
 
+def switch(widget: QWidget, reason: str, meaning: str) -> None:
+    """Switch a field or a button off for a reason, or on; its tooltip says which."""
+    widget.setEnabled(not reason)
+    widget.setToolTip(f"<qt>{reason}</qt>" if reason else meaning)
+
+
 def _prepared(box: Any, model: Model, name: str) -> Any:
     box.setObjectName(name)
     box.setToolTip(tooltip(model, name))

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout as Column
 
 from ..inr.settings import InrSettings
 from ..reconstruction.config import ReconstructionConfig
-from .fields import tooltip
+from .fields import switch, tooltip
 from .model_form import ModelForm
 from .plots import LinePlot
 from .section import Section, label, row
@@ -69,7 +69,7 @@ class GuideSection(Section):
         self.held: HeldInr | None = None
         self._guide = str(ReconstructionConfig.model_fields["guide"].default)
         self._identity: tuple[object, ...] | None = None
-        self._busy = ""
+        self._busy = self._schedule = ""
         second = self._guide if self._guide != "inr" else "histospline"
         self.radios = {name: QRadioButton(GUIDE_WORDS.get(name, name)) for name in ("inr", second)}
         self._group = QButtonGroup(self)
@@ -148,6 +148,12 @@ class GuideSection(Section):
         self._busy = reason
         self._update()
 
+    def set_paper_schedule(self, schedule: str) -> None:
+        """Take note of a schedule of the paper's systems, which brings its own INR; empty for none."""
+        if schedule != self._schedule:
+            self._schedule = schedule
+            self._update()
+
     def _inr_changed(self) -> None:
         self._update()
         self.changed.emit()
@@ -161,15 +167,18 @@ class GuideSection(Section):
         self.inr.show_only((*_FIELDS, *own))
         self.fine.setVisible(is_inr)
         epochs = InrSettings(**self.inr.values()).epochs_to_run
-        self.fine.set_state(f"{self.inr.values()['field']} field, {epochs} epochs at most")
+        theirs = f"Not used: the paper's schedule “{self._schedule}”, chosen in Advanced, brings its own."
+        switch(self.inr, theirs if self._schedule else "", "")
+        own_words = f"{self.inr.values()['field']} field, {epochs} epochs at most"
+        self.fine.set_state(f"the paper's, {self._schedule}" if self._schedule else own_words)
         word = GUIDE_WORDS.get(self._guide, self._guide)
         self._other.setText("" if self._guide in self.radios else f"{word} (Advanced)")
         no_projections = "" if self._identity is not None else "Choose projections first"
-        self._switch(self.fit, self._busy or no_projections, "Fit an INR now and show its slices")
-        self._switch(self.load, self._busy, "Use an INR from a file")
+        switch(self.fit, self._busy or no_projections, "Fit an INR now and show its slices")
+        switch(self.load, self._busy, "Use an INR from a file")
         can_save = held is not None and held.fitted is not None
         nothing = "There is no INR fitted to these projections yet"
-        self._switch(self.save, "" if can_save else nothing, "Save the INR")
+        switch(self.save, "" if can_save else nothing, "Save the INR")
         if held is not None:
             state = f"INR, {held.text}"
         elif self.held is not None and is_inr:
@@ -181,8 +190,3 @@ class GuideSection(Section):
             self._about.setText("It is fitted when the reconstruction starts, or now with Fit.")
         self._about.setVisible(bool(self._about.text()))
         self.set_state(state if is_inr else word)
-
-    @staticmethod
-    def _switch(button: QPushButton, reason: str, meaning: str) -> None:
-        button.setEnabled(not reason)
-        button.setToolTip(reason or meaning)

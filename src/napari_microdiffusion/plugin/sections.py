@@ -43,6 +43,7 @@ class Sections:
         self.beam.changed.connect(self._beam_changed)
         self.guide.changed.connect(self._guide_changed)
         self.advanced.guide_chosen.connect(self.guide.set_guide)
+        self.advanced.changed.connect(self._advanced_changed)
         self._projections_changed()
 
     def all(self) -> tuple[Section, ...]:
@@ -87,6 +88,7 @@ class Sections:
             found.chosen,
             *self.beam.settings().values(),
             *self.guide.inr.values().values(),
+            self.advanced.paper_schedule,
         )
 
     def forget_layer(self, layer: object) -> None:
@@ -126,3 +128,8 @@ class Sections:
     def _guide_changed(self) -> None:
         self.guide.set_identity(self.inr_identity())
         self.advanced.show_guide(self.guide.guide)
+
+    def _advanced_changed(self) -> None:
+        self.diffusion.set_paper_system(self.advanced.system.currentData())
+        self.guide.set_paper_schedule(self.advanced.paper_schedule)
+        self.guide.set_identity(self.inr_identity())
