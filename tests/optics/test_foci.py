@@ -63,7 +63,7 @@ def test_thin_annuli_make_long_foci():
 
 
 def test_annulus_in_the_back_focal_plane():
-    # A 16x objective with a tube lens of 200 mm, filled to NA 0.6 (7.5 mm): 0.75 mm are a tenth of the radius.
+    # A 16x objective with a tube lens of 200 mm: its pupil at NA 0.6 is 7.5 mm in radius.
     assert inner_ratio(0.6, 0.75, 200 / 16) == pytest.approx(0.9)
 
 
@@ -100,7 +100,7 @@ def test_airy_focus(cubic_phase, photons):
 
 def test_lobes_are_where_the_airy_function_is_largest():
     _, turning, heights, _ = ai_zeros(2)
-    assert (MAIN_LOBE, SIDE_LOBE) == pytest.approx(tuple(turning), abs=1e-8)
+    assert tuple(turning) == pytest.approx((MAIN_LOBE, SIDE_LOBE), abs=1e-8)
     assert heights[0] ** 2 == pytest.approx(airy(MAIN_LOBE)[0] ** 2)
 
 
@@ -147,5 +147,5 @@ def test_oblong_pixels_turn_the_direction():
     ],
 )
 def test_what_cannot_be_is_said(wrong):
-    with pytest.raises(UsageError, match="must be|fit into"):
+    with pytest.raises(UsageError, match=r"must be|fit into"):
         wrong()

@@ -167,10 +167,11 @@ def airy_focus(
     Along one axis, with s = x/x0 and xi = z/(k x0^2), its amplitude is
     Ai(s - (xi/2)^2 + i a xi) exp(a s - a xi^2/2) times a phase (Siviloglou and Christodoulides, Opt. Lett.
     32, 979, 2007), so that it bends as x = z^2 / (4 k^2 x0^3), k = 2 pi n / wavelength. Its spectrum, but for
-    a shift exp(-a K^2 + i K^3/3), K = x0 kx (same source), is that pupil: with the phase 2 pi A u^3 (Vettenburg et al., Nature Methods 11, 541, 2014) and the amplitude
-    exp(-u^2), u = kx / (2 pi NA / wavelength), x0 = (6 pi A)^(1/3) wavelength / (2 pi NA) and
-    a = (6 pi A)^(-2/3). The main lobe falls off as exp(-a (1 + 2 a s0) xi^2 / 2) around its apex, s0 = -1.019
-    where Ai^2 is largest (from the amplitude above, to second order), per axis and photon.
+    a shift exp(-a K^2 + i K^3/3), K = x0 kx (same source), is that pupil: with the phase 2 pi A u^3
+    (Vettenburg et al., Nature Methods 11, 541, 2014) and the amplitude exp(-u^2), u = kx wavelength / (2 pi
+    NA), x0 = (6 pi A)^(1/3) wavelength / (2 pi NA) and a = (6 pi A)^(-2/3). The main lobe falls off as
+    exp(-a (1 + 2 a s0) xi^2 / 2) around its apex, s0 = -1.019 where Ai^2 is largest (from the amplitude
+    above, to second order), per axis and photon.
 
     Parameters
     ----------
@@ -212,7 +213,8 @@ def _check(na: float, wavelength: float, index: float, photons: int) -> None:
         raise UsageError(f"the refractive index is {index:g}, but it must be from 1 to 2")
     if not 0 < na < index:
         raise UsageError(
-            f"the numerical aperture is {na:g}, but it must be above 0 and below the refractive index, {index:g}"
+            f"the numerical aperture is {na:g}, but it must be above 0 and below the "
+            f"refractive index, {index:g}"
         )
     if photons not in (1, 2):
         raise UsageError(f"photons absorbed at once is {photons}, but it must be 1 or 2")
