@@ -1,11 +1,13 @@
 """Flaws of projections: found where they are, and not where they are not."""
 
+import re
+
 import numpy as np
 import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.optics.flaws import find_flaws
-from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.specimens import TISSUES, make_specimen
 
 
 def flaws(projections):
@@ -46,6 +48,28 @@ def test_a_drifting_background_is_told(good, slope, word):
     ramp = np.linspace(0, 0.3 * np.ptp(good), len(good))[::slope]
     (text,) = flaws(good + ramp[:, None, None])
     assert f"The background {word} by" in text
+
+
+@pytest.mark.parametrize("shift", [(5, 0), (-4, -6), (0, 11)])
+def test_a_slab_that_lies_sideways_is_named(good, shift):
+    moved = good.copy()
+    moved[8] = np.roll(moved[8], shift, (0, 1))
+    (text,) = flaws(moved)
+    found = re.match(r"Slab 9 \(by about (\d+) pixels\) of 16 lies sideways", text)
+    assert abs(int(found[1]) - np.hypot(*shift)) <= 2
+
+
+@pytest.mark.parametrize("kind", TISSUES)
+@pytest.mark.parametrize("seed", [3, 4])
+def test_no_tissue_is_taken_for_a_moved_one(kind, seed):
+    truth = make_specimen(kind, (96, 96, 96), seed) * np.float32(4000) + 300
+    assert flaws(simulate_projections(truth, Acquisition(step_length=6), photons=80, seed=seed)) == []
+
+
+def test_tissue_that_runs_aslant_has_not_moved():
+    cells = np.random.default_rng(4).poisson(0.02, (96, 160)).astype(np.float32)
+    slabs = np.stack([np.roll(cells, 5 * slab, axis=1)[:, :96] for slab in range(12)])
+    assert flaws(slabs + 1) == []
 
 
 def test_constant_and_short_stacks_are_left_alone():

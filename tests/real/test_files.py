@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.io import read_image, suggest_step_length, validate_projections
+from napari_microdiffusion.optics.flaws import find_flaws
 
 pytestmark = pytest.mark.real
 
@@ -45,3 +46,15 @@ def test_projections_are_means_of_six_slices(data_dir: Path, name: str) -> None:
     means = volume[: count * 6].reshape(count, 6, *volume.shape[1:]).mean(axis=1)
     # A mean of six whole numbers, rounded to one.
     np.testing.assert_allclose(projections, means, atol=0.5 + 1e-9)
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_a_moved_slab_is_found_and_only_that(data_dir: Path, name: str) -> None:
+    projections = read_image(data_dir / f"{name}_projections_n6.tif").data
+    assert [text for text in find_flaws(projections) if "sideways" in text] == []
+    if name == "neuron_pyramidal_pnt":
+        return  # a single cell: its neighbouring slabs have too little in common to tell
+    moved = projections.copy()
+    moved[7] = np.roll(moved[7], (3, -5), axis=(0, 1))
+    (text,) = [text for text in find_flaws(moved) if "sideways" in text]
+    assert text.startswith("Slab 8 (by about 6 pixels)")

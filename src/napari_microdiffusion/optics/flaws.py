@@ -1,6 +1,7 @@
-"""What ruins a reconstruction and shows in the projections themselves: clipped pixels, drifting light."""
+"""What ruins a reconstruction and shows in the projections themselves: clipping, drifting light, motion."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,15 @@ JUMP, UNUSUAL = 0.02, 8.0
 # Rise or fall of the background from the first slabs to the last, as a share of the projections' range.
 DRIFT = 0.1
 _PIXELS_OF_A_SLAB = 65_536
+# Pixels that a slab must stand off its neighbours, and the most that are looked for.
+MOVED, FARTHEST = 4, 32
+# What else it takes, since peaks come up by chance too: one so many times as high as the next, and as any for
+# lying straight; and with each neighbour alone at least this share of the highest.
+PEAK, STRAIGHT, SHARED = 1.5, 2.5, 0.5
+# Where fewer slabs than this share lie straight above their neighbours, neighbours have too little in common.
+COHERENT = 0.75
+# The middle of a slab, which motion is judged by; Gaussians that take noise and brightness away, in pixels.
+_SIDE, _NOISE, _BRIGHTNESS = 512, 1.0, 4.0
 
 
 def find_flaws(projections: Any) -> Iterator[str]:
@@ -22,6 +32,9 @@ def find_flaws(projections: Any) -> Iterator[str]:
     a file format that clips makes it. Light is judged by the background, the lower quartile of each slab,
     since structures come and go from slab to slab in any sample. Flicker: the background of a slab leaves the
     line between its neighbours'. Drift: that of the last quarter of the slabs differs from the first's.
+    Motion: a slab lies sideways of the one before and the one after by the same. Structures that run aslant
+    shift the two comparisons against each other, so they are not taken for it; nor are stacks judged whose
+    slabs have little in common.
 
     Parameters
     ----------
@@ -45,6 +58,7 @@ def find_flaws(projections: Any) -> Iterator[str]:
     if high > low:
         yield from _flicker((background - low) / (high - low))
         yield from _drift((background - low) / (high - low))
+        yield from _motion(planes)
 
 
 def _saturation(planes: list[np.ndarray]) -> Iterator[str]:
@@ -90,3 +104,80 @@ def _drift(background: np.ndarray) -> Iterator[str]:
             f"The background {word} by {100 * abs(change):.0f} % of the range from the first slabs to the "
             "last: bleaching, or light from outside."
         )
+
+
+def _motion(planes: list[np.ndarray]) -> Iterator[str]:
+    if len(planes) < 7:
+        return
+    spectra = []
+    for plane in planes:
+        spectra.append(_spectrum(plane))
+        yield ""
+    shape = tuple(min(size, _SIDE) for size in planes[0].shape)
+    found: dict[int, _Offset] = {}
+    for slab in range(1, len(planes) - 1):
+        found[slab] = _offset(spectra[slab - 1], spectra[slab], spectra[slab + 1], shape)
+        yield ""
+    moved = []
+    for slab, offset in found.items():
+        others = [found[other].pixels < MOVED / 2 for other in found if abs(other - slab) > 1]
+        if offset.is_clear and sum(others) >= COHERENT * len(others):
+            moved.append(slab)
+    if moved:
+        named = ", ".join(f"{slab + 1} (by about {found[slab].pixels:.0f} pixels)" for slab in moved[:4])
+        word, lies = ("Slab", "lies") if len(moved) == 1 else ("Slabs", "lie")
+        yield (
+            f"{word} {named}{' …' if len(moved) > 4 else ''} of {len(planes)} {lies} sideways of the "
+            "neighbours: the sample moved. Register the slabs first; depth near there is not to be trusted."
+        )
+
+
+@dataclass(frozen=True)
+class _Offset:
+    """How far a slab lies sideways of both neighbours, and whether that is more than chance."""
+
+    pixels: float
+    is_clear: bool
+
+
+def _spectrum(plane: np.ndarray) -> np.ndarray:
+    """Fourier transform of the middle of a slab, reduced to its structures, shape (h, w // 2 + 1)."""
+    height, width = plane.shape
+    y, x = max(0, (height - _SIDE) // 2), max(0, (width - _SIDE) // 2)
+    middle = plane[y : y + _SIDE, x : x + _SIDE].astype(np.float32)
+    low, high = np.percentile(middle, (5, 99.8))
+    # The root, so that a few bright structures do not decide alone.
+    seen = np.sqrt(np.clip((middle - low) / max(high - low, 1e-30), 0, 1))
+    seen = (seen - seen.mean()) * np.outer(np.hanning(seen.shape[0]), np.hanning(seen.shape[1]))
+    radius2 = np.fft.fftfreq(seen.shape[0])[:, None] ** 2 + np.fft.rfftfreq(seen.shape[1]) ** 2
+    detail, ground = (np.exp(-2 * np.pi**2 * sigma**2 * radius2) for sigma in (_NOISE, _BRIGHTNESS))
+    return np.asarray(np.fft.rfft2(seen) * (detail - ground))
+
+
+def _offset(before: np.ndarray, own: np.ndarray, after: np.ndarray, shape: tuple[int, ...]) -> _Offset:
+    """Where a slab lies above its neighbours, from their spectra.
+
+    The sum of two cross-correlations, partly whitened: what shifts the slab against both neighbours alike
+    adds up, what shifts from slab to slab does not.
+    """
+    farthest = min(FARTHEST, shape[0] // 4, shape[1] // 4)
+    near = np.arange(-farthest, farthest + 1)
+    parts = []
+    for other in (before, after):
+        cross = own * np.conj(other)
+        size = np.abs(cross)
+        cross /= (size + 1e-9 * size.max() + 1e-30) ** 0.25
+        correlation = np.fft.irfft2(cross, shape)[np.ix_(near, near)]
+        parts.append(correlation / (np.linalg.norm(correlation) + 1e-30))
+    total = parts[0] + parts[1]
+    at = np.unravel_index(int(np.argmax(total)), total.shape)
+    away = np.hypot(near[:, None] - near[at[0]], near[None, :] - near[at[1]])
+    pixels = float(np.hypot(near[at[0]], near[at[1]]))
+    straight = total[np.abs(near) <= 1][:, np.abs(near) <= 1]
+    is_clear = (
+        pixels >= MOVED
+        and total[at] > PEAK * total[away > MOVED + 1].max(initial=0)
+        and total[at] > STRAIGHT * straight.max()
+        and all(part[at] > SHARED * part.max() for part in parts)
+    )
+    return _Offset(pixels, bool(is_clear))
