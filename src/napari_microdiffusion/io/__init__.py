@@ -16,7 +16,7 @@ from napari_microdiffusion.io.images import (
     suggest_step_length,
 )
 from napari_microdiffusion.io.projections import validate_projections
-from napari_microdiffusion.io.reading import is_stack, read_header, read_image, read_sizes
+from napari_microdiffusion.io.reading import is_stack, open_image, read_header, read_image, read_sizes
 from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, write_image
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "image_name",
     "is_stack",
     "load_checkpoint",
+    "open_image",
     "provenance_path",
     "read_header",
     "read_image",

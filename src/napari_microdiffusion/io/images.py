@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_microdiffusion.errors import UsageError, UserError
 from napari_microdiffusion.io.metadata import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Scale
@@ -18,7 +17,8 @@ class ImageStack:
     Attributes
     ----------
     data
-        Pixels in the type of the file, axes as in `axes`.
+        Pixels in the type of the file, axes as in `axes`; of an open file an object that reads them as it is
+        indexed.
     axes
         "zyx", with "t" and "c" before it where the file has them: "czyx", "tczyx".
     scale
@@ -39,7 +39,7 @@ class ImageStack:
         package wrote), "notes" (sentences on what was assumed).
     """
 
-    data: npt.NDArray[Any]
+    data: Any
     axes: str = "zyx"
     scale: Scale | None = None
     unit: str = "um"
@@ -93,16 +93,20 @@ def depth_stack(
     UserError
         Where nothing was chosen and there is a choice, or the choice does not exist; it names the choices.
     """
-    if average_frames:
-        if time is not None:
-            raise UsageError("choose one time point or the average of the frames, not both")
-        image = _averaged(image)
+    if average_frames and time is not None:
+        raise UsageError("choose one time point or the average of the frames, not both")
+    averaged = average_frames and "t" in image.axes
     chosen: dict[str, int] = {}
     for axis, choice in (("t", time), ("c", channel)):
+        if axis == "t" and averaged:
+            continue
         index = _choice(image, axis, choice)
         if axis in image.axes:
             chosen[axis] = index
     data = image.data[tuple(chosen.get(axis, slice(None)) for axis in image.axes)]
+    if averaged:
+        # In 64 bits, so that the mean of whole numbers is exact.
+        data = np.asarray(np.mean(data, axis=0, dtype=np.float64), np.float32)
     name = image.name
     names = image.metadata.get("channels") or ()
     if "c" in chosen:
@@ -126,15 +130,6 @@ def suggest_step_length(image: ImageStack) -> tuple[int, str] | None:
         return None
     ratio = round(image.scale[0] / image.scale[2])
     return (ratio, "assumed: isotropic voxels") if MIN_STEP_LENGTH <= ratio <= MAX_STEP_LENGTH else None
-
-
-def _averaged(image: ImageStack) -> ImageStack:
-    """Return the mean over the time points, exact for whole numbers."""
-    if "t" not in image.axes:
-        return image
-    axis = image.axes.index("t")
-    mean: npt.NDArray[Any] = np.asarray(np.mean(image.data, axis=axis, dtype=np.float64), np.float32)
-    return replace(image, data=mean, axes=image.axes.replace("t", ""))
 
 
 def _choice(image: ImageStack, axis: str, choice: int | str | None) -> int:

@@ -94,14 +94,20 @@ def open_zarr_image(path: Path, axes: str | None) -> ImageSource:
             notes.append(_ASSUMED)
         sizes = kept_shape(letters, shape)
 
-    def pixels() -> npt.NDArray[Any]:
+    def pixels(at: Mapping[str, int]) -> npt.NDArray[Any]:
         check_zarr_installed(path)
         import zarr
 
         with as_user_error(path, "Zarr"):
             array = zarr.open_array(place, mode="r")
-            data = np.asarray(array[...])
-        return data.astype(data.dtype.newbyteorder("="), copy=False).reshape(sizes)
+            # As long as each, so that what is read has the axes that are left, in any case.
+            parts = {axis: slice(index, index + 1) for axis, index in at.items()}
+            named = letters.lower() if len(letters) == array.ndim else ""
+            data = np.asarray(array[tuple(parts.get(axis, slice(None)) for axis in named) or ...])
+        data = data.astype(data.dtype.newbyteorder("="), copy=False)
+        if not named:
+            return data.reshape(sizes)[tuple(at.get(axis, slice(None)) for axis in kept)]
+        return data.reshape([size for axis, size in zip(kept, sizes, strict=True) if axis not in at])
 
     return ImageSource(kept, sizes, pixels, metadata, tuple(notes))
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io.axes import CANONICAL
 from napari_microdiffusion.io.images import ImageStack, image_name
 from napari_microdiffusion.io.metadata import FileMetadata
 from napari_microdiffusion.io.ome_zarr import HEADERS, is_zarr, open_zarr_image
-from napari_microdiffusion.io.source import ImageSource
+from napari_microdiffusion.io.source import ImageSource, Pixels
 from napari_microdiffusion.io.tiff_images import open_tiff_image
 
 
@@ -42,28 +44,44 @@ def read_image(path: str | PathLike[str], axes: str | None = None) -> ImageStack
     UsageError
         Where `axes` does not fit the file.
     """
+    with open_image(path, axes) as image:
+        return replace(image, data=np.asarray(image.data))
+
+
+@contextmanager
+def open_image(path: str | PathLike[str], axes: str | None = None) -> Iterator[ImageStack]:
+    """Open a stack whose `data` are read as they are indexed, while this lasts.
+
+    Takes what `read_image` takes. `depth_stack` reads what it chooses; of a file that is compressed in pieces
+    which hold several planes, and of one whose pages hold several channels, more is read than that.
+
+    Raises
+    ------
+    UserError
+        As `read_image`.
+    UsageError
+        As `read_image`.
+    """
     path = _image_path(path)
     with _opened(path, axes) as source:
-        data = source.load()
-    order = sorted(range(len(source.axes)), key=lambda index: CANONICAL.index(source.axes[index]))
-    metadata = source.metadata
-    return ImageStack(
-        data=data.transpose(order),
-        axes="".join(source.axes[index] for index in order),
-        scale=metadata.scale,
-        unit=metadata.unit,
-        step_length=metadata.step_length,
-        beam=metadata.beam,
-        path=path,
-        name=image_name(path),
-        metadata={
-            "format": metadata.format,
-            "channels": metadata.channels,
-            "pixel_size": metadata.pixel_size,
-            "description": metadata.description,
-            "notes": list(source.notes),
-        },
-    )
+        metadata, pixels = source.metadata, Pixels(source)
+        yield ImageStack(
+            data=pixels,
+            axes=pixels.axes,
+            scale=metadata.scale,
+            unit=metadata.unit,
+            step_length=metadata.step_length,
+            beam=metadata.beam,
+            path=path,
+            name=image_name(path),
+            metadata={
+                "format": metadata.format,
+                "channels": metadata.channels,
+                "pixel_size": metadata.pixel_size,
+                "description": metadata.description,
+                "notes": list(source.notes),
+            },
+        )
 
 
 def read_header(path: str | PathLike[str]) -> FileMetadata:

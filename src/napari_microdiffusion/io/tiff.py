@@ -120,6 +120,39 @@ def load(series: "TiffPageSeries", path: Path) -> npt.NDArray[np.generic]:
     return data.astype(data.dtype.newbyteorder("="), copy=False)
 
 
+def load_planes(
+    series: "TiffPageSeries", path: Path, planes: npt.NDArray[np.integer]
+) -> npt.NDArray[np.generic] | None:
+    """Read some planes of the series, in their own type and in this machine's byte order.
+
+    Parameters
+    ----------
+    series, path
+        The image and its file.
+    planes
+        Numbers of planes in the order of the file, in an array of any shape.
+
+    Returns
+    -------
+    ndarray or None
+        Of the shape of `planes` and of a plane; None where a page of the file is no plane, so that it takes
+        `load`.
+    """
+    height, width = series.shape[-2:]
+    kind = series.dtype.newbyteorder("=")
+    if series.axes[-2:] != "YX" or series.keyframe.shape != (height, width):
+        return None
+    file = series.keyframe.parent
+    with as_user_error(path):
+        if series.dataoffset is not None and not series.is_multifile:
+            stored = np.dtype(series.dtype).newbyteorder(file.byteorder)
+            shape = (math.prod(series.shape[:-2]), height, width)
+            whole = file.filehandle.memmap_array(stored, shape, series.dataoffset)
+            return np.asarray(whole[planes], kind)
+        data = file.asarray([int(plane) for plane in planes.ravel()], series=series)
+    return data.astype(kind, copy=False).reshape(*planes.shape, height, width)
+
+
 @contextmanager
 def as_user_error(path: Path, kind: str = "TIFF") -> Iterator[None]:
     """Turn whatever tifffile, zarr and the codecs raise on a bad file into one sentence.

@@ -1,11 +1,12 @@
 """What a TIFF file says of its first image: axes and scale, in whichever dialect it was written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
@@ -20,7 +21,7 @@ from napari_microdiffusion.io.metadata import (
     own_values,
 )
 from napari_microdiffusion.io.source import ImageSource
-from napari_microdiffusion.io.tiff import as_user_error, first_series, load, open_tiff
+from napari_microdiffusion.io.tiff import as_user_error, first_series, load, load_planes, open_tiff
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -68,8 +69,10 @@ def _plain(file: "TiffFile", series: "TiffPageSeries", path: Path, axes: str | N
 
     kept = kept_shape(names, shape)
 
-    def pixels() -> npt.NDArray[Any]:
-        return load(series, path).reshape(kept)
+    def pixels(at: Mapping[str, int]) -> npt.NDArray[Any]:
+        planes = np.arange(prod(kept[:-2])).reshape(kept[:-2])[_index(letters[:-2], at)]
+        some = load_planes(series, path, planes) if at and letters.endswith("yx") else None
+        return load(series, path).reshape(kept)[_index(letters, at)] if some is None else some
 
     return ImageSource(letters, kept, pixels, _metadata(file), tuple(notes))
 
@@ -85,10 +88,19 @@ def _scanimage(file: "TiffFile", series: "TiffPageSeries", path: Path, axes: str
 
     kept = kept_shape("TCZYX", shape)
 
-    def pixels() -> npt.NDArray[Any]:
-        return order.arrange(load(series, path)).reshape(kept)
+    numbers = order.arrange(np.arange(len(series))[:, None, None]).reshape(kept[:-2])
+
+    def pixels(at: Mapping[str, int]) -> npt.NDArray[Any]:
+        some = load_planes(series, path, numbers[_index(letters[:-2], at)]) if at else None
+        if some is None:
+            return order.arrange(load(series, path)).reshape(kept)[_index(letters, at)]
+        return some
 
     return ImageSource(letters, kept, pixels, metadata, (*notes, *more))
+
+
+def _index(letters: str, at: Mapping[str, int]) -> tuple[int | slice, ...]:
+    return tuple(at.get(letter, slice(None)) for letter in letters)
 
 
 def _metadata(file: "TiffFile") -> FileMetadata:
