@@ -3,6 +3,7 @@
 #   make test      every test, with a real viewer on a virtual screen
 #   make test-pyside6  the tests of the plugin with PySide6 instead of PyQt6
 #   make napari    the viewer, with the plugin installed
+#   make pictures  every picture of the dock in docs/images, and the tour
 #   make docs      the pages in docs/ as a site, in ./site
 #   make lint      style and types
 # PYTHON=python3.12 picks another Python; CONSTRAINTS= keeps the PyTorch that .venv already has.
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
-.PHONY: demo test test-pyside6 napari docs lint
+.PHONY: demo test test-pyside6 napari pictures docs lint
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.base
@@ -28,6 +29,10 @@ test-pyside6: $(VENV)/.pyside6
 
 napari: $(VENV)/.full
 	$(BIN)/napari -w napari-microdiffusion "Reconstruct volume"
+
+pictures: $(VENV)/.full
+	.ci/with-screen $(BIN)/python docs/make_screenshots.py
+	.ci/with-screen $(BIN)/python docs/make_tour.py
 
 # Strict: a broken link or an undocumented parameter ends it. The variable silences an advertisement.
 docs: $(VENV)/.docs
