@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_microdiffusion import cluster
 from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch, work_on
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
-from napari_microdiffusion.io import read_image, write_image
+from napari_microdiffusion.io import read_image, tiff_images, write_image
 from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.events import CancelToken
 
@@ -80,6 +81,15 @@ def test_here_one_after_the_other(files, folder):
     reports = list(run_batch(pieces, WORK))
     check(reports)
     assert all(Path(report.files["provenance"]).is_file() for report in reports)
+
+
+def test_a_piece_reads_its_own_planes_alone(files, folder, monkeypatch):
+    monkeypatch.setattr(tiff_images, "load", lambda *_: pytest.fail("the whole series is read"))
+    pieces, _ = pieces_of(files[2:3], folder)
+    (report,) = run_batch(pieces[1:2], WORK)
+    np.testing.assert_allclose(
+        tifffile.imread(report.files["volume"]), 2 * STACK.repeat(2, axis=0), rtol=1e-5
+    )
 
 
 def test_on_a_cluster(files, folder, client):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from .errors import Cancelled, RunFailed, UserError
-from .io import ImageStack, depth_stack, image_name, read_image, read_sizes
+from .io import ImageStack, depth_stack, image_name, open_image, read_sizes
 from .optics import Acquisition
 from .reconstruction.config import ReconstructionConfig, settings_error
 from .reconstruction.events import CancelToken, Finished
@@ -167,9 +167,9 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
 
     started = time.perf_counter()
     try:
-        image = depth_stack(
-            read_image(piece.source, piece.axes), piece.channel, piece.time, piece.average_frames
-        )
+        with open_image(piece.source, piece.axes) as opened:
+            # Of a long time series, this piece's planes alone.
+            image = depth_stack(opened, piece.channel, piece.time, piece.average_frames)
         acquisition = _acquisition(image, work.optics)
         piece.outputs.check(work.config, (piece.source, work.config.inr_file))
         for event in reconstruct(image.data, acquisition, work.config, cancel=cancel or CancelToken()):
