@@ -9,6 +9,8 @@ from .foci import MAIN_LOBE, SIDE_LOBE
 
 # Gauss-Legendre points for a lobe, which is as smooth as half a wave.
 _POINTS = 16
+# Depths at which lobes are integrated; the logarithm of their light is almost linear in the depth's square.
+_DEPTHS = 12
 
 
 def with_side_lobes(
@@ -84,6 +86,7 @@ def _lobe_light(lobes: int, decay: float, xi: np.ndarray) -> np.ndarray:
     points, shares = np.polynomial.legendre.leggauss(_POINTS)
     half = (edges[:-1] - edges[1:]) / 2
     s = (edges[:-1] + edges[1:])[:, None] / 2 + half[:, None] * points
-    field = airy(s + 1j * decay * xi[:, None, None])[0] * np.exp(decay * s)
-    light = (np.abs(field) ** 4 * shares).sum(axis=-1) * half
-    return np.asarray(light / light[:, :1])
+    squares = np.linspace(0, float(np.max(xi)) ** 2, _DEPTHS)
+    field = airy(s + 1j * decay * np.sqrt(squares)[:, None, None])[0] * np.exp(decay * s)
+    light = np.log((np.abs(field) ** 4 * shares).sum(axis=-1) * half)
+    return np.stack([np.exp(np.interp(xi**2, squares, lobe - light[:, 0])) for lobe in light.T], axis=1)
