@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QInputDialog
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import provenance_path, read_image, write_image
 from napari_microdiffusion.plugin.contributions import METADATA_KEY, get_reader
+from napari_microdiffusion.plugin.flaw_watch import mixed_up
 from napari_microdiffusion.plugin.placement import Placement
 from napari_microdiffusion.plugin.writers import write_layers
 from napari_microdiffusion.reconstruction.settings_file import read_settings
@@ -87,6 +88,27 @@ def test_a_scale_that_another_reader_lost_is_read_again(dock, tmp_path, finish, 
     finish(dock)
     assert tuple(layer.scale[-3:]) == (6.0, 1.0, 1.0)
     assert dock.sections.beam.step_length.value() == 6
+
+
+def test_planes_that_another_reader_mixed_up_are_told_apart(dock, tmp_path, finish, qtbot):
+    section = dock.sections.projections
+    (mixed,) = dock.viewer.open(str(scanimage(tmp_path)), plugin="napari")
+    assert mixed.data.shape == (6, 3, 20, 24)
+    qtbot.waitUntil(lambda: not section.flaws.isHidden())
+    assert "stack of 3 planes, but its file has 6 slices and 3 time points or frames" in section.flaws.text()
+    section.reopen.click()
+    finish(dock)
+    assert not mixed.visible
+    assert section.layer is not mixed
+    assert section.projections.shape == STACK.shape
+    assert section.reopen.isHidden()
+    assert dock.sections.beam.step_length.value() == 6
+
+
+@pytest.mark.parametrize("make", [lsm, zarr])
+def test_a_file_that_another_reader_read_well_is_not_doubted(tmp_path, make):
+    assert mixed_up(len(STACK), str(make(tmp_path))) == ""
+    assert mixed_up(4, str(tmp_path / "none.tif")) == mixed_up(4, "") == ""
 
 
 def test_repeated_frames_are_averaged_where_the_person_says_so(dock, tmp_path, finish):

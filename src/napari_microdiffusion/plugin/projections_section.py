@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-_OURS = {"volume", "uncertainty", "INR", "ground truth", "error", "mixed"}
+_OURS = {"volume", "uncertainty", "INR", "ground truth", "error", "mixed", "beam"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,7 @@ class ProjectionsSection(Section):
 
     open_wanted = Signal()
     calibration_wanted = Signal()
+    reopening_wanted = Signal()
 
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__("Projections", is_open=True)
@@ -69,8 +70,12 @@ class ProjectionsSection(Section):
         self.calibrate = QPushButton("Read the scale from the file")
         self.calibrate.setToolTip("<qt>Another reader opened this file and lost its voxel size.</qt>")
         self.calibrate.clicked.connect(self.calibration_wanted)
+        self.reopen = QPushButton("Open the file with these apart")
+        self.reopen.setToolTip("<qt>Read the file again with our reader; this layer stays, hidden.</qt>")
+        self.reopen.clicked.connect(self.reopening_wanted)
+        self.reopen.hide()
         column = QVBoxLayout()
-        for widget in (self.chooser, self._about, self.flaws, self.calibrate):
+        for widget in (self.chooser, self._about, self.flaws, self.reopen, self.calibrate):
             column.addWidget(widget)
         self.set_content(column)
         self.chooser.changed.connect(self._choose)
@@ -95,8 +100,9 @@ class ProjectionsSection(Section):
         """Take the list from the viewer, keeping the choice where it still exists."""
         self.chooser.refresh()
 
-    def show_flaws(self, flaws: list[str]) -> None:
-        """Warn of what would ruin a result."""
+    def show_flaws(self, flaws: list[str], is_mixed: bool = False) -> None:
+        """Warn of what would ruin a result; offer to read the file again where that would mend it."""
+        self.reopen.setVisible(is_mixed)
         self.flaws.setText("\n".join(f"⚠ {flaw}" for flaw in flaws))
         self.flaws.setVisible(bool(flaws))
 
