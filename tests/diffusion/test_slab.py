@@ -26,10 +26,11 @@ def posed(n: int = 6, slabs: int = 5, noise: float = 0.01, **optics):
     return pose(projections, guide, operator, noise), projections, guide, operator
 
 
-@given(st.integers(2, 16), st.integers(0, 10**6), st.sampled_from(["uniform", "bessel", "airy"]))
-def test_any_orders_reproject_exactly(n, seed, beam):
+@given(st.integers(2, 16), st.integers(0, 10**6), st.booleans())
+def test_any_orders_reproject_exactly(n, seed, is_uniform):
     rng = np.random.default_rng(seed)
-    operator = ProjectionOperator(Acquisition(step_length=n, beam=beam).profile)
+    profile = np.ones(n) if is_uniform else rng.uniform(0.2, 1, n)
+    operator = ProjectionOperator(profile / profile.sum())
     projections = rng.normal(size=(3, 2, 4)).astype(np.float32)
     orders = rng.normal(0, 3, size=(3, ORDERS, 2, 4)).astype(np.float32)
     volume = compose(projections, orders, operator)
@@ -42,7 +43,7 @@ def test_any_orders_reproject_exactly(n, seed, beam):
 
 
 def test_composing_a_volumes_own_orders_gives_the_volume(rng):
-    operator = ProjectionOperator(Acquisition(step_length=5, beam="bessel").profile)
+    operator = ProjectionOperator(np.array([1, 3, 4, 3, 1]) / 12)
     volume = rng.random((20, 3, 3), dtype=np.float32)
     again = compose(operator.project(volume), null_orders(volume, operator), operator)
     np.testing.assert_allclose(again, volume, atol=1e-5)
@@ -89,7 +90,12 @@ def test_the_amplitude_follows_the_light_and_noise_raises_its_floor():
 
 def test_the_description_of_the_beam_tells_beams_apart_and_is_of_order_one():
     # At n = 2 the symmetric beams are the same.
-    told = [posed(n, beam=beam)[0].globals for n in (3, 6, 16) for beam in ("uniform", "bessel", "airy")]
+    told = []
+    for n in (3, 6, 16):
+        z = np.arange(n) - (n - 1) / 2
+        bell, lopsided = np.exp(-((2 * z / n) ** 2)), np.exp(-((z / n + 0.5) ** 2))
+        for profile in (None, tuple(bell), tuple(lopsided)):
+            told.append(posed(n, axial_profile=profile)[0].globals)
     assert np.abs(told).max() < 4
     assert len({tuple(np.round(t, 4)) for t in told}) == len(told)
     # The uniform beam is centred and flat.

@@ -5,7 +5,7 @@ import pytest
 
 from napari_microdiffusion.interpolation import histospline, logspline
 from napari_microdiffusion.interpolation.logspline import CURVATURE, NOISE_FLOOR, OFFSET
-from napari_microdiffusion.optics import ProjectionOperator
+from napari_microdiffusion.optics import Acquisition, BeamOperator, ProjectionOperator
 from napari_microdiffusion.specimens import make_specimen
 
 
@@ -77,3 +77,30 @@ def test_pieces_do_not_show():
 def test_a_stack_of_two_works():
     operator = ProjectionOperator(np.full(3, 1 / 3))
     assert np.isfinite(logspline(np.random.default_rng(0).random((2, 5, 7)), operator)).all()
+
+
+@pytest.mark.parametrize("beam", [{"beam": "bessel"}, {"width": 12}, {"step_length": 3, "width": 6}])
+def test_overlapping_beams_are_followed_within_the_noise(specimen, beam):
+    acquisition = Acquisition(**{"step_length": 6, **beam})
+    operator = BeamOperator(
+        acquisition.beams, acquisition.step_length, (48 // acquisition.step_length, 24, 24)
+    )
+    projections = operator.project(operator.extend(specimen))
+    volume = logspline(projections, operator)
+    assert volume.shape == operator.extended_shape
+    misfit = operator.project(volume) - projections
+    assert np.sqrt((misfit**2).mean()) < 2 * NOISE_FLOOR
+    uniform = logspline(
+        projections, ProjectionOperator(np.full(acquisition.step_length, 1 / acquisition.step_length))
+    )
+    inside = slice(12, -12)
+    assert (
+        np.square(operator.crop(volume) - specimen)[inside].mean()
+        < np.square(uniform - specimen)[inside].mean()
+    )
+
+
+def test_a_bent_beam_is_not_for_pixel_columns(specimen):
+    operator = BeamOperator(Acquisition(step_length=6, tilt=1).beams, 6, (8, 24, 24))
+    with pytest.raises(ValueError, match="straight"):
+        logspline(np.zeros((8, 24, 24)), operator)

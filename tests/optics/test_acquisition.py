@@ -50,20 +50,63 @@ def test_a_measured_profile_replaces_the_beam_and_is_normalised():
 @pytest.mark.parametrize("beam", BEAMS)
 @pytest.mark.parametrize("n", [2, 3, 6, 17, 64])
 def test_every_beam_has_positive_weights_of_sum_one(beam, n):
-    weights = Acquisition(step_length=n, beam=beam).profile
-    assert weights.shape == (n,)
-    assert (weights > 0).all()
-    assert weights.sum() == pytest.approx(1)
+    sampled = Acquisition(step_length=n, beam=beam).sampled_beam
+    assert (sampled.weights > 0).all()
+    assert sampled.weights.sum() == pytest.approx(1)
+    # Centred on the slab: as many slices before it as behind.
+    assert (len(sampled.profile) - n) % 2 == 0
+    assert sampled.first == (n - len(sampled.profile)) // 2
 
 
 def test_the_uniform_beam_is_uniform_and_the_others_have_their_shapes():
     assert Acquisition(step_length=6).is_uniform
-    bessel, airy = axial_profile("bessel", 9), axial_profile("airy", 9)
+    bessel, airy = axial_profile("bessel", 9), axial_profile("airy", 9, apex=-3)
     np.testing.assert_allclose(bessel, bessel[::-1])
-    assert bessel.argmax() == 4
+    peak = int(bessel.argmax())
     # Half the maximum at half the width from the centre: the step length is the full width at half maximum.
-    assert np.interp(4.5, np.arange(5), bessel[4:] / bessel[4]) == pytest.approx(0.5, abs=0.1)
-    assert airy.argmax() != 4
+    assert np.interp(4.5, np.arange(6), bessel[peak : peak + 6] / bessel[peak]) == pytest.approx(
+        0.5, abs=0.02
+    )
+    assert airy.argmax() == len(airy) // 2 - 3
+
+
+@pytest.mark.parametrize(("width", "ends"), [(6, 1), (4.8, 0.4), (7.2, 0.6), (3, 0.5)])
+def test_the_slices_at_the_ends_of_a_uniform_beam_count_as_far_as_they_lie_in_it(width, ends):
+    weights = axial_profile("uniform", 6, width)
+    inside = weights[weights > 0]
+    np.testing.assert_allclose(inside[[0, -1]] / inside.max(), ends)
+    np.testing.assert_allclose(inside[1:-1], inside.max())
+
+
+def test_only_a_straight_beam_within_its_slab_is_disjoint():
+    assert Acquisition(step_length=6, width=5).is_disjoint
+    for leaves in ({"width": 7}, {"beam": "bessel"}, {"tilt": 0.1}, {"bend": 0.1}):
+        acquisition = Acquisition(step_length=6, **leaves)
+        assert not acquisition.is_disjoint
+        np.testing.assert_allclose(acquisition.profile, 1 / 6)
+
+
+def test_bend_and_tilt_displace_along_the_direction():
+    beam = Acquisition(step_length=5, bend=0.25, apex=-2, tilt=0.5, direction=90).sampled_beam
+    depth = np.arange(5) - 2
+    np.testing.assert_allclose(beam.displacement[:, 0], 0.5 * depth + 0.25 * (depth + 2) ** 2)
+    np.testing.assert_array_equal(beam.displacement[:, 1], 0)
+    np.testing.assert_array_equal(beam.mirrored().displacement, -beam.displacement)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"views": 2}, "straight beam"),
+        ({"displacement": ((0, 1),)}, "needs the axial_profile"),
+        ({"axial_profile": (1, 1, 1), "displacement": ((0, 1),)}, "1 entries"),
+        ({"axial_profile": (1, 1)}, "even number"),
+        ({"width": 0}, "greater than 0"),
+    ],
+)
+def test_beams_that_make_no_sense_are_refused(settings, words):
+    with pytest.raises(ValidationError, match=words):
+        Acquisition(step_length=3, **settings)
 
 
 def test_noise_variance_is_gain_times_light_plus_read_noise():

@@ -10,13 +10,22 @@ from napari_microdiffusion.optics.simulation import photon_gain
 
 def test_without_noise_it_is_the_operator(rng):
     volume = rng.integers(0, 4000, size=(13, 6, 7)).astype(np.uint16)
-    acquisition = Acquisition(step_length=4, beam="bessel")
+    acquisition = Acquisition(step_length=4, axial_profile=(1, 3, 3, 2))
     projections = simulate_projections(volume, acquisition)
     assert projections.dtype == np.float32
     # Thirteen slices are three slabs of four, and one that is dropped.
     assert projections.shape == (3, 6, 7)
     expected = ProjectionOperator(acquisition.profile).project(volume[:12].astype(float))
     np.testing.assert_allclose(projections, expected, rtol=1e-6)
+
+
+def test_beams_that_reach_beyond_the_volume_see_its_ends_continued():
+    volume = np.full((13, 6, 7), 5.0)
+    for beam in ({"width": 9}, {"beam": "bessel"}, {"bend": 0.2, "views": 2}):
+        acquisition = Acquisition(step_length=4, **beam)
+        projections = simulate_projections(volume, acquisition)
+        assert projections.shape == (3 * acquisition.views, 6, 7)
+        np.testing.assert_allclose(projections, 5, rtol=1e-6)
 
 
 def test_photon_noise_has_the_variance_of_its_mean():

@@ -75,10 +75,10 @@ def test_progress_rises_to_one_in_every_stage(measurement, configure, record):
         assert min(fractions) > 0
 
 
-@pytest.mark.parametrize("beam", ["uniform", "bessel", "airy"])
+@pytest.mark.parametrize("profile", [None, (1, 3, 3, 1), (4, 3, 2, 1)])
 @pytest.mark.parametrize("consistency", ["exact", "nonnegative"])
-def test_the_volume_reprojects_onto_the_measurement(measure, configure, record, beam, consistency):
-    measurement = measure(beam=beam)
+def test_the_volume_reprojects_onto_the_measurement(measure, configure, record, profile, consistency):
+    measurement = measure(axial_profile=profile)
     run = record(measurement, configure(samples=0, consistency=consistency))
     operator = ProjectionOperator(measurement.acquisition.profile)
     seen = operator.project(run.result.volume.astype(float))

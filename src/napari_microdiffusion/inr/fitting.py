@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import UsageError, UserError
-from ..interpolation import histospline
-from ..optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH
+from ..interpolation import first_estimate, histospline
+from ..optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH, BeamOperator
 from ..optics.noise import estimate_noise
 from .fitted import FittedInr
 from .settings import InrSettings
@@ -74,6 +74,7 @@ def fit_inr(
     seed: int = 0,
     device: str = "cpu",
     start: npt.ArrayLike | None = None,
+    operator: BeamOperator | None = None,
 ) -> Fitting:
     """Fit an INR to projections, step by step.
 
@@ -100,6 +101,9 @@ def fit_inr(
         Where torch computes.
     start : array_like, shape (N*n, H, W), optional
         Where the grid field starts, instead of the settings' start.
+    operator : BeamOperator, optional
+        Of a beam that leaves its slab. The grid field is then fitted on its extended volume, to projections
+        of shape (V*N, H, W), and `profile` only tells the step length and the beam's width.
 
     Yields
     ------
@@ -136,10 +140,15 @@ def fit_inr(
         )
     volume = None if start is None else np.array(start, np.float32)
     shape = (len(measured) * len(weights), *measured.shape[1:])
+    if operator is not None:
+        shape = operator.extended_shape
+        if settings.field == "paper":
+            raise UsageError("the paper's field knows slabs that do not overlap only; choose the grid field")
+        volume = first_estimate(measured, operator) if volume is None else volume
     if volume is not None and volume.shape != shape:
         raise UsageError(f"the start must be a volume of shape {shape}, not {volume.shape}.")
     if settings.field == "grid":
-        fitting = _fit_grid(measured, weights, settings, seed, device, volume)
+        fitting = _fit_grid(measured, weights, settings, seed, device, volume, shape, operator)
     else:
         fitting = _fit_paper(measured, weights, settings, seed, device)
     return fitting if settings.minutes is None else _ended(fitting, 60 * settings.minutes)
@@ -167,13 +176,13 @@ def _fit_grid(
     seed: int,
     device: str,
     start: npt.NDArray[np.float32] | None,
+    shape: tuple[int, int, int],
+    operator: BeamOperator | None,
 ) -> Fitting:
     import torch
 
     from .fields import GridField, build_field
 
-    count, height, width = measured.shape
-    shape = (count * len(profile), height, width)
     field = build_field(shape, len(profile), settings, seed, device)
     assert isinstance(field, GridField)
     if start is None and settings.start == "histospline":
@@ -187,7 +196,7 @@ def _fit_grid(
         field.tensors["voxels"] = volume.to(device)
     del start
     fitted = FittedInr(field, settings, profile)
-    objective = _GridObjective(field, measured, profile, settings, device)
+    objective = _GridObjective(field, measured, profile, settings, device, operator)
     moments = {name: (torch.zeros_like(t), torch.zeros_like(t)) for name, t in field.tensors.items()}
     # Two ways to cut the image, in turn, so that no seam stays where it is.
     cuts = [list(_tiles(shape, is_shifted)) for is_shifted in (False, True)]
@@ -229,10 +238,12 @@ class _GridObjective:
         profile: npt.NDArray[np.float64],
         settings: InrSettings,
         device: str,
+        operator: BeamOperator | None,
     ) -> None:
         import torch
 
         self.field = field
+        self.operator = operator
         self.measured = torch.from_numpy(measured).to(device)
         self.profile = torch.from_numpy(profile.astype(np.float32)).to(device).reshape(1, -1, 1, 1)
         self.curvature = settings.curvature
@@ -285,11 +296,18 @@ class _GridObjective:
         from .coherence import coherence_energy
 
         log_intensity = self.field.log_intensity(parts)
-        slabs = self.field.intensity(log_intensity).reshape(
-            len(self.measured), self.profile.shape[1], *log_intensity.shape[1:]
+        intensity = self.field.intensity(log_intensity)
+        if self.operator is None:
+            slabs = intensity.reshape(len(self.measured), self.profile.shape[1], *intensity.shape[1:])
+            seen = (slabs * self.profile).sum(1)
+        else:
+            seen = self.operator.project_window(intensity)
+        # Pixels that see nothing beyond the tile; the others are inside when the tiles lie elsewhere.
+        pixels = tuple(
+            slice(p.start, p.start + size) for p, size in zip((rows, columns), seen.shape[1:], strict=True)
         )
-        residual = (slabs * self.profile).sum(1) - self.measured[:, rows, columns]
-        precision = self.precision if self.precision.ndim == 0 else self.precision[:, rows, columns]
+        residual = seen - self.measured[:, *pixels]
+        precision = self.precision if self.precision.ndim == 0 else self.precision[:, *pixels]
         misfit = (residual.square() * precision).sum()
         bend = log_intensity[2:] - 2 * log_intensity[1:-1] + log_intensity[:-2]
         loss = misfit + self.curvature * bend.square().sum()

@@ -1,11 +1,14 @@
 """First estimates by interpolation along z: the classical guides, and the log-spline."""
 
+from .bent import bent_logspline_parts, first_estimate
 from .classical import INTERPOLATIONS, cubic, histospline, histospline_slab, linear, nearest
 from .logspline import logspline, logspline_parts
 
 __all__ = [
     "INTERPOLATIONS",
+    "bent_logspline_parts",
     "cubic",
+    "first_estimate",
     "histospline",
     "histospline_slab",
     "linear",

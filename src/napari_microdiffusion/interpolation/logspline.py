@@ -8,7 +8,9 @@ intensity bends least along z. Pixel columns are solved on their own, for any ax
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
+from ..optics.beam_operator import BeamOperator
 from ..optics.operator import ProjectionOperator
 from .classical import histospline
 
@@ -22,7 +24,9 @@ NOISE_FLOOR = 0.005
 
 _ITERATIONS = 5
 _DAMPING = 0.01
-_LARGEST_STEP = 1.0
+# Bounds of a step and of the logarithm, which a dark voxel would else take to minus infinity.
+LARGEST_STEP = 1.0
+LOWEST_LOG = float(np.log(OFFSET / 20))
 _PIXELS = 2048
 
 # Slabs solved together and how many of them at each end are context; bending reaches no further.
@@ -31,7 +35,10 @@ _CONTEXT = 3
 
 
 def logspline(
-    projections: np.ndarray, operator: ProjectionOperator, noise: float = 0.0, iterations: int = _ITERATIONS
+    projections: np.ndarray,
+    operator: ProjectionOperator | BeamOperator,
+    noise: float = 0.0,
+    iterations: int = _ITERATIONS,
 ) -> np.ndarray:
     """The volume of smoothest log intensity.
 
@@ -42,7 +49,8 @@ def logspline(
     ----------
     projections : ndarray, shape (N, H, W)
         Unit intensities.
-    operator : ProjectionOperator
+    operator : ProjectionOperator or BeamOperator
+        Of disjoint slabs, or of a straight beam that reaches beyond its slab.
     noise : float
         Standard deviation of the projections' noise, in unit intensities.
     iterations : int
@@ -50,80 +58,125 @@ def logspline(
 
     Returns
     -------
-    ndarray, shape (N*n, H, W), float32
+    ndarray, shape (N*n, H, W) or the operator's extended shape, float32
         Not below -OFFSET; it agrees with the projections within the noise, not exactly.
     """
-    volume = np.empty((len(projections) * operator.step_length, *projections.shape[1:]), np.float32)
+    virtual = operator.virtual_slabs if isinstance(operator, BeamOperator) else 0
+    depth = (len(projections) + 2 * virtual) * operator.step_length
+    volume = np.empty((depth, *projections.shape[1:]), np.float32)
     for part, values in logspline_parts(projections, operator, noise, iterations):
         volume[part] = values
     return volume
 
 
 def logspline_parts(
-    projections: np.ndarray, operator: ProjectionOperator, noise: float = 0.0, iterations: int = _ITERATIONS
+    projections: np.ndarray,
+    operator: ProjectionOperator | BeamOperator,
+    noise: float = 0.0,
+    iterations: int = _ITERATIONS,
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
     """The same, piece by piece: (slices, rows) of the volume and its values there."""
     count, height, width = projections.shape
-    n = operator.step_length
+    n, virtual = operator.step_length, 0
+    if isinstance(operator, BeamOperator):
+        if not operator.is_straight:
+            raise ValueError("the log-spline along pixel columns needs a straight beam and one view")
+        virtual = operator.virtual_slabs
+    windows = _Windows(operator.profile, n)
     rows = max(1, _PIXELS // width)
     precision = 1 / (noise**2 + NOISE_FLOOR**2)
-    keep = _SLABS - 2 * _CONTEXT
+    context = max(_CONTEXT, virtual + 2)
+    keep = max(_SLABS - 2 * context, 4)
     for first in range(0, count, keep):
         last = min(first + keep, count)
-        start, stop = max(0, first - _CONTEXT), min(count, last + _CONTEXT)
-        inverse = _damped_bending_inverse((stop - start) * n)
+        start, stop = max(0, first - context), min(count, last + context)
+        inverse = damped_bending_inverse((stop - start + 2 * virtual) * n)
+        # The outermost pieces bring the virtual slabs along.
+        begin_slab = first + (virtual if first else 0)
+        end_slab = last + (2 * virtual if last == count else virtual)
         for top in range(0, height, rows):
             block = np.asarray(projections[start:stop, top : top + rows], dtype=np.float64)
             columns = block.reshape(stop - start, -1).T
-            begin = np.log(np.maximum(histospline(block, n), 0) + OFFSET).reshape(-1, columns.shape[0]).T
-            logs = _gauss_newton(columns, begin, operator.profile, precision, inverse, iterations)
-            values = (np.exp(logs[:, (first - start) * n : (last - start) * n]) - OFFSET).T
-            place = slice(first * n, last * n), slice(top, top + rows)
+            light = np.maximum(histospline(block, n), 0) + OFFSET
+            light = np.pad(light, ((virtual * n, virtual * n), (0, 0), (0, 0)), mode="edge")
+            logs = np.log(light).reshape(len(light), -1).T
+            logs = _gauss_newton(columns, logs, windows, precision, inverse, iterations)
+            own = slice((begin_slab - start) * n, (end_slab - start) * n)
+            values = (np.exp(logs[:, own]) - OFFSET).T
+            place = slice(begin_slab * n, end_slab * n), slice(top, top + rows)
             yield place, values.reshape(len(values), -1, width).astype(np.float32)
+
+
+class _Windows:
+    """The slices that each slab's beam reaches: (P, depth) to and from (P, slabs, L)."""
+
+    def __init__(self, profile: np.ndarray, step_length: int) -> None:
+        seen = np.flatnonzero(profile)
+        self.first, self.step_length = int(seen[0]), step_length
+        self.weights = profile[seen[0] : seen[-1] + 1]
+
+    def gather(self, values: np.ndarray, slabs: int) -> np.ndarray:
+        """Each slab's slices; a view."""
+        views = sliding_window_view(values, len(self.weights), axis=1)
+        return np.asarray(views[:, self.first :: self.step_length][:, :slabs])
+
+    def scatter(self, values: np.ndarray, depth: int) -> np.ndarray:
+        """The transpose: slices seen by several slabs get the sum."""
+        slabs = values.shape[1]
+        result = np.zeros((len(values), depth))
+        for k in range(values.shape[2]):
+            start = self.first + k
+            result[:, start : start + (slabs - 1) * self.step_length + 1 : self.step_length] += values[
+                :, :, k
+            ]
+        return result
+
+    def of_slab(self, slab: int) -> slice:
+        """The slices of one slab."""
+        start = self.first + slab * self.step_length
+        return slice(start, start + len(self.weights))
 
 
 def _gauss_newton(
     measured: np.ndarray,
     logs: np.ndarray,
-    profile: np.ndarray,
+    windows: _Windows,
     precision: float,
     inverse: np.ndarray,
     iterations: int,
 ) -> np.ndarray:
-    """Log intensities of pixel columns; measured (P, N), logs (P, N*n).
+    """Log intensities of pixel columns; measured (P, N), logs (P, depth).
 
     The bending term is the same for every column, so its (damped) inverse is one dense matrix, and the data
     term adds one direction a slab: by Woodbury's identity a step needs an N x N solve per column.
     """
-    pixels, slabs = measured.shape
-    n = len(profile)
-    bending = _bending(slabs * n)
+    (pixels, slabs), depth = measured.shape, logs.shape[1]
+    bend = bending(depth)
     for _ in range(iterations):
-        light = np.exp(logs)
-        slopes = light.reshape(pixels, slabs, n) * profile
+        slopes = windows.gather(np.exp(logs), slabs) * windows.weights
         misfit = slopes.sum(2) - OFFSET - measured
-        downhill = -(logs @ bending) - (precision * misfit[:, :, None] * slopes).reshape(pixels, -1)
+        downhill = -(logs @ bend) - windows.scatter(precision * misfit[:, :, None] * slopes, depth)
         spread = downhill @ inverse
         # The N x N matrices J K^-1 J^T, slab row by slab row.
         coupling = np.empty((pixels, slabs, slabs))
         for i in range(slabs):
-            reach = slopes[:, i] @ inverse[i * n : (i + 1) * n]
-            coupling[:, i] = (reach.reshape(pixels, slabs, n) * slopes).sum(2)
+            reach = slopes[:, i] @ inverse[windows.of_slab(i)]
+            coupling[:, i] = (windows.gather(reach, slabs) * slopes).sum(2)
         coupling[:, np.arange(slabs), np.arange(slabs)] += 1 / precision
-        seen = (spread.reshape(pixels, slabs, n) * slopes).sum(2)
+        seen = (windows.gather(spread, slabs) * slopes).sum(2)
         held = np.linalg.solve(coupling, seen[:, :, None])
-        step = spread - (held * slopes).reshape(pixels, -1) @ inverse
-        logs = logs + np.clip(step, -_LARGEST_STEP, _LARGEST_STEP)
-        logs = np.maximum(logs, np.log(OFFSET / 20))
+        step = spread - windows.scatter(held * slopes, depth) @ inverse
+        logs = logs + np.clip(step, -LARGEST_STEP, LARGEST_STEP)
+        logs = np.maximum(logs, LOWEST_LOG)
     return np.asarray(logs)
 
 
-def _bending(size: int) -> np.ndarray:
+def bending(size: int) -> np.ndarray:
     """The matrix of the bending term, CURVATURE D2^T D2, shape (size, size)."""
     second = np.diff(np.eye(size), 2, axis=0)
     return np.asarray(CURVATURE * second.T @ second)
 
 
-def _damped_bending_inverse(size: int) -> np.ndarray:
+def damped_bending_inverse(size: int) -> np.ndarray:
     """Inverse of the bending matrix plus a little identity, which bounds steps along straight lines."""
-    return np.asarray(np.linalg.inv(_bending(size) + _DAMPING * CURVATURE * np.eye(size)))
+    return np.asarray(np.linalg.inv(bending(size) + _DAMPING * CURVATURE * np.eye(size)))

@@ -1,36 +1,112 @@
-"""Axial profiles: how much each of a slab's slices contributes to its projection."""
+"""Beams as the volume's slices sample them: how much light from which depth lands where in a projection."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-BEAMS = ("uniform", "bessel", "airy")
+BEAMS = ("uniform", "gaussian", "bessel", "airy")
 
-# An Airy beam keeps more of its energy on the side its tail comes from; the value only sets how lopsided.
-_AIRY_SKEW = 0.25
+# Share of the maximum below which the tail of an axial profile is cut.
+TAIL = 0.01
 
 
-def axial_profile(beam: str, step_length: int) -> np.ndarray:
-    """Axial weights of a beam whose full width at half maximum is the step length, cut to one slab.
+@dataclass(frozen=True, eq=False)
+class SampledBeam:
+    """A beam centred on a slab, as taps: weight, depth and lateral displacement.
+
+    A structure at slice `slices[t]` of the slab and lateral position p appears in the slab's projection at
+    p + displacement[t], weighted by weights[t]. A slice may have several taps: side lobes.
+
+    Attributes
+    ----------
+    slices : ndarray, shape (T,), int
+        Slice relative to the slab's first; negative or beyond the slab where the beam is wider than the step.
+    weights : ndarray, shape (T,), float64
+        Non-negative, sum 1.
+    displacement : ndarray, shape (T, 2), float64
+        Lateral displacement (dy, dx) in pixels.
+    """
+
+    slices: np.ndarray
+    weights: np.ndarray
+    displacement: np.ndarray
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether nothing is displaced laterally."""
+        return not self.displacement.any()
+
+    @cached_property
+    def profile(self) -> np.ndarray:
+        """Axial weights from the first slice that the beam reaches to the last, shape (L,), sum 1."""
+        return np.bincount(self.slices - self.slices.min(), weights=self.weights)
+
+    @property
+    def first(self) -> int:
+        """The slice of `profile[0]`, relative to the slab's first slice."""
+        return int(self.slices.min())
+
+    def fits(self, step_length: int) -> bool:
+        """Whether the beam reaches no slice outside its own slab."""
+        return self.first >= 0 and int(self.slices.max()) < step_length
+
+    def mirrored(self) -> "SampledBeam":
+        """The same beam displaced to the other side: the second of two views."""
+        return replace(self, displacement=-self.displacement)
+
+
+def straight_beam(profile: np.ndarray, step_length: int) -> SampledBeam:
+    """A beam without displacement, from axial weights centred on the slab.
 
     Parameters
     ----------
-    beam : {"uniform", "bessel", "airy"}
-        `uniform` is the paper's idealisation: every slice counts the same. `bessel` is the Gaussian axial
-        intensity exp(-4 ln 2 (z/FWHM)^2) of a Bessel focus made with a Gaussian annulus. `airy` is the same
-        width with its maximum shifted towards one end; its lateral bending is not part of the profile.
+    profile : ndarray, shape (L,)
+        Non-negative; L - step_length must be even, so that slices meet slices.
+    step_length : int
+        Slices per slab.
+    """
+    weights = np.asarray(profile, dtype=np.float64)
+    if (len(weights) - step_length) % 2:
+        raise ValueError("the profile's length and the step length must both be even or both be odd")
+    slices = np.arange(len(weights)) - (len(weights) - step_length) // 2
+    seen = weights > 0
+    return SampledBeam(slices[seen], weights[seen] / weights.sum(), np.zeros((int(seen.sum()), 2)))
+
+
+def axial_profile(beam: str, step_length: int, width: float | None = None, apex: float = 0.0) -> np.ndarray:
+    """Axial weights of a beam, from as many slices before the slab as behind it.
+
+    Parameters
+    ----------
+    beam : {"uniform", "gaussian", "bessel", "airy"}
+        `uniform` is the paper's idealisation: every slice within the width counts the same, and the ones at
+        its ends as far as they lie in it. The others have the Gaussian axial intensity
+        exp(-4 ln 2 (z/width)^2): of a Gaussian focus, to a good approximation; of a Bessel focus made with a
+        Gaussian annulus; and of the main lobe of an Airy beam around its apex.
     step_length : int
         Slices per slab, n.
+    width : float, optional
+        Full width at half maximum in slices; the step length where none is given.
+    apex : float
+        Where the maximum lies, in slices from the centre of the slab; a uniform beam has none.
 
     Returns
     -------
-    ndarray, shape (n,), float64
-        Non-negative weights that sum to 1.
+    ndarray, shape (L,), float64
+        Non-negative weights that sum to 1; L - n is even.
     """
     if beam not in BEAMS:
         raise ValueError(f"unknown beam {beam!r}")
+    width = float(step_length if width is None else width)
+    apex = 0.0 if beam == "uniform" else apex
+    # Half the reach, from the slab's centre, of what is not negligible.
+    reach = width / 2 if beam == "uniform" else width * np.sqrt(np.log(1 / TAIL) / (4 * np.log(2)))
+    outside = max(0, int(np.ceil(reach + abs(apex) - step_length / 2 - 1e-9)))
+    z = np.arange(-outside, step_length + outside) - (step_length - 1) / 2 - apex
     if beam == "uniform":
-        return np.full(step_length, 1.0 / step_length)
-    z = np.arange(step_length) - (step_length - 1) / 2
-    if beam == "airy":
-        z = z + _AIRY_SKEW * step_length
-    weights = np.exp(-4 * np.log(2) * (z / step_length) ** 2)
+        weights = np.clip(width / 2 - np.abs(z) + 0.5, 0, min(1, width))
+    else:
+        weights = np.exp(-4 * np.log(2) * (z / width) ** 2)
+        weights[weights < TAIL] = 0
     return np.asarray(weights / weights.sum())

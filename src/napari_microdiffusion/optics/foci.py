@@ -74,7 +74,7 @@ def gaussian_focus(na: float, wavelength: float, index: float = WATER, photons: 
     """The focus of an objective whose pupil is filled.
 
     The axial 1/e radius of the two-photon signal is 0.532 wavelength / (sqrt(2) (n - sqrt(n^2 - NA^2)))
-    (Zipfel, Williams and Webb, Nature Biotechnology 21, 1369, 2003, box 2); without the sqrt(2) that of the
+    (Zipfel, Williams and Webb, Nature Biotechnology 21, 1369, 2003); without the sqrt(2) that of the
     intensity. The full width at half maximum is 2 sqrt(ln 2) such radii.
 
     Parameters
@@ -106,7 +106,7 @@ def bessel_focus(
 
     Plane waves whose axial wave numbers fill the range between those of the annulus's edges evenly add up on
     the axis to the intensity sinc^2(z (cos a_in - cos a_out) n / wavelength), sinc(x) = sin(pi x)/(pi x)
-    (Born and Wolf, Principles of Optics, 7th ed., 8.8.3; for the annulus, which makes the depth of focus
+    (Born and Wolf, Principles of Optics, 7th ed., 8.8; for the annulus, which makes the depth of focus
     1/(1 - ratio^2) times as long at low aperture, Welford, J. Opt. Soc. Am. 50, 749, 1960). Two photons
     square it (Botcherby, Juskaitis and Wilson, Opt. Commun. 268, 253, 2006).
 

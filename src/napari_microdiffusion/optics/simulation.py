@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UsageError, UserError
 from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
+from .beam_operator import BeamOperator
 from .operator import ProjectionOperator
 
 
@@ -46,7 +47,8 @@ def simulate_projections(
     Parameters
     ----------
     volume : ndarray, shape (Z, H, W)
-        Non-negative intensities above the dark level. Slices beyond the last whole slab are dropped.
+        Non-negative intensities above the dark level. Slices beyond the last whole slab are dropped; beams
+        that reach out of the volume see its outermost voxels continued.
     acquisition : Acquisition
         Step length and beam.
     photons : float, optional
@@ -58,8 +60,8 @@ def simulate_projections(
 
     Returns
     -------
-    ndarray, shape (Z // n, H, W), float32
-        In the volume's grey levels.
+    ndarray, shape (views * (Z // n), H, W), float32
+        In the volume's grey levels; all projections of the first view, then those of the second.
 
     Raises
     ------
@@ -72,10 +74,7 @@ def simulate_projections(
         raise UserError(
             f"the volume has {len(volume)} slices, fewer than one slab of {n}; use a smaller step length"
         )
-    operator = ProjectionOperator(acquisition.profile)
-    projections = np.stack(
-        [operator.project(volume[i * n : (i + 1) * n].astype(np.float64))[0] for i in range(slabs)]
-    )
+    projections = project_through(volume[: slabs * n], acquisition)
     rng = np.random.default_rng(seed)
     if photons is not None:
         gain = photon_gain(volume, photons, acquisition.dark_level)
@@ -84,6 +83,18 @@ def simulate_projections(
     if read_noise:
         projections = projections + rng.normal(0, read_noise, projections.shape)
     return projections.astype(np.float32)
+
+
+def project_through(volume: np.ndarray, acquisition: Acquisition) -> np.ndarray:
+    """Noiseless projections of whole slabs, (N*n, H, W) to (views * N, H, W), float64."""
+    n = acquisition.step_length
+    slabs = len(volume) // n
+    if acquisition.is_disjoint:
+        straight = ProjectionOperator(acquisition.profile)
+        parts = [straight.project(volume[i * n : (i + 1) * n].astype(np.float64))[0] for i in range(slabs)]
+        return np.stack(parts)
+    operator = BeamOperator(acquisition.beams, n, (slabs, *volume.shape[1:]))
+    return operator.project(operator.extend(volume.astype(np.float64)))
 
 
 def photon_gain(volume: np.ndarray, photons: float, dark_level: float = 0.0) -> float:

@@ -59,7 +59,7 @@ def reconstruct(
         If it failed for a reason outside its settings.
     """
     config = config or ReconstructionConfig()
-    _check(projections, config)
+    _check(projections, acquisition, config)
     run = Run(
         np.asarray(projections, dtype=np.float32), acquisition, config, cancel or CancelToken(), inr=inr
     )
@@ -76,7 +76,7 @@ def reconstruct(
     yield Finished(
         ReconstructionResult(
             volume=run.volume,
-            guide=run.guide,
+            guide=run.first_estimate,
             uncertainty=run.uncertainty,
             inr=run.inr,
             samples=run.samples,
@@ -91,11 +91,20 @@ def reconstruct(
     )
 
 
-def _check(projections: np.ndarray, config: ReconstructionConfig) -> None:
+def _check(projections: np.ndarray, acquisition: Acquisition, config: ReconstructionConfig) -> None:
     validate_projections(projections, "the projections")
+    if len(projections) % acquisition.views:
+        raise UserError(
+            f"the projections are {len(projections)} images, but {acquisition.views} views need as many of "
+            "each; give all projections of the first view, then those of the second"
+        )
     if config.guide == "none" and config.diffusion == "off":
         raise UsageError(
             "guide is none and diffusion is off, which leaves nothing to reconstruct; choose one of them"
+        )
+    if config.diffusion == "paper" and not acquisition.is_disjoint:
+        raise UsageError(
+            "diffusion is paper, which knows straight beams no wider than the step only; choose slab or off"
         )
     if config.diffusion == "slab":
         check_prior(config.prior)
@@ -136,7 +145,7 @@ def _preview(run: Run) -> Events:
     for i in range(len(run.projections)):
         run.cancel.check()
         slices, slab = histospline_slab(run.projections, n, i), slice(i, i + 1)
-        if not run.acquisition.is_uniform:
+        if run.beam is None and not run.acquisition.is_uniform:
             slices = run.agree(slices, slab, run.region)
         yield from run.write(slices, slab, run.region, "preview")
         yield clock.advance()
@@ -150,3 +159,4 @@ def _finish_guide(run: Run) -> Events:
         slab = slice(i, i + 1)
         slices = run.agree(run.guide[i * n : (i + 1) * n], slab, run.region)
         yield from run.write(slices, slab, run.region, "guide")
+    yield from run.settle("guide")

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import RunFailed
 from ..inr import FittedInr, fit_inr
-from ..interpolation import INTERPOLATIONS, logspline_parts, nearest
+from ..interpolation import INTERPOLATIONS, bent_logspline_parts, logspline_parts, nearest
 from ..optics import IntensityScale
 from .config import ReconstructionConfig
 from .device import choose_device, limit_threads
@@ -32,40 +32,45 @@ def interpolated(run: Run) -> Events:
         strip = np.s_[:, top : top + rows]
         guide[strip] = INTERPOLATIONS[name](run.projections[strip], n)
         yield clock.advance()
-    run.guide = guide
+    run.take_guide(guide)
 
 
 def smooth_logarithm(run: Run) -> Events:
-    """The log-spline, piece by piece."""
+    """The log-spline, piece by piece; through a beam that leaves its slab, on the extended volume."""
     yield StageStarted("guide", "First estimate: log-spline")
-    guide = np.empty_like(run.volume)
+    beam, unit = run.beam, run.scale.to_unit(run.measured)
+    guide = np.empty(run.volume.shape if beam is None else beam.operator.extended_shape, np.float32)
     clock = Clock("guide", guide.size)
-    unit = run.scale.to_unit(run.projections)
-    for (slices, rows), values in logspline_parts(unit, run.operator, run.noise_level):
+    if beam is None or beam.operator.is_straight:
+        parts = logspline_parts(unit, run.operator if beam is None else beam.operator, run.noise_level)
+    else:
+        parts = bent_logspline_parts(unit, beam.operator, run.noise_level, run.cancel.check)
+    for part, values in parts:
         run.cancel.check()
-        guide[slices, rows] = run.scale.to_grey(values)
+        guide[part] = run.scale.to_grey(values)
         yield clock.advance(values.size)
-    run.guide = guide
+    run.take_guide(guide)
 
 
 def without(run: Run) -> Events:
     """No guide: nothing is said about depth within a slab."""
     yield StageStarted("guide", "No first estimate")
-    run.guide = nearest(run.projections, run.acquisition.step_length)
+    run.take_guide(nearest(run.projections, run.acquisition.step_length))
     yield Progress("guide", 1.0, 0.0)
 
 
 def inr(run: Run) -> Events:
     """The implicit neural representation: given, loaded from a file, or fitted now."""
     config, given = run.config, run.inr
+    shape = run.projections.shape if run.beam is None else run.beam.operator.extended_slabs
     if given is not None:
         yield StageStarted("guide", "INR, fitted before")
         fitted = given
-        fitted.require(run.projections.shape, run.acquisition.step_length, "the INR")
+        fitted.require(shape, run.acquisition.step_length, "the INR")
     elif config.inr_file is not None:
         yield StageStarted("guide", f"INR from {config.inr_file.name}")
         fitted = FittedInr.load(config.inr_file)
-        fitted.require(run.projections.shape, run.acquisition.step_length, str(config.inr_file))
+        fitted.require(shape, run.acquisition.step_length, str(config.inr_file))
     else:
         yield StageStarted("guide", "Fitting the INR")
         fitted = _unfitted(run) if _is_joint(config) else (yield from _fit(run))
@@ -108,11 +113,12 @@ def _fit(run: Run) -> Generator[Event, None, FittedInr]:
 def _fit_on(run: Run, device: str) -> Generator[Event, None, FittedInr]:
     config, started = run.config, perf_counter()
     fitting = fit_inr(
-        run.scale.to_unit(run.projections),
+        run.scale.to_unit(run.measured),
         run.acquisition.profile,
         config.inr,
         seed=config.seed,
         device=device,
+        operator=None if run.beam is None else run.beam.operator,
     )
     while True:
         run.cancel.check()
@@ -133,12 +139,12 @@ def render_inr(run: Run, fitted: FittedInr) -> Events:
     own = fitted.extra
     # A field from a file keeps the grey levels it was fitted on.
     scale = IntensityScale(own["background"], own["span"]) if "span" in own else run.scale
-    guide = np.empty_like(run.volume)
+    guide = np.empty(fitted.shape, np.float32)
     for z, plane in enumerate(fitted.render_slices()):
         run.cancel.check()
         guide[z] = scale.to_grey(plane)
         yield Progress("guide", 0.9 + 0.1 * (z + 1) / len(guide))
-    run.guide = guide
+    run.take_guide(guide)
 
 
 GUIDES: dict[str, Callable[[Run], Events]] = {

@@ -17,7 +17,7 @@ def provenance(run: Run, stopped: bool) -> dict[str, Any]:
         "program": {"name": "napari-microdiffusion", "version": package_version("napari-microdiffusion")},
         "settings": run.config.model_dump(mode="json"),
         "acquisition": run.acquisition.model_dump(mode="json"),
-        "input": {"shape": list(run.projections.shape), "sha256": digest(run.projections)},
+        "input": {"shape": list(run.measured.shape), "sha256": digest(run.measured)},
         "device": run.device,
         "trust": round(run.trust, 4),
         "seconds": {stage: round(seconds, 3) for stage, seconds in run.seconds.items()},

@@ -8,24 +8,33 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..inr import FittedInr
+from ..interpolation import INTERPOLATIONS, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
 from ..optics.noise import local_light, relative_noise
 from .config import ReconstructionConfig
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
+from .through_beam import FINAL, PASSING, ThroughBeam
 
 
 @dataclass(eq=False)
 class Run:
-    """What the stages of one reconstruction share. Arrays are float32; grey levels unless called unit."""
+    """What the stages of one reconstruction share. Arrays are float32; grey levels unless called unit.
+
+    `measured` is what was given. `projections` is what slabs are summarised by: the same where each slab was
+    recorded for itself, else (`beam` is set) the mean over views and, once there is a guide, its slab means.
+    """
 
     projections: np.ndarray
     acquisition: Acquisition
     config: ReconstructionConfig
     cancel: CancelToken
+    measured: np.ndarray = field(init=False)
+    beam: ThroughBeam | None = field(init=False, default=None)
     operator: ProjectionOperator = field(init=False)
     scale: IntensityScale = field(init=False)
     volume: np.ndarray = field(init=False)
     guide: np.ndarray = field(init=False)
+    first_estimate: np.ndarray = field(init=False)
     uncertainty: np.ndarray | None = None
     inr: FittedInr | None = None
     samples: list[np.ndarray] = field(default_factory=list)
@@ -37,14 +46,25 @@ class Run:
 
     def __post_init__(self) -> None:
         """Set up the operator, the intensity scale and the volumes."""
-        n, (count, height, width) = self.acquisition.step_length, self.projections.shape
+        self.measured = self.projections
         self.operator = ProjectionOperator(self.acquisition.profile)
-        self.scale = IntensityScale.of(self.projections)
-        self.volume = np.zeros((count * n, height, width), np.float32)
-        self.guide = self.volume
-        self.reached = [""] * count
+        self.scale = IntensityScale.of(self.measured)
         self.noise_level = self._noise_level()
-        if self.config.consistency == "noise":
+        if not self.acquisition.is_disjoint:
+            self.beam = ThroughBeam(
+                self.measured,
+                self.acquisition,
+                self.config.consistency,
+                self.scale,
+                self._variance(),
+                self.cancel.check,
+            )
+            self.projections = self.beam.by_view()
+        n, (count, height, width) = self.acquisition.step_length, self.projections.shape
+        self.volume = np.zeros((count * n, height, width), np.float32)
+        self.guide = self.first_estimate = self.volume
+        self.reached = [""] * count
+        if self.config.consistency == "noise" and self.beam is None:
             self.variance = self._variance()
             self.local_mean, self.structure = local_light(self.projections, self.variance)
 
@@ -56,14 +76,14 @@ class Run:
     def _noise_level(self) -> float:
         """Standard deviation of the noise at mid-range, in unit intensities."""
         if not self.acquisition.has_noise_model:
-            return relative_noise(self.projections, self.scale.span)
-        level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.projections))))
+            return relative_noise(self.measured, self.scale.span)
+        level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.measured))))
         return min(level / self.scale.span, 0.2)
 
     def _variance(self) -> np.ndarray:
         if self.acquisition.has_noise_model:
-            return self.acquisition.noise_variance(self.projections)
-        return np.full(self.projections.shape, (self.noise_level * self.scale.span) ** 2, np.float32)
+            return self.acquisition.noise_variance(self.measured)
+        return np.full(self.measured.shape, (self.noise_level * self.scale.span) ** 2, np.float32)
 
     def agree(
         self, slices: np.ndarray, slabs: slice, region: Region, rng: np.random.Generator | None = None
@@ -78,7 +98,12 @@ class Run:
         rng : numpy.random.Generator, optional
             Given for a posterior sample: with noise-aware consistency the measured part is then drawn from
             its own posterior instead of taken at its mean.
+
+        Through a beam that leaves its slab only whole volumes agree: the slices are returned as they are,
+        and `settle` follows.
         """
+        if self.beam is not None:
+            return slices
         window = (slabs, *region.index)
         measured, mode = self.projections[window], self.config.consistency
         dark = self.acquisition.dark_level
@@ -99,6 +124,43 @@ class Run:
             noise_variance=variance,
             prior_spread=np.sqrt(structure / self.operator.squared_norm),
         )
+
+    def take_guide(self, guide: np.ndarray) -> None:
+        """Take the guide, of the shape of the volume or, through a beam, of its extended volume."""
+        if self.beam is None:
+            self.guide = self.first_estimate = guide
+            return
+        if guide.shape == self.volume.shape:
+            guide = self.beam.operator.extend(guide)
+        self.guide = self.first_estimate = self.beam.start(guide)
+        self.projections = self.beam.slab_means(self.guide)
+
+    def condition_on_volume(self) -> None:
+        """Take the slab means of the volume for projections, and a guide made from them.
+
+        The guide is the one that a uniform beam would have had, since that is what priors are trained on.
+        """
+        assert self.beam is not None
+        self.projections = self.beam.slab_means(self.volume)
+        interpolation = INTERPOLATIONS.get(self.config.guide)
+        if interpolation is not None:
+            self.guide = interpolation(self.projections, self.acquisition.step_length)
+            return
+        unit = self.scale.to_unit(self.projections)
+        self.guide = np.empty_like(self.volume)
+        for part, values in logspline_parts(unit, self.operator, self.noise_level):
+            self.cancel.check()
+            self.guide[part] = self.scale.to_grey(values)
+
+    def settle(self, stage: Stage, *, is_last: bool = True) -> Events:
+        """Bring the whole volume to agree through the beam, where slabs could not agree one by one."""
+        if self.beam is not None:
+            agreed = self.beam.agree(self.volume, tolerance=FINAL if is_last else PASSING)
+            yield from self.write(agreed, slice(0, len(self.projections)), self.region, stage)
+
+    def settled(self, sample: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The same for a posterior sample."""
+        return sample if self.beam is None else self.beam.agree(sample, rng, PASSING)
 
     def write(self, slices: np.ndarray, slabs: slice, region: Region, stage: Stage) -> Events:
         """Put finished slices (grey levels, already agreeing) into the volume and announce them."""
@@ -125,6 +187,8 @@ class Run:
 
     def reprojection_max(self) -> float:
         """Largest disagreement of the volume with the measurement, relative to the projections' range."""
+        if self.beam is not None:
+            return self.beam.reprojection_max() / self.scale.span
         n, worst = self.acquisition.step_length, 0.0
         for i, measured in enumerate(self.projections):
             seen = self.operator.project(self.volume[i * n : (i + 1) * n].astype(np.float64))[0]

@@ -47,5 +47,6 @@ def _taken_over(run: Run, slab: int) -> float | np.ndarray:
         return 0.0
     if not run.acquisition.has_noise_model:
         return run.noise_level
-    variance = run.acquisition.noise_variance(run.projections[slab : slab + 1])[0]
+    # Through a beam, the slab's own projection stands for all that see it.
+    variance = run.acquisition.noise_variance(run.measured[slab : slab + 1])[0]
     return np.asarray(np.sqrt(variance) / run.scale.span)

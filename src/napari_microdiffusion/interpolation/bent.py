@@ -1,0 +1,158 @@
+"""The log-spline through bent or tilted beams and several views, where pixel columns depend on each other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..optics.beam_operator import BeamOperator
+from .logspline import LARGEST_STEP, LOWEST_LOG, NOISE_FLOOR, OFFSET, bending, damped_bending_inverse
+
+# Steps of Richardson and Lucy that find a start, Gauss-Newton steps from there, and the conjugate gradients
+# in each; more changed the volume by less than the noise floor.
+_FIRST_STEPS = 60
+_ITERATIONS = 4
+_CONJUGATE_STEPS = 20
+
+# Slabs solved together, and how many of them at each end are context only.
+_SLABS = 16
+_CONTEXT = 3
+
+
+def _nothing() -> None:
+    pass
+
+
+def bent_logspline_parts(
+    projections: np.ndarray, operator: BeamOperator, noise: float = 0.0, check: Callable[[], None] = _nothing
+) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """The volume of smoothest log intensity along z that agrees with all views, some slabs at a time.
+
+    The objective is that of `logspline`. A Gauss-Newton step is solved by conjugate gradients, since the
+    displacement couples pixel columns; the bending along z stays one small dense matrix. It starts from a few
+    steps of W. H. Richardson (J. Opt. Soc. Am. 62 (1972) 55) and L. B. Lucy (Astron. J. 79 (1974) 745).
+
+    Parameters
+    ----------
+    projections : ndarray, shape (V*N, H, W)
+        Unit intensities, those of the first view first.
+    operator : BeamOperator
+    noise : float
+        Standard deviation of the projections' noise, in unit intensities.
+    check : callable
+        Called several times a second; may raise to leave.
+
+    Yields
+    ------
+    (slices, rows), values : tuple of slice, and ndarray, float32
+        Slices of the extended volume, all of its rows, and what they hold.
+    """
+    (count, height, width), n = operator.shape, operator.step_length
+    virtual = operator.virtual_slabs
+    context = max(_CONTEXT, virtual + 1)
+    keep = max(_SLABS - 2 * context, 6)
+    by_view = np.asarray(projections, np.float32).reshape(operator.views, count, height, width)
+    for first in range(0, count, keep):
+        last = min(first + keep, count)
+        start, stop = max(0, first - context), min(count, last + context)
+        part = BeamOperator(operator.beams, n, (stop - start, height, width))
+        measured = by_view[:, start:stop].reshape(-1, height, width)
+        values = _solve(measured, part, 1 / (noise**2 + NOISE_FLOOR**2), check)
+        begin_slab = first + (virtual if first else 0)
+        end_slab = last + (2 * virtual if last == count else virtual)
+        yield (
+            (slice(begin_slab * n, end_slab * n), slice(None)),
+            values[(begin_slab - start) * n : (end_slab - start) * n],
+        )
+
+
+def _solve(
+    measured: np.ndarray, operator: BeamOperator, precision: float, check: Callable[[], None]
+) -> np.ndarray:
+    depth = operator.extended_shape[0]
+    bend = bending(depth).astype(np.float32)
+    inverse = damped_bending_inverse(depth).astype(np.float32)
+    logs = np.log(first_estimate(measured, operator, check) + np.float32(OFFSET))
+    for _ in range(_ITERATIONS):
+        step = _GaussNewton(operator, np.exp(logs), inverse, precision, check)
+        misfit = operator.project(step.light) - np.float32(OFFSET) - measured
+        logs = logs + np.clip(step.solve(_along_z(bend, logs), misfit), -LARGEST_STEP, LARGEST_STEP)
+        logs = np.maximum(logs, np.float32(LOWEST_LOG))
+    return np.asarray(np.exp(logs) - np.float32(OFFSET))
+
+
+def first_estimate(
+    measured: np.ndarray, operator: BeamOperator, check: Callable[[], None] = _nothing
+) -> np.ndarray:
+    """A volume through any beam in a moment, by the steps of Richardson and Lucy from a flat start.
+
+    Parameters
+    ----------
+    measured : ndarray, shape (V*N, H, W)
+        Unit intensities.
+    operator : BeamOperator
+    check : callable
+        Called after every step; may raise to leave.
+
+    Returns
+    -------
+    ndarray, shape `operator.extended_shape`, float32
+        Above -OFFSET; near agreement with all views.
+    """
+    light = np.full(operator.extended_shape, measured.mean() + OFFSET, np.float32)
+    target = np.maximum(measured, 0) + np.float32(OFFSET)
+    reach = operator.adjoint(np.ones_like(measured))
+    unseen = reach <= 1e-6
+    for _ in range(_FIRST_STEPS):
+        check()
+        ratio = operator.adjoint(target / np.maximum(operator.project(light), 1e-6))
+        light *= np.where(unseen, 1, ratio / np.maximum(reach, 1e-6))
+    return np.maximum(light, np.exp(np.float32(LOWEST_LOG))) - np.float32(OFFSET)
+
+
+@dataclass
+class _GaussNewton:
+    """One linearised problem: J = A diag(light), K the inverse of the bending."""
+
+    operator: BeamOperator
+    light: np.ndarray
+    inverse: np.ndarray
+    precision: float
+    check: Callable[[], None]
+
+    def solve(self, slope: np.ndarray, misfit: np.ndarray) -> np.ndarray:
+        """The step along which the linearised objective is least.
+
+        Written as the step of the bending alone, and what the misfit that this leaves adds: conjugate
+        gradients that end early then fit the data less well, and do no other harm.
+        """
+        straightened = -_along_z(self.inverse, slope)
+        held = self._held(-misfit - self.operator.project(self.light * straightened))
+        return straightened + _along_z(self.inverse, self.light * self.operator.adjoint(held))
+
+    def _held(self, right: np.ndarray) -> np.ndarray:
+        operator, light = self.operator, self.light
+        # Bending leaves neighbouring slices nearly equal, so a slab's own coupling is near this.
+        own = np.float32(np.diag(self.inverse).mean()) * np.square(operator.project(light))
+        scale = 1 / (own + 1 / self.precision)
+        solution, residual = np.zeros_like(right), right.copy()
+        direction, energy, start = np.zeros_like(right), 0.0, float(np.vdot(right, scale * right))
+        for _ in range(_CONJUGATE_STEPS):
+            self.check()
+            conditioned = scale * residual
+            fresh = float(np.vdot(residual, conditioned))
+            if fresh <= 1e-6 * start:
+                break
+            direction = conditioned if not energy else conditioned + np.float32(fresh / energy) * direction
+            energy = fresh
+            reach = _along_z(self.inverse, light * operator.adjoint(direction))
+            image = operator.project(light * reach) + direction / np.float32(self.precision)
+            length = np.float32(energy / max(float(np.vdot(direction, image)), 1e-30))
+            solution += length * direction
+            residual -= length * image
+        return solution
+
+
+def _along_z(matrix: np.ndarray, volume: np.ndarray) -> np.ndarray:
+    """A matrix (depth, depth) applied to every pixel column."""
+    return (matrix @ volume.reshape(len(volume), -1)).reshape(volume.shape)
