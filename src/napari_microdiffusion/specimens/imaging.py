@@ -58,8 +58,9 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
         texture=float(rng.choice([0, rng.uniform(0.01, 0.1)], p=[0.4, 0.6])),
         haze=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.6, 0.4])),
         gamma=float(np.exp(rng.normal(0.1, 0.35))),
-        threshold=float(rng.choice([0, rng.uniform(0.02, 0.25)], p=[0.7, 0.3])),
-        saturation=float(rng.choice([1.0, rng.uniform(0.5, 1)], p=[0.8, 0.2])),
+        threshold=float(rng.choice([0, rng.uniform(0.02, 0.35)], p=[0.65, 0.35])),
+        # Down to where compact objects become flat discs with steep edges.
+        saturation=float(rng.choice([1.0, np.exp(rng.uniform(np.log(0.15), 0))], p=[0.75, 0.25])),
         voxel_noise=float(rng.choice([0, np.exp(rng.uniform(np.log(0.01), np.log(0.12)))], p=[0.5, 0.5])),
     )
 

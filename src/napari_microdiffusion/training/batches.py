@@ -8,6 +8,7 @@ import torch
 
 from ..diffusion.loss import SlabBatch
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, ORDERS, SlabProblem, null_orders, pose
+from ..errors import UserError
 from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
 from ..specimens import TISSUES, draw_conditions, image_specimen
@@ -15,8 +16,9 @@ from ..specimens import TISSUES, draw_conditions, image_specimen
 _SIDE = 112
 # In the order of TISSUES.
 _TISSUE_SHARES = (0.22, 0.18, 0.18, 0.1, 0.17, 0.15)
-# Stacks whose slices are twice as far apart as their pixels.
-_COARSE_SHARE = 0.2
+# Slices this many times as far apart as pixels, and how often: many a published stack is coarse along z.
+_COARSENESS = (1, 2, 3)
+_COARSENESS_SHARES = (0.7, 0.2, 0.1)
 # The log-spline stands in for the INR, whose default field it starts, and takes a hundredth of its time.
 _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
 _GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
@@ -68,8 +70,9 @@ class SpecimenPool:
             self._structures = [structure] * self.settings.images_per_structure
         structure = np.transpose(self._structures.pop(), rng.permutation(3))
         volume = image_specimen(structure, draw_conditions(rng), rng)
-        if rng.random() < _COARSE_SHARE:
-            volume = (volume[::2] + volume[1::2]) / 2
+        if (coarseness := int(rng.choice(_COARSENESS, p=_COARSENESS_SHARES))) > 1:
+            whole = volume[: len(volume) // coarseness * coarseness]
+            volume = whole.reshape(-1, coarseness, *volume.shape[1:]).mean(1)
         volume = volume.astype(np.float16)
         # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
         return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
@@ -120,7 +123,11 @@ def draw_stack(
     if rng.random() < 0.5:
         volume = volume.swapaxes(1, 2)
     clean = operator.project(np.ascontiguousarray(volume))
-    scale = IntensityScale.of(clean)
+    try:
+        scale = IntensityScale.of(clean)
+    except UserError:
+        # So few structures that the projections of this draw hold none.
+        return draw_stack(volumes, settings, rng)
     volume, clean = scale.to_unit(volume), scale.to_unit(clean)
     slabs, rows, columns = _corner(clean, settings, rng)
     truth = volume[slabs.start * n : slabs.stop * n, rows, columns]
