@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import write_image
 from napari_microdiffusion.io.beam_files import MeasuredBeam, read_beam, write_beam
+from napari_microdiffusion.optics import Acquisition, simulate_projections
 
 GOLDEN = "-2 0\n-1 1\n0 2\n1 1\n2 0\n"
 
@@ -171,6 +172,26 @@ def test_bead_shows_the_bend(tmp_path):
     assert bend == pytest.approx(0.06 / 2, rel=0.1)
     assert abs(np.average(moved[:, 1], weights=weights)) < 0.1
     assert np.abs(moved[weights > 0.01, 0]).max() < 0.2
+
+
+def test_a_bead_scanned_through_a_beam_shows_that_beam(tmp_path):
+    """Lopsided and tilted, so that nothing can be turned round unnoticed."""
+    profile = (1.0, 2, 3, 4, 5, 6, 4, 2)
+    tilted = tuple((0.0, 0.8 * k) for k in range(8))
+    acquisition = Acquisition(step_length=2, axial_profile=profile, displacement=tilted)
+    z, y, x = np.mgrid[:40, :32, :40].astype(float)
+    volume = 1000.0 * (z == 20) * np.exp(-((y - 16) ** 2 + (x - 20) ** 2) / 3)
+    path = tmp_path / "bead.tif"
+    write_image(path, simulate_projections(volume, acquisition), scale=(2.0, 0.5, 0.5))
+    beam = read_beam(path)
+    # The stack's slices are two of the beam's apart.
+    centroid = np.average(np.arange(8), weights=profile)
+    found = np.interp(
+        np.arange(8) - centroid, beam.z - np.average(beam.z, weights=beam.intensity), beam.intensity
+    )
+    assert np.corrcoef(found, profile)[0, 1] > 0.97
+    seen = beam.intensity > 0.2 * beam.intensity.max()
+    assert np.polyfit(beam.z[seen], beam.displacement[seen, 1] / 0.5, 1)[0] == pytest.approx(0.8, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class MeasuredBeam:
     Attributes
     ----------
     z : ndarray, shape (M,)
-        Depth in um, rising.
+        Depth in um, rising, counted as the slices are; where the zero lies does not matter.
     intensity : ndarray, shape (M,)
         Light from there, in any unit, background subtracted, not negative.
     displacement : ndarray, shape (M, 2), optional
@@ -124,9 +124,10 @@ class MeasuredBeam:
 def read_beam(path: str | PathLike[str]) -> MeasuredBeam:
     """Read a measured beam: a table of two or four columns, or a z-stack of a bead.
 
-    A table has the depth in um and the intensity, and in four columns the lateral displacement (y, x) in um,
-    separated by commas, semicolons, tabs or spaces; what follows a # is a comment, and the first line may be
-    a header. A bead's stack is any image that `read_image` reads, with its scale; see `bead_profile`.
+    A table has the depth within the beam in um, counted as the slices are, and the intensity, and in four
+    columns the lateral displacement (y, x) in um, separated by commas, semicolons, tabs or spaces; what
+    follows a # is a comment, and the first line may be a header. A bead's stack is any image that
+    `read_image` reads, with its scale; see `bead_profile`.
 
     Raises
     ------
@@ -144,7 +145,8 @@ def bead_profile(image: ImageStack) -> MeasuredBeam:
 
     The background, the median of what is not bead in each slice, is subtracted. The light of the brightest
     bead is summed slice by slice, over the pixels where its maximum along z exceeds a twentieth of its
-    brightest. Its centroid in each slice, relative to that of all its light, is the displacement.
+    brightest. Its centroid in each slice, relative to that of all its light, is the displacement. The beam is
+    the stack in reverse: a bead is where the beam's far end is when the focus has not come to it yet.
 
     Parameters
     ----------
@@ -172,14 +174,15 @@ def bead_profile(image: ImageStack) -> MeasuredBeam:
     light[light <= 3 * noise] = 0
     sums = light.sum(axis=(1, 2))
     seen = (sums > 0) & (intensity > _TAIL * intensity.max())
-    z = np.arange(len(data), dtype=np.float64) * image.scale[0]
-    displacement = np.empty((len(z), 2))
+    index = np.arange(len(data), dtype=np.float64)
+    displacement = np.empty((len(data), 2))
     for axis in (0, 1):
         along = light[seen].sum(axis=2 - axis)
         place = along @ np.arange(along.shape[1]) / sums[seen]
         centre = np.average(place, weights=intensity[seen])
-        displacement[:, axis] = np.interp(z, z[seen], place - centre) * image.scale[1 + axis]
-    return _checked(MeasuredBeam(z, intensity, displacement, name))
+        displacement[:, axis] = np.interp(index, index[seen], place - centre) * image.scale[1 + axis]
+    # As the focus goes down past the bead, the bead goes up through the beam.
+    return _checked(MeasuredBeam(-index * image.scale[0], intensity, displacement, name))
 
 
 def _bead_and_background(data: Floats, name: str) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
