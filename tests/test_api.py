@@ -152,7 +152,7 @@ def test_the_smallest_specimens_can_be_grown(kind, shape):
         (lambda x: md.reconstruct(x, N, guide="magic"), "guide is 'magic'"),
         (lambda x: md.reconstruct(x, N, wheels=4), "wheels"),
         (lambda x: md.reconstruct(x, N, beam="laser"), "beam is 'laser'"),
-        (lambda x: md.reconstruct(x, N, axial_profile=(1, 2)), "2 weights"),
+        (lambda x: md.reconstruct(x, N, axial_profile=(1, 2, 1)), "3 weights"),
         (lambda x: md.reconstruct(x, N, inr_file="a", guide="linear"), "choose the guide inr"),
         (lambda x: md.reconstruct_events(x, 99), "step length is 99"),
         (lambda x: md.simulate(x, 65), "step length is 65"),

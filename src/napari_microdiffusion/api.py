@@ -1,6 +1,6 @@
 """The functions of `import napari_microdiffusion as md`: arrays in, arrays out, no file or viewer needed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from .reconstruction.events import CancelToken, Event, Events
     from .reconstruction.result import ReconstructionResult
 
-_OPTICS = frozenset(Acquisition.model_fields) - {"step_length"}
+# Arguments of `make_acquisition`, by which the optics are known among the settings.
+_OPTICS = frozenset(Acquisition.model_fields) - {"step_length"} | {
+    "step",
+    "beam_file",
+    "slice_spacing",
+    "pixel_size",
+}
 
 
 def read(
@@ -117,12 +123,13 @@ def simulate(
     seed
         Seed of the noise.
     **optics
-        `beam` ("uniform", "bessel", "airy"), or `axial_profile` (n weights), and `dark_level`.
+        As `make_acquisition`: `beam` ("uniform", "gaussian", "bessel", "airy") or `beam_file`, `step`,
+        `bend`, `tilt`, `views`, `dark_level`, ...
 
     Returns
     -------
     ndarray, shape (Z // n, H, W), float32
-        In the volume's grey levels.
+        In the volume's grey levels; of two views, the first view's projections come first.
 
     Raises
     ------
@@ -166,8 +173,8 @@ def reconstruct(
         Ends the run from another thread.
     **settings
         Those of `ReconstructionConfig` (guide, diffusion, consistency, samples, steps, prior, device, seed,
-        memory_gb, inr, inr_file, ...) and of `Acquisition` (beam, axial_profile, dark_level, photon_gain,
-        read_noise).
+        memory_gb, inr, inr_file, ...) and of `make_acquisition` (beam, step, beam_file, bend, tilt, views,
+        dark_level, photon_gain, read_noise, ...).
 
     Returns
     -------
@@ -229,7 +236,7 @@ def compare(
     n
         Step length in slices; without it what depends on slabs is left out.
     **optics
-        `beam`, or `axial_profile` (n weights).
+        As `make_acquisition`.
 
     Returns
     -------
@@ -273,7 +280,7 @@ def fit_inr(
     progress
         Called with every `FitStep` (step, steps, loss).
     **settings
-        Those of `InrSettings`, and `beam` or `axial_profile`.
+        Those of `InrSettings`, and of `make_acquisition`.
 
     Returns
     -------
@@ -288,7 +295,7 @@ def fit_inr(
     """
     from .inr import fit_inr as fit
     from .io import validate_projections
-    from .optics import IntensityScale
+    from .optics import BeamOperator, IntensityScale
     from .reconstruction.device import choose_device
 
     optics = {name: settings.pop(name) for name in _OPTICS & settings.keys()}
@@ -296,7 +303,12 @@ def fit_inr(
     validate_projections(array := np.asarray(projections), "the projections")
     scale = IntensityScale.of(array)
     place = choose_device(config.device).type
-    fitting = fit(scale.to_unit(array), acquisition.profile, config.inr, seed=config.seed, device=place)
+    operator = None
+    if not acquisition.is_disjoint:
+        shape = (len(array) // acquisition.views, *array.shape[1:])
+        operator = BeamOperator(acquisition.beams, acquisition.step_length, shape)
+    unit = scale.to_unit(array)
+    fitting = fit(unit, acquisition.profile, config.inr, seed=config.seed, device=place, operator=operator)
     while True:
         try:
             step = next(fitting)
@@ -321,22 +333,60 @@ def load_inr(path: str | PathLike[str]) -> "FittedInr":
     return FittedInr.load(path)
 
 
-def make_acquisition(n: Any, names: Mapping[str, str] | None = None, **optics: Any) -> Acquisition:
+def make_acquisition(
+    n: Any,
+    names: Mapping[str, str] | None = None,
+    *,
+    step: Any = None,
+    beam_file: str | PathLike[str] | None = None,
+    slice_spacing: float | None = None,
+    pixel_size: Sequence[float] | None = None,
+    **optics: Any,
+) -> Acquisition:
     """The acquisition for a step length and optics, or a `UsageError` with one sentence.
 
     Parameters
     ----------
     n
-        Step length in slices.
+        Step length in slices: from one projection to the next, and the beam's width where no other is given.
     names
         How the person calls a setting, where that is not its field's name.
+    step
+        Slices from one projection to the next, where the beam's width, `n`, is another.
+    beam_file
+        A measured beam: a table or a z-stack of a bead, see `io.beam_files.read_beam`. It replaces the axial
+        profile and, where it has one, the displacement.
+    slice_spacing
+        Of the volume, in um; needed with `beam_file`.
+    pixel_size
+        Of the projections (y, x), in um; needed where the measured beam is displaced laterally.
     **optics
         Other fields of `Acquisition`.
+
+    Raises
+    ------
+    UsageError
+        For a setting that cannot be.
+    UserError
+        For a measured beam that cannot be used.
     """
     from .reconstruction.config import settings_error
 
+    fields: dict[str, Any] = {"step_length": n} | optics
+    if step is not None:
+        fields["step_length"] = step
+        if n is not None and n != step:
+            fields.setdefault("width", n)
     try:
-        return Acquisition(step_length=n, **optics)
+        acquisition = Acquisition(**fields)
+        if beam_file is None:
+            return acquisition
+        if slice_spacing is None:
+            raise UsageError("a measured beam needs the slice_spacing of the volume, in um")
+        from .io.beam_files import read_beam
+
+        measured = read_beam(beam_file).fields(acquisition.step_length, slice_spacing, pixel_size)
+        return Acquisition(**(fields | measured))
     except ValidationError as error:
         raise settings_error(error, dict(names or {})) from error
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from .errors import Cancelled, RunFailed, UserError
 from .io import ImageStack, depth_stack, image_name, open_image, read_sizes
 from .optics import Acquisition
+from .optics.recorded import BEAM_FIELDS, beam_in
 from .reconstruction.config import ReconstructionConfig, settings_error
 from .reconstruction.events import CancelToken, Finished
 from .reconstruction.outputs import Outputs
@@ -280,6 +281,8 @@ def threads_for(workers: int) -> int:
 
 def _acquisition(image: ImageStack, optics: Mapping[str, Any]) -> Acquisition:
     known = {key: value for key, value in (("step_length", image.step_length), ("beam", image.beam)) if value}
+    if not BEAM_FIELDS & optics.keys() and optics.get("step_length") in (None, image.step_length):
+        known |= beam_in(image.metadata.get("description") or {})
     merged = {**known, **optics}
     if "step_length" not in merged:
         raise UserError(f"{image.name} does not say its step length; give it with -n.")

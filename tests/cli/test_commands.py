@@ -119,13 +119,6 @@ def test_simulated_noise_is_seeded(run, truth):
     assert (projections("c.tif", 2) != projections("a.tif", 1)).any()
 
 
-def test_an_airy_beam_comes_with_what_it_lacks(run, truth):
-    result = run("simulate", truth, "-n", 4, "-o", "p.tif", "--beam", "airy", "--json")
-    assert answer(result)["beam"] == "airy"
-    assert "bending" in result.stderr
-    assert len(result.stderr.splitlines()) == 1
-
-
 def test_compare_prints_every_metric_and_draws_a_figure(run, truth, tmp_path):
     volume = read_image(truth).data[:12]
     write_image(tmp_path / "v.tif", volume + 0.01 * volume**2)

@@ -131,9 +131,7 @@ def test_the_beam_of_the_file_is_used(run, folder):
     write_image(folder / "b.tif", PROJECTIONS, step_length=4, beam="bessel")
     assert answer(run("b.tif", "-o", "v.tif", "--json"))["beam"] == "bessel"
     assert answer(run("b.tif", "-o", "v.tif", "--beam", "uniform", "--json"))["beam"] == "uniform"
-    airy = run("b.tif", "-o", "v.tif", "--beam", "airy", "--json")
-    assert answer(airy)["beam"] == "airy"
-    assert "bending" in airy.stderr
+    assert answer(run("b.tif", "-o", "v.tif", "--beam", "airy", "--json"))["beam"] == "airy"
 
 
 def test_provenance_runs_it_again_and_options_override_it(run, folder):

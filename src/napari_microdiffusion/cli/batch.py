@@ -11,7 +11,8 @@ from ..io import IMAGE_SUFFIXES
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken
 from ..reconstruction.settings_file import read_settings
-from .options import Choice, acquisition_for, step_length
+from .beam_options import BeamRequest, acquisition_for
+from .options import Choice, step_length
 from .terminal import PROGRAM, Answer, interrupts, lines, progress_bar, say
 
 _FLAGS = {"memory_gb": "--memory"}
@@ -84,10 +85,9 @@ def _work(request: BatchRequest) -> Work:
         config = config.model_copy(update={"threads": threads_for(request.workers)})
     optics = dict(optics)
     if request.n is not None:
-        n = step_length(request.n)
-        if n != optics.get("step_length", n):
-            optics["axial_profile"] = None
-        optics |= {"step_length": n, "beam": acquisition_for(n, request.beam, None, optics).beam}
+        acquisition = acquisition_for(step_length(request.n), BeamRequest(request.beam), None, optics)
+        told = optics.keys() | {"step_length"} | ({"beam"} if request.beam else set())
+        optics = {name: value for name, value in acquisition.model_dump().items() if name in told}
     elif request.beam is not None:
         optics |= {"beam": request.beam, "axial_profile": None}
     return Work(config, optics)

@@ -9,23 +9,36 @@ import typer
 from .. import api
 from ..errors import UsageError
 from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
+from ..optics.recorded import BEAM_FIELDS, KEY, recorded_beam
 from ..reconstruction.config import Consistency, Device, Diffusion, Guide
 from ..reconstruction.presets import PRESET_WORDS, PresetName
+from .beam_options import (
+    Apex,
+    BeamFile,
+    BeamOption,
+    BeamRequest,
+    Bend,
+    Direction,
+    LobeSpacing,
+    SideLobes,
+    SliceSpacing,
+    Step,
+    StepLength,
+    Tilt,
+    Views,
+    acquisition_for,
+)
 from .options import (
-    AIRY_NOTE,
     AsJson,
     AverageFrames,
     Axes,
-    BeamOption,
     Channel,
     Choice,
     Debug,
     Kind,
     Output,
     Seed,
-    StepLength,
     Time,
-    acquisition_for,
     read_stack,
     refuse_overwriting,
     setting,
@@ -97,6 +110,16 @@ def simulate(
     output: Output,
     n: StepLength = None,
     beam: BeamOption = None,
+    beam_file: BeamFile = None,
+    step: Step = None,
+    bend: Bend = None,
+    apex: Apex = None,
+    tilt: Tilt = None,
+    direction: Direction = None,
+    side_lobes: SideLobes = None,
+    lobe_spacing: LobeSpacing = None,
+    views: Views = None,
+    slice_spacing: SliceSpacing = None,
     photons: Annotated[
         float | None,
         typer.Option(
@@ -114,16 +137,27 @@ def simulate(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> Answer:
-    """Project a point-scanned volume as a long beam would have."""
-    optics = acquisition_for(step_length(n), beam)
+    """Project a point-scanned volume as a long beam would have. Of two views, the first comes first."""
+    asked = BeamRequest(
+        beam, step, beam_file, slice_spacing, views, bend, apex, tilt, direction, side_lobes, lobe_spacing
+    )
+    if asked.second_view is not None:
+        raise UsageError(f"--views is {views}, but simulate takes 2, for both views in one stack")
+    wanted = None if n is None and step is not None else step_length(n)
+    if beam_file is None:
+        acquisition_for(wanted, asked)
     check_output(output, IMAGE_SUFFIXES)
     image = read_stack(volume, Choice(channel, time, average_frames, axes))
     refuse_overwriting(output, volume)
     validate_projections(image.data, image.name)
-    if optics.beam == "airy":
-        say(f"{PROGRAM}: note: {AIRY_NOTE}")
+    optics = acquisition_for(wanted, asked, volume=image)
     projections = api.simulate(
-        image.data, optics.step_length, beam=optics.beam, photons=photons, read_noise=read_noise, seed=seed
+        image.data,
+        optics.step_length,
+        photons=photons,
+        read_noise=read_noise,
+        seed=seed,
+        **optics.model_dump(include=set(BEAM_FIELDS)),
     )
     scale = image.scale
     write_image(
@@ -138,9 +172,10 @@ def simulate(
             "photons": photons,
             "read_noise": read_noise,
             "seed": seed,
+            **({KEY: recorded} if (recorded := recorded_beam(optics)) else {}),
         },
     )
-    dropped = len(image.data) - len(projections) * optics.step_length
+    dropped = len(image.data) - len(projections) // optics.views * optics.step_length
     data = {
         "output": str(output),
         "shape": list(projections.shape),
@@ -161,6 +196,16 @@ def reconstruct(
     output: Output,
     n: StepLength = None,
     beam: BeamOption = None,
+    beam_file: BeamFile = None,
+    step: Step = None,
+    bend: Bend = None,
+    apex: Apex = None,
+    tilt: Tilt = None,
+    direction: Direction = None,
+    side_lobes: SideLobes = None,
+    lobe_spacing: LobeSpacing = None,
+    views: Views = None,
+    slice_spacing: SliceSpacing = None,
     guide: Annotated[Guide | None, setting("guide", "--guide")] = None,
     diffusion: Annotated[Diffusion | None, setting("diffusion", "--diffusion")] = None,
     consistency: Annotated[Consistency | None, setting("consistency", "--consistency")] = None,
@@ -218,7 +263,10 @@ def reconstruct(
         "memory_gb": memory,
     }
     choice = Choice(channel, time, average_frames, axes)
-    return run(Request(projections, output, n, beam, asked, uncertainty, save_inr, config, choice, preset))
+    request = BeamRequest(
+        beam, step, beam_file, slice_spacing, views, bend, apex, tilt, direction, side_lobes, lobe_spacing
+    )
+    return run(Request(projections, output, n, request, asked, uncertainty, save_inr, config, choice, preset))
 
 
 @app.command("compare")
@@ -243,9 +291,9 @@ def compare(
     # A volume of ours says how it was made.
     about = (volume.metadata.get("description") or {}).get("acquisition") or {}
     recorded = about.get("step_length")
-    optics = None if n is None and recorded is None else acquisition_for(step_length(n, None, recorded), None)
+    optics = None if n is None and recorded is None else acquisition_for(step_length(n, None, recorded))
     if optics is not None and optics.step_length == recorded:
-        optics = acquisition_for(recorded, None, None, about)
+        optics = acquisition_for(recorded, recorded=about)
     if figure is not None:
         check_output(figure, (".png", ".pdf", ".svg"))
     if optics is None:
@@ -256,8 +304,7 @@ def compare(
             volume.data,
             reference.data,
             optics.step_length,
-            beam=optics.beam,
-            axial_profile=optics.axial_profile,
+            **optics.model_dump(include=set(BEAM_FIELDS)),
         )
     if figure is not None:
         comparison_figure(

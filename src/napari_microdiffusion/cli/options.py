@@ -1,23 +1,19 @@
 """The options of the command line that several commands share, and those that are settings."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from ..api import make_acquisition
 from ..errors import UsageError, UserError
 from ..io import ImageStack, depth_stack, read_image, suggest_step_length
-from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
+from .beam_options import number
 
 Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]
-Beam = Literal["uniform", "bessel", "airy"]
-
-AIRY_NOTE = "the lateral bending of an Airy beam is not modelled yet, only its axial profile"
 
 
 def setting(field: str, *flags: str, **more: Any) -> Any:
@@ -28,11 +24,6 @@ def setting(field: str, *flags: str, **more: Any) -> Any:
     unit = f" In {extra['unit']}." if "unit" in extra else ""
     default = "" if info.is_required() or info.default is None else f" Default: {info.default}."
     return typer.Option(*flags, help=f"{words}{unit}{default}", **more)
-
-
-def _optics(field: str, *flags: str, **more: Any) -> Any:
-    """An option for a field of the acquisition, with its words."""
-    return typer.Option(*flags, help=Acquisition.model_fields[field].description, **more)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
@@ -50,8 +41,6 @@ Axes = Annotated[
         metavar="LETTERS", help="Names of the axes, where the file does not give them: tzyx, for example."
     ),
 ]
-StepLength = Annotated[str | None, _optics("step_length", "-n", "--step-length", metavar="N")]
-BeamOption = Annotated[Beam | None, _optics("beam", "--beam")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Image to write, .ome.tif, .tif or .ome.zarr.")]
 
@@ -86,7 +75,7 @@ def step_length(text: str | None, image: ImageStack | None = None, recorded: Any
         If it is nowhere; the message says what isotropic voxels would suggest.
     """
     if text is not None:
-        return _number(text)
+        return number(text)
     if recorded is not None:
         return recorded
     suggestion = None if image is None else suggest_step_length(image)
@@ -99,19 +88,6 @@ def step_length(text: str | None, image: ImageStack | None = None, recorded: Any
             f"(isotropic voxels would mean -n {n})"
         )
     return n
-
-
-def acquisition_for(
-    n: Any, beam: str | None, image: ImageStack | None = None, recorded: Mapping[str, Any] | None = None
-) -> Acquisition:
-    """The acquisition, with the beam that was asked for, or else was recorded, or else is in the file."""
-    optics = {key: value for key, value in (recorded or {}).items() if key != "step_length"}
-    if beam is not None:
-        # A measured profile that was recorded with another beam does not describe this one.
-        optics |= {"beam": beam, "axial_profile": None}
-    elif "beam" not in optics and image is not None and image.beam in Beam.__args__:  # type: ignore[attr-defined]
-        optics["beam"] = image.beam
-    return make_acquisition(n, {"step_length": "-n"}, **optics)
 
 
 @dataclass(frozen=True)
@@ -137,12 +113,3 @@ def refuse_overwriting(output: Path, source: Path) -> None:
     """Raise a `UserError` if the output is the file that is read."""
     if os.path.realpath(output) == os.path.realpath(source):
         raise UserError(f"{output} would be overwritten, which is read; choose another name")
-
-
-def _number(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

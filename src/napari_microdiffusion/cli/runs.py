@@ -11,7 +11,8 @@ from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.presets import merged, preset
 from ..reconstruction.result import ReconstructionResult
-from .options import AIRY_NOTE, NO_CHOICE, Choice, acquisition_for, read_stack, step_length
+from .beam_options import BeamRequest, acquisition_for, with_second_view
+from .options import NO_CHOICE, Choice, read_stack, step_length
 from .terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
 
 # How the options are called whose fields have another name.
@@ -25,7 +26,7 @@ class Request:
     projections: Path
     output: Path
     n: str | None
-    beam: str | None
+    beam: BeamRequest
     settings: dict[str, Any]
     uncertainty: Path | None = None
     save_inr: Path | None = None
@@ -52,15 +53,16 @@ def reconstruct(request: Request) -> Answer:
         config = config.model_copy(update={"samples": 0})
     if request.n is not None:
         # Before the file is opened: what is wrong in the command itself comes first.
-        acquisition_for(step_length(request.n), request.beam)
+        acquisition_for(step_length(request.n), BeamRequest(request.beam.beam, request.beam.step))
     outputs = Outputs(request.output, request.uncertainty, request.save_inr)
+    beam = request.beam
     sources = (request.projections, request.config, config.inr_file, _prior_file(config.prior))
-    outputs.check(config, sources)
+    outputs.check(config, (*sources, beam.beam_file, beam.second_view))
     image = read_stack(request.projections, request.choice)
+    if beam.second_view is not None:
+        image = with_second_view(image, read_stack(beam.second_view, request.choice))
     acquisition = _acquisition(request, image, optics)
     validate_projections(image.data, image.name)
-    if acquisition.beam == "airy":
-        say(f"{PROGRAM}: note: {AIRY_NOTE}")
 
     token = CancelToken()
 
@@ -75,10 +77,9 @@ def reconstruct(request: Request) -> Answer:
 
 
 def _acquisition(request: Request, image: ImageStack, optics: dict[str, Any]) -> Acquisition:
-    n = step_length(request.n, image, optics.get("step_length"))
-    if n != optics.get("step_length", n):
-        # A measured profile has one weight per slice: that of another step length does not fit.
-        optics = {**optics, "axial_profile": None}
+    n = None
+    if request.n is not None or request.beam.step is None:
+        n = step_length(request.n, image, optics.get("step_length"))
     acquisition = acquisition_for(n, request.beam, image, optics)
     if image.step_length not in (None, acquisition.step_length):
         say(
@@ -215,7 +216,7 @@ def benchmark(
     chosen = methods or list(DEFAULT_METHODS)
     for method in chosen:
         method_config(method)
-    beams = [acquisition_for(n, None) for n in step_lengths]
+    beams = [acquisition_for(n) for n in step_lengths]
     for path in volumes:
         # A file that cannot be read should be known before the first hour of work, not after it.
         read_stack(path)
