@@ -7,6 +7,7 @@ from ..reconstruction.events import Finished, LossPoint, Notice
 from .activity import Activity
 from .advanced_section import AdvancedSection
 from .brightness import Contrast
+from .contributions import known_beam
 from .guide_section import GuideSection
 from .job import End, Source
 from .layers import ResultLayers, add_volume
@@ -114,7 +115,7 @@ class FittingInr(Activity):
         elif isinstance(event, Finished) and event.result.inr is not None and not event.result.stopped:
             self.result = event.result
             volume = event.result.guide
-            n, beam = self._acquisition.step_length, self._acquisition.beam
+            n = self._acquisition.step_length
             add_volume(
                 self._viewer,
                 f"{self.projections.name} INR",
@@ -122,7 +123,7 @@ class FittingInr(Activity):
                 volume,
                 self.projections.placement.of_volume(n),
                 (self._contrast.low, self._contrast.high),
-                {"step_length": n, "beam": beam},
+                known_beam(self._acquisition),
             )
 
 

@@ -1,90 +1,101 @@
-"""Step length and axial profile of the beam."""
+"""Step length and beam."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from qtpy.QtCore import QPointF, QSize
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QSizePolicy, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout
 
+from ..errors import UsageError
+from ..io.metadata import micrometres
 from ..optics import Acquisition
-from ..optics.beams import axial_profile
-from .appearance import Appearance
-from .fields import choice, title_label, whole_number
-from .placement import short_unit
+from .beam_fields import BeamFields
+from .fields import title_label, whole_number
+from .placement import Placement, short_unit
 from .projections_section import Projections
 from .section import Section, form, label, row, set_tone
+from .stack import Stack
+from .views_choice import ViewsChoice
 
-BEAM_WORDS = {"uniform": "Uniform", "bessel": "Bessel (Gaussian)", "airy": "Airy (lopsided)"}
-
-
-class ProfilePlot(QWidget):
-    """Bars of the axial weights, the slab from its first slice to its last."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._weights = np.ones(1)
-        self._colour = QColor("gray")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTip("<qt>Axial profile: how much each slice of a slab counts in its projection.</qt>")
-
-    def sizeHint(self) -> QSize:
-        """A strip."""
-        return QSize(90, 26)
-
-    def show_weights(self, weights: np.ndarray) -> None:
-        """Plot other weights."""
-        self._weights = np.asarray(weights)
-        self.update()
-
-    def set_appearance(self, appearance: Appearance) -> None:
-        """Follow the theme."""
-        self._colour = QColor(appearance.dim)
-        self.update()
-
-    def paintEvent(self, _event: QPaintEvent | None) -> None:
-        """Draw."""
-        painter = QPainter(self)
-        top = float(self._weights.max())
-        # Margins beside the bars show the slab's ends.
-        step = self.width() / (len(self._weights) + 2)
-        gap = 1.0 if step > 4 else 0.0
-        for index, weight in enumerate(self._weights):
-            height = int((self.height() - 4) * float(weight) / top)
-            left, right = int((index + 1) * step), int((index + 2) * step - gap)
-            painter.fillRect(left, self.height() - 1 - height, max(1, right - left), height, self._colour)
-        painter.setPen(QPen(self._colour, 1))
-        base = self.height() - 0.5
-        painter.drawLine(QPointF(0, base), QPointF(self.width(), base))
-        painter.end()
+if TYPE_CHECKING:
+    from napari import Viewer
 
 
 class BeamSection(Section):
-    """What is known of the beam."""
+    """What is known of the beam.
 
-    def __init__(self) -> None:
+    `preview_wanted` asks for the beam to be shown in the viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where a mirrored view is looked for.
+    """
+
+    preview_wanted = Signal()
+
+    def __init__(self, viewer: "Viewer") -> None:
         super().__init__("Beam", is_open=True)
         self.step_length = whole_number(Acquisition, "step_length")
         self.step_length.setValue(6)
         self.step_length.setFixedWidth(76)
         self._source = label(tone="dim")
         self._suggested: tuple[int, str] | None = None
-        self.beam = choice(Acquisition, "beam", BEAM_WORDS)
-        self.plot = ProfilePlot()
+        self.views = ViewsChoice(viewer)
+        self.fields = BeamFields(self.views)
+        self.beam, self.plot = self.fields.beam, self.fields.plot
         self._output = label(wrap=True)
         self._projections: Projections | None = None
         layout = form()
         layout.addRow(title_label(Acquisition, "step_length"), row(self.step_length, self._source))
-        layout.addRow(title_label(Acquisition, "beam"), row(self.beam, self.plot, stretch=1))
-        layout.addRow(self._output)
-        self.set_content(layout)
+        column = QVBoxLayout()
+        column.addLayout(layout)
+        column.addWidget(self.fields)
+        column.addWidget(self._output)
+        self.set_content(column)
         self.step_length.valueChanged.connect(self._update)
-        self.beam.currentIndexChanged.connect(self._update)
+        self.fields.changed.connect(self._update)
+        self.fields.preview_wanted.connect(self.preview_wanted)
+        self.views.changed.connect(self._update)
         self._update()
 
     def settings(self) -> dict[str, Any]:
-        """Fields of the acquisition that are set here."""
-        return {"step_length": self.step_length.value(), "beam": self.beam.currentData()}
+        """Fields of the acquisition that are set here.
+
+        Raises
+        ------
+        UsageError
+            For a measured beam without the spacing of the slices, a mirrored view that is missing, or an odd
+            number of projections for two views.
+        """
+        if self.views.is_apart and self.views.second is None:
+            raise UsageError(
+                "no other image layer has the size of the projections, so there is no mirrored view; "
+                "open it, or choose another number of views"
+            )
+        if self._projections is not None and self._projections.shape[0] % self.views.per_stack:
+            raise UsageError(
+                f"“{self._projections.name}” has {self._projections.shape[0]} projections, but two views of "
+                "the same slabs make an even number"
+            )
+        own = {"step_length": self.step_length.value(), "views": self.views.views}
+        return own | self.fields.values()
+
+    @property
+    def slabs(self) -> int:
+        """Slabs of the chosen projections."""
+        return 0 if self._projections is None else self._projections.shape[0] // self.views.per_stack
+
+    @property
+    def second_view(self) -> Stack | None:
+        """The mirrored view, where it is in a layer of its own."""
+        return self.views.second
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What tells this beam and its views from others."""
+        second = self.second_view
+        apart = None if second is None else (hash(second.layer), id(second.layer.data))
+        return (self.step_length.value(), self.views.views, apart, *self.fields.identity)
 
     @property
     def provenance(self) -> str:
@@ -99,32 +110,55 @@ class BeamSection(Section):
     def take_from(self, projections: Projections | None) -> None:
         """Fill in what is known of other projections."""
         self._projections = projections
+        self.views.set_projections(projections)
         self._suggested = None if projections is None else projections.suggest_step_length()
         if self._suggested is not None:
             self.step_length.setValue(self._suggested[0])
-        if projections is not None:
-            index = self.beam.findData(projections.known.get("beam"))
-            if index >= 0:
-                self.beam.setCurrentIndex(index)
+        if projections is not None and self.beam.findData(projections.known.get("beam")) >= 0:
+            self._show_known(projections.known)
         self._update()
+
+    def show_optics(self, optics: Acquisition) -> None:
+        """Show other settings."""
+        self.step_length.setValue(optics.step_length)
+        self.views.show_views(optics.views)
+        self.fields.show_values(optics)
+
+    def _show_known(self, known: dict[str, Any]) -> None:
+        """Show what the file says of its beam; one that cannot be, written by another program, is left."""
+        try:
+            fields = {**known.get("optics", {}), "beam": known["beam"]}
+            self.show_optics(Acquisition(step_length=self.step_length.value(), **fields))
+        except ValueError:
+            self.beam.setCurrentIndex(self.beam.findData(known["beam"]))
 
     def _update(self, *_: Any) -> None:
         n = self.step_length.value()
-        self.plot.show_weights(axial_profile(self.beam.currentData(), n))
+        placed = None if self._projections is None else self._projections.placement.of_volume(n)
+        self.fields.set_volume(n, None if placed is None else spacing_um(placed))
         source = self.provenance
         is_known = source == "from file"
         self._source.setText(f"{source} ✓" if is_known else source)
         set_tone(self._source, "dim" if is_known or not source else "warning")
         self._output.setText(self._describe_output(n))
-        self.set_state(f"n = {n}, {self.beam.currentText().split(' ')[0].lower()}")
+        self.set_state(f"n = {n}, {self.fields.state()}")
         self.changed.emit()
 
     def _describe_output(self, n: int) -> str:
         if self._projections is None:
             return f"slab → {n} slices"
-        slabs = self._projections.shape[0]
+        slabs = self.slabs
         placement = self._projections.placement
         if not placement.is_known:
             return f"{slabs} slabs → {slabs * n} slices"
         unit, depth = short_unit(placement.units[0]), placement.scale[0]
         return f"slab {depth:.3g} {unit} → {slabs * n} slices of {depth / n:.3g} {unit}"
+
+
+def spacing_um(placement: Placement) -> tuple[float, float, float] | None:
+    """Spacing (z, y, x) in um, None where the unit is no length."""
+    factors = [micrometres(unit) for unit in placement.units]
+    if None in factors:
+        return None
+    z, y, x = (scale * (factor or 0) for scale, factor in zip(placement.scale, factors, strict=True))
+    return z, y, x

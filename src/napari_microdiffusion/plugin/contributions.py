@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..io import ImageStack, is_stack, read_image
+from ..optics import Acquisition
+from ..optics.recorded import KEY, beam_in, recorded_beam
 from .placement import AXES, Placement
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -84,6 +86,12 @@ def image_layers(image: ImageStack) -> list[LayerData]:
     return layers
 
 
+def known_beam(acquisition: Acquisition) -> dict[str, Any]:
+    """What is noted on a layer of the step length and the beam."""
+    beam = {"step_length": acquisition.step_length, "beam": acquisition.beam}
+    return beam | {KEY: recorded_beam(acquisition)}
+
+
 def _known_of(image: ImageStack, channel: int = 0) -> dict[str, Any]:
     """What is noted on a layer: what the file says, and for a saved result the settings that made it."""
     description = image.metadata.get("description") or {}
@@ -95,6 +103,7 @@ def _known_of(image: ImageStack, channel: int = 0) -> dict[str, Any]:
         "role": role,
         "step_length": image.step_length,
         "beam": image.beam,
+        KEY: beam_in(description),
         "path": None if image.path is None else str(image.path),
         "notes": list(image.metadata.get("notes", ())),
     }
@@ -118,7 +127,7 @@ def open_neurons() -> list[LayerData]:
 
 def _sample(kind: str) -> list[LayerData]:
     """Grow a specimen and project it; voxels of 1 µm, 12-bit grey levels."""
-    from ..optics import Acquisition, simulate_projections
+    from ..optics import simulate_projections
     from ..specimens import make_specimen
 
     truth = make_specimen(kind, SAMPLE_SHAPE, SAMPLE_SEED) * np.float32(4095)
@@ -127,8 +136,7 @@ def _sample(kind: str) -> list[LayerData]:
     volume = Placement(units=("um", "um", "um"))
     slabs = Placement((float(SAMPLE_STEP_LENGTH), 1.0, 1.0), units=volume.units)
     known: dict[str, Any] = {
-        "step_length": SAMPLE_STEP_LENGTH,
-        "beam": acquisition.beam,
+        **known_beam(acquisition),
         "path": None,
         "notes": [],
     }

@@ -8,7 +8,7 @@ import numpy as np
 from ..optics import Acquisition
 from ..reconstruction.events import Finished, SliceReady, StageStarted
 from .brightness import Contrast
-from .contributions import METADATA_KEY
+from .contributions import METADATA_KEY, known_beam
 from .job import TICK_MS
 from .placement import Placement
 
@@ -61,7 +61,7 @@ class ResultLayers:
     ) -> None:
         self.viewer, self.name, self.placement, self.shape = viewer, name, placement, shape
         self.step_length = acquisition.step_length
-        self._known = {"step_length": acquisition.step_length, "beam": acquisition.beam}
+        self._known = known_beam(acquisition)
         self.truth = truth
         self._follows = True
         self.uncertainty: Image | None = None

@@ -15,6 +15,9 @@ CATEGORY = "reconstruction"
 SETTINGS = ("guide", "consistency", "samples", "steps", "device")
 """Preferences that are fields of the reconstruction's settings, under the same names."""
 
+OPTICS = ("step_length", "beam", "bend", "apex", "tilt", "direction", "side_lobes", "views")
+"""Preferences that are fields of the acquisition, under the same names."""
+
 
 class Preferences:
     """The preferences of this plugin; the defaults of its settings where napari keeps none."""
@@ -28,6 +31,8 @@ class Preferences:
         if kept is None:
             return
         settings: dict[str, Any] = {name: getattr(kept, name) for name in SETTINGS}
+        optics: dict[str, Any] = {name: getattr(kept, name) for name in OPTICS}
+        optics |= {"width": kept.width or None, "lobe_spacing": kept.lobe_spacing or None}
         settings["seed"] = sections.advanced.seed.value()
         settings["memory_gb"] = kept.memory_gb or None
         if kept.prior == OFF:
@@ -35,7 +40,7 @@ class Preferences:
         elif kept.prior != "general" and Path(kept.prior).is_file():
             settings["prior"] = kept.prior
         try:
-            apply_settings(sections, {"step_length": kept.step_length, "beam": kept.beam}, settings)
+            apply_settings(sections, optics, settings)
         except UsageError:
             # Written by hand or by another version: the dock's own defaults stand.
             return
@@ -49,9 +54,10 @@ class Preferences:
         if config.diffusion == "paper":
             return  # a system that was compared, with settings that serve no other
         values: dict[str, Any] = {name: getattr(config, name) for name in SETTINGS}
+        values |= {name: getattr(optics, name) for name in OPTICS}
         values |= {
-            "step_length": optics.step_length,
-            "beam": optics.beam,
+            "width": optics.width or 0.0,
+            "lobe_spacing": optics.lobe_spacing or 0.0,
             "prior": sections.diffusion.prior.currentData() or "general",
             "memory_gb": config.memory_gb or 0.0,
         }

@@ -59,6 +59,7 @@ class ReconstructWidget(Dock):
         sections.projections.open_wanted.connect(dialogs.projections)
         sections.projections.calibration_wanted.connect(runs.read_calibration)
         sections.projections.reopening_wanted.connect(runs.reopen)
+        sections.beam.preview_wanted.connect(runs.show_beam)
         sections.guide.fit_wanted.connect(runs.fit_inr)
         sections.guide.load_wanted.connect(dialogs.inr_to_load)
         sections.guide.save_wanted.connect(dialogs.inr_to_save)
@@ -79,6 +80,7 @@ class ReconstructWidget(Dock):
         self.listen(layers.removed, self._layer_removed)
         self.at_end(runs.abandon)
         self.at_end(self.flaws.job.abandon)
+        self.at_end(sections.beam.fields.abandon)
 
     def _bind_keys(self) -> None:
         self.bind("Ctrl+Alt+R", self.panel.button.click, self.panel.button)

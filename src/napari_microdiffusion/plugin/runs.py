@@ -13,6 +13,7 @@ from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.settings_file import read_settings
 from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving
 from .activity import Activity
+from .beam_preview import show_beam
 from .guide_section import HeldInr
 from .job import warm_up
 from .layers import ResultLayers
@@ -21,7 +22,7 @@ from .preferences import Preferences
 from .run_panel import RunPanel
 from .runner import Runner
 from .saved_settings import SETTINGS_SUFFIXES, apply_settings
-from .sections import Sections
+from .sections import NO_PROJECTIONS, Sections
 from .tasks import MakeSample, ReadFile, Reconstruction, SaveResult, outputs_for
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Runs(Runner):
             self.fail(str(error))
             return
         self.preferences.keep(self.sections)
-        n, (slabs, height, width) = acquisition.step_length, found.shape
+        n, slabs, (height, width) = acquisition.step_length, self.sections.beam.slabs, found.shape[1:]
         truth = self.sections.truth.layer
         low, high = found.layer.contrast_limits
         layers = ResultLayers(
@@ -138,6 +139,7 @@ class Runs(Runner):
             config,
             None if truth is None else truth.data,
             None if held is None else held.fitted,
+            self._second_view(),
         )
         self.last = None
         advanced = self.sections.advanced
@@ -156,8 +158,25 @@ class Runs(Runner):
             return
         guide = self.sections.guide
         guide.open()
-        task = Reconstruction(found.data, acquisition, config)
+        task = Reconstruction(found.data, acquisition, config, second_view=self._second_view())
         self.begin(FittingInr(task, self.viewer, found, acquisition, guide))
+
+    def show_beam(self) -> None:
+        """Show the beam as it is set among the layers."""
+        found = self.sections.projections.projections
+        try:
+            if found is None:
+                raise UserError(NO_PROJECTIONS)
+            acquisition = self.sections.acquisition()
+            n = acquisition.step_length
+            shape = (self.sections.beam.slabs * n, *found.shape[1:])
+            show_beam(self.viewer, acquisition, found.placement.of_volume(n), shape)
+        except UserError as error:
+            self.fail(str(error))
+
+    def _second_view(self) -> Any:
+        second = self.sections.beam.second_view
+        return None if second is None else second.data
 
     def layer_removed(self, layer: Any) -> bool:
         """Cancel what cannot go on without a layer; forget a result that the person took away."""

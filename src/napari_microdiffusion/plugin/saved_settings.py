@@ -89,8 +89,7 @@ def apply_settings(
         config = ReconstructionConfig(**settings)
     except ValidationError as error:
         raise settings_error(error) from error
-    sections.beam.step_length.setValue(optics.step_length)
-    _choose(sections.beam.beam, optics.beam)
+    sections.beam.show_optics(optics)
     _set_diffusion(sections, config)
     advanced = sections.advanced
     _choose(advanced.consistency, config.consistency)
@@ -100,7 +99,7 @@ def apply_settings(
     for name in ("dark_level", "photon_gain", "read_noise"):
         getattr(advanced, name).setValue(getattr(optics, name) or 0)
     _set_guide(sections, config)
-    return _without_field(optics, config)
+    return _without_field(config)
 
 
 def _set_diffusion(sections: Sections, config: ReconstructionConfig) -> None:
@@ -126,14 +125,13 @@ def _set_guide(sections: Sections, config: ReconstructionConfig) -> None:
     sections.guide.set_guide(config.guide)
 
 
-def _without_field(optics: Acquisition, config: ReconstructionConfig) -> list[str]:
+def _without_field(config: ReconstructionConfig) -> list[str]:
     """Titles of what is set and cannot be shown."""
     names = []
-    for model, fields in ((optics, ("axial_profile",)), (config, ("paper", "keep_samples"))):
-        for name in fields:
-            field = type(model).model_fields[name]
-            if getattr(model, name) != field.get_default(call_default_factory=True):
-                names.append(field.title or name)
+    for name in ("paper", "keep_samples"):
+        field = type(config).model_fields[name]
+        if getattr(config, name) != field.get_default(call_default_factory=True):
+            names.append(field.title or name)
     return names
 
 

@@ -34,7 +34,7 @@ class Sections:
 
     def __init__(self, viewer: "Viewer") -> None:
         self.projections = ProjectionsSection(viewer)
-        self.beam = BeamSection()
+        self.beam = BeamSection(viewer)
         self.guide = GuideSection()
         self.diffusion = DiffusionSection()
         self.truth = TruthSection(viewer)
@@ -86,7 +86,7 @@ class Sections:
             hash(found.layer),
             id(found.layer.data),
             found.chosen,
-            *self.beam.settings().values(),
+            *self.beam.identity,
             *self.guide.inr.values().values(),
             self.advanced.paper_schedule,
         )
@@ -101,6 +101,7 @@ class Sections:
         """Take the lists of layers from the viewer."""
         self.projections.refresh()
         self.projections.describe()
+        self.beam.views.refresh()
         self.truth.refresh()
 
     def judge(self) -> tuple[str, str]:
@@ -111,7 +112,8 @@ class Sections:
         try:
             config = self.config()
             held = self.guide.usable_inr
-            cost = str(estimate(found.shape, self.acquisition(), config, has_inr=held is not None))
+            shape = (max(1, self.beam.slabs), *found.shape[1:])
+            cost = str(estimate(shape, self.acquisition(), config, has_inr=held is not None))
         except UserError as error:
             return "", str(error)
         return cost, NOTHING_TO_DO if config.guide == "none" and config.diffusion == "off" else ""
@@ -121,7 +123,7 @@ class Sections:
 
     def _beam_changed(self) -> None:
         n = self.beam.step_length.value()
-        self.truth.set_projections(self.projections.projections, n)
+        self.truth.set_projections(self.projections.projections, n, self.beam.views.per_stack)
         self.guide.set_identity(self.inr_identity())
         self.diffusion.set_step_length(n)
 

@@ -8,7 +8,8 @@ from ..errors import UserError
 from ..optics import check_step_lengths
 from .activity import Activity
 from .appearance import Appearance
-from .contributions import METADATA_KEY
+from .beam_preview import show_beam
+from .contributions import METADATA_KEY, known_beam
 from .dock import Dock
 from .job import Source, sentence
 from .message_panel import MessagePanel
@@ -52,6 +53,7 @@ class SimulateWidget(Dock):
         self.projections_tab.changed.connect(self._settings_changed)
         self.sweep_tab.changed.connect(self._settings_changed)
         self.sweep_tab.picked.connect(self._take_step_length)
+        self.detector.fields.preview_wanted.connect(self._show_beam)
         self.tabs.currentChanged.connect(self._settings_changed)
         self.panel.start_wanted.connect(self.start)
         layers = self.viewer.layers.events
@@ -59,6 +61,7 @@ class SimulateWidget(Dock):
             self.listen(emitter, self._layers_changed)
         self.listen(layers.removed, self._layer_removed)
         self.at_end(self.runner.abandon)
+        self.at_end(self.detector.fields.abandon)
         self.bind("Ctrl+Alt+P", self.panel.button.click, self.panel.button)
         self._settings_changed()
 
@@ -97,18 +100,30 @@ class SimulateWidget(Dock):
             if self.is_sweep:
                 self.sweep_tab.step_lengths(depth)
             else:
-                check_step_lengths([self.projections_tab.step_length.value()], depth)
+                n = self.projections_tab.step_length.value()
+                check_step_lengths([n], depth)
+                self.detector.acquisition(n)
         except UserError as error:
             return sentence(str(error))
         return ""
 
     def _settings_changed(self, _index: int = 0) -> None:
         stack = self.volume.stack
-        self.detector.show_profile(self.projections_tab.step_length.value())
+        self.detector.set_volume(self.projections_tab.step_length.value(), stack)
         self.projections_tab.describe(stack)
         self.sweep_tab.set_volume(stack)
         self.panel.button.setText(SWEEP if self.is_sweep else SIMULATE)
         self.panel.set_reason(self.judge())
+
+    def _show_beam(self) -> None:
+        stack = self.volume.stack
+        try:
+            if stack is None:
+                raise UserError(NO_VOLUME)
+            acquisition = self.detector.acquisition(self.projections_tab.step_length.value())
+            show_beam(self.viewer, acquisition, stack.placement, stack.shape)
+        except UserError as error:
+            self.runner.fail(str(error))
 
     def _take_step_length(self, n: float) -> None:
         self.projections_tab.step_length.setValue(int(n))
@@ -148,8 +163,7 @@ class Simulating(Activity):
         notes = "" if not event.dropped else f" The last {event.dropped} slices fill no slab."
         known = {
             "role": "projections",
-            "step_length": n,
-            "beam": self._acquisition.beam,
+            **known_beam(self._acquisition),
             "truth": stack.layer.name,
             "path": None,
             "notes": [],
@@ -162,7 +176,11 @@ class Simulating(Activity):
             **stack.placement.of_projections(n).layer_arguments(),
         )
         count, height, width = event.projections.shape
-        self._dock.messages.say(f"“{layer.name}”: {count} slabs of {height} × {width}.{notes}")
+        views = self._acquisition.views
+        twice = ", each in two views" if views == 2 else ""
+        self._dock.messages.say(
+            f"“{layer.name}”: {count // views} slabs of {height} × {width}{twice}.{notes}"
+        )
 
 
 class Sweeping(Activity):

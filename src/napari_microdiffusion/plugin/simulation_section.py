@@ -6,13 +6,14 @@ from pydantic import ValidationError
 from qtpy.QtWidgets import QVBoxLayout
 
 from ..optics import Acquisition, DetectorNoise
-from ..optics.beams import axial_profile
 from ..reconstruction.config import settings_error
-from .beam_section import BEAM_WORDS, ProfilePlot
-from .fields import choice, real_number, title_label, whole_number
-from .section import Section, form, label, row
+from .beam_fields import BeamFields
+from .beam_section import spacing_um
+from .fields import real_number, title_label, whole_number
+from .section import Section, form, label
 from .stack import Stack
 from .stack_chooser import StackChooser
+from .views_choice import ViewsChoice
 from .volumes_section import why_no_volume
 
 if TYPE_CHECKING:
@@ -59,22 +60,24 @@ class VolumeSection(Section):
 
 
 class DetectorSection(Section):
-    """The beam's axial profile, and the noise."""
+    """The beam, and the noise."""
 
     def __init__(self) -> None:
         super().__init__("Beam and noise", is_open=True)
-        self.beam = choice(Acquisition, "beam", BEAM_WORDS)
-        self.plot = ProfilePlot()
+        self.views = ViewsChoice()
+        self.fields = BeamFields(self.views)
+        self.beam, self.plot = self.fields.beam, self.fields.plot
         self.photons = real_number(DetectorNoise, "photons", unset="no photon noise")
         self.read_noise = real_number(DetectorNoise, "read_noise")
         self.seed = whole_number(DetectorNoise, "seed")
         layout = form()
-        layout.addRow(title_label(Acquisition, "beam"), row(self.beam, self.plot, stretch=1))
+        layout.addRow(self.fields)
         for name, box in (("photons", self.photons), ("read_noise", self.read_noise), ("seed", self.seed)):
             layout.addRow(title_label(DetectorNoise, name), box)
             box.valueChanged.connect(self._update)
         self.set_content(layout)
-        self.beam.currentIndexChanged.connect(self._update)
+        self.fields.changed.connect(self._update)
+        self.views.changed.connect(self._update)
         self._update()
 
     def noise(self) -> DetectorNoise:
@@ -95,15 +98,21 @@ class DetectorSection(Section):
             raise settings_error(error) from error
 
     def acquisition(self, n: int) -> Acquisition:
-        """The beam as it is set, at a step length."""
-        return Acquisition(step_length=n, beam=self.beam.currentData())
+        """The beam as it is set, at a step length.
 
-    def show_profile(self, n: int) -> None:
-        """Plot the beam's profile for a step length."""
-        self.plot.show_weights(axial_profile(self.beam.currentData(), n))
+        Raises
+        ------
+        UserError
+            For a beam that cannot be.
+        """
+        return self.fields.acquisition(n, views=self.views.views)
+
+    def set_volume(self, n: int, stack: Stack | None) -> None:
+        """Say which volume is projected, with how many slices per slab."""
+        self.fields.set_volume(n, None if stack is None else spacing_um(stack.placement))
 
     def _update(self, _value: object = None) -> None:
         photons, read = self.photons.value(), self.read_noise.value()
         noise = [f"{photons:g} photons"] * bool(photons) + [f"read noise {read:g}"] * bool(read)
-        self.set_state(f"{self.beam.currentText()}, {', '.join(noise) or 'no noise'}")
+        self.set_state(f"{self.fields.state()}, {', '.join(noise) or 'no noise'}")
         self.changed.emit()

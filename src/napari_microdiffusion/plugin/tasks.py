@@ -70,6 +70,8 @@ class Reconstruction:
     truth : array_like or None
     inr : FittedInr or None
         One fitted before.
+    second_view : array_like or None
+        The projections with the mirrored beam, where they lie in an array of their own.
     """
 
     projections: Any
@@ -77,6 +79,7 @@ class Reconstruction:
     config: ReconstructionConfig
     truth: Any = None
     inr: "FittedInr | None" = None
+    second_view: Any = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """The engine's events, then `Judged`."""
@@ -87,6 +90,8 @@ class Reconstruction:
 
         # A copy: what is painted into the layer during the run must not change what it is made from.
         projections = np.array(self.projections)
+        if self.second_view is not None:
+            projections = np.concatenate([projections, np.asarray(self.second_view)])
         seen = Brightness()
         for event in reconstruct(projections, self.acquisition, self.config, inr=self.inr, cancel=cancel):
             yield from seen.told_before(event)

@@ -25,7 +25,7 @@ class TruthSection(Section):
         self._viewer = viewer
         self._layers: list[Image] = []
         self._projections: Projections | None = None
-        self._step_length = 2
+        self._step_length, self._views = 2, 1
         self.layer_box = narrow(QComboBox())
         self.layer_box.setObjectName("ground truth")
         self.layer_box.setToolTip(
@@ -48,12 +48,12 @@ class TruthSection(Section):
         index = self.layer_box.currentIndex() - 1
         return self._layers[index] if 0 <= index < len(self._layers) else None
 
-    def set_projections(self, projections: Projections | None, step_length: int) -> None:
-        """Say which volume it would be the truth of."""
+    def set_projections(self, projections: Projections | None, step_length: int, views: int = 1) -> None:
+        """Say which volume it would be the truth of; `views` are those that lie in the one stack."""
         other = (
             self._projections is None or projections is None or projections.layer != self._projections.layer
         )
-        self._projections, self._step_length = projections, step_length
+        self._projections, self._step_length, self._views = projections, step_length, views
         self.refresh()
         if other:
             self.layer_box.setCurrentIndex(self._index_of_sample_truth())
@@ -71,12 +71,18 @@ class TruthSection(Section):
         self.layer_box.setEnabled(bool(self._layers))
         self._describe()
 
+    @property
+    def _slices(self) -> int:
+        """Slices of the volume."""
+        images = 0 if self._projections is None else self._projections.shape[0]
+        return images // self._views * self._step_length
+
     def _fits(self, layer: object) -> bool:
         from napari.layers import Image
 
         if self._projections is None or not isinstance(layer, Image) or layer.rgb or layer.multiscale:
             return False
-        slabs, height, width = self._projections.shape
+        height, width = self._projections.shape[1:]
         ours = known_of(layer).get("role") in ("volume", "uncertainty", "INR", "error", "mixed")
         shape = tuple(layer.data.shape)
         # A stack whose last slices fill no whole slab has a few more than the volume.
@@ -84,7 +90,7 @@ class TruthSection(Section):
             not ours
             and len(shape) == 3
             and shape[1:] == (height, width)
-            and 0 <= shape[0] - slabs * self._step_length < self._step_length
+            and 0 <= shape[0] - self._slices < self._step_length
         )
 
     def _index_of_sample_truth(self) -> int:
@@ -119,8 +125,8 @@ class TruthSection(Section):
         if self._projections is None:
             hint = "Choose projections first."
         elif not self._layers:
-            slabs, height, width = self._projections.shape
-            hint = f"No image layer has the volume's shape, {slabs * self._step_length} × {height} × {width}."
+            height, width = self._projections.shape[1:]
+            hint = f"No image layer has the volume's shape, {self._slices} × {height} × {width}."
         else:
             hint = ""
         self._about.setText(hint)

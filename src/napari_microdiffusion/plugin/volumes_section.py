@@ -6,7 +6,8 @@ import numpy as np
 from qtpy.QtWidgets import QListWidgetItem, QSpinBox
 
 from ..optics import MAX_STEP_LENGTH, Acquisition
-from ..optics.beams import BEAMS, axial_profile
+from ..optics.beams import BEAMS
+from ..optics.recorded import KEY
 from .fields import LABEL_WIDTH, title_label
 from .section import Section, form, label
 from .stack import Stack, known_of, why_no_stack
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 _NOT_KNOWN = 1
-_NO_VOLUMES = {"uncertainty", "error", "mixed"}
+_NO_VOLUMES = {"uncertainty", "error", "mixed", "beam"}
 
 
 def why_no_volume(layer: Any) -> str:
@@ -79,8 +80,16 @@ class VolumesSection(Section):
     @property
     def profile(self) -> np.ndarray | None:
         """Axial weights of the beam of the first reconstruction, where they are known."""
-        beams = {str(known_of(stack.layer).get("beam")) for stack in self.chosen} & set(BEAMS)
-        return None if self.n is None or len(beams) != 1 else axial_profile(beams.pop(), self.n)
+        known = [known_of(stack.layer) for stack in self.chosen]
+        beams = {str(k["beam"]): k for k in known if k.get("beam") in BEAMS}
+        if self.n is None or len(beams) != 1:
+            return None
+        name, first = beams.popitem()
+        fields = first.get(KEY, {}) if first.get("step_length") == self.n else {}
+        try:
+            return Acquisition(step_length=self.n, beam=name, **fields).profile
+        except ValueError:
+            return None  # written by another program
 
     def reason(self) -> str:
         """Why nothing can be compared; nothing where it can."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..io import provenance_path, write_image, write_json
+from ..optics.recorded import KEY
 from .contributions import METADATA_KEY, LayerData
 from .placement import Placement
 
@@ -70,7 +71,7 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
         channels=names if len(layers) > 1 else (),
         step_length=known[0].get("step_length") if known[0].get("role") == "projections" else None,
         beam=known[0].get("beam") if known[0].get("role") == "projections" else None,
-        description=_description([str(k.get("role", "image")) for k in known], provenance),
+        description=_description([str(k.get("role", "image")) for k in known], provenance, known[0].get(KEY)),
     )
     if provenance is None or "input" not in provenance:
         return [path]
@@ -79,9 +80,11 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
     return [path, str(beside)]
 
 
-def _description(roles: list[str], provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+def _description(
+    roles: list[str], provenance: Mapping[str, Any] | None, beam: Mapping[str, Any] | None
+) -> dict[str, Any]:
     if set(roles) <= {"image", "projections"}:
-        return {}
+        return {KEY: beam} if beam and roles[0] == "projections" else {}
     short = ("program", "acquisition", "settings", "stopped")
     record = {key: provenance[key] for key in short if key in provenance} if provenance else {}
     return {"quantity": roles if len(roles) > 1 else roles[0], **record}

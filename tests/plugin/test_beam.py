@@ -1,0 +1,210 @@
+"""The beam in the docks: fields, calculator, measured beams, two views, the picture of the beam."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.io import write_image
+from napari_microdiffusion.io.beam_files import MeasuredBeam, write_beam
+from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.optics.foci import bessel_focus
+from napari_microdiffusion.plugin.beam_dialog import OpticsDialog
+from napari_microdiffusion.plugin.beam_preview import beam_image
+from napari_microdiffusion.plugin.saved_settings import apply_settings
+from napari_microdiffusion.plugin.views_choice import APART, STACKED
+
+from .conftest import PATIENCE_MS, SHAPE, N
+
+BENT = {
+    "step_length": N,
+    "beam": "airy",
+    "width": 6.0,
+    "bend": 0.25,
+    "apex": -1.0,
+    "direction": 90.0,
+    "side_lobes": 2,
+    "lobe_spacing": 3.0,
+}
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A triangular beam, 16 um from end to end, displaced by 4 um towards its ends."""
+    path = tmp_path / "beam.csv"
+    z = np.arange(-8.0, 9)
+    moved = np.stack([np.zeros(17), z**2 / 16], axis=1)
+    write_beam(path, MeasuredBeam(z, 8 - abs(z), moved))
+    return path
+
+
+def choose(box, value) -> None:
+    box.setCurrentIndex(box.findData(value))
+
+
+def test_fields_make_the_acquisition(opened):
+    section = opened.sections.beam
+    choose(section.beam, "airy")
+    section.fields.axial_width.setValue(6)
+    for name in ("bend", "apex", "direction", "side_lobes", "lobe_spacing"):
+        section.fields.shape.boxes[name].setValue(BENT[name])
+    assert opened.sections.acquisition() == Acquisition(**BENT)
+    assert "airy, bent" in section.state
+    assert section.plot.beyond > 0.1
+    assert "beyond the slab" in section.fields._about.text()
+
+
+def test_saved_settings_come_back(opened):
+    apply_settings(opened.sections, BENT, {"diffusion": "off"})
+    assert opened.sections.acquisition() == Acquisition(**BENT)
+    profile = {"step_length": N, "axial_profile": (1, 2, 3, 3, 2, 1), "displacement": ((0.0, 1.0),) * 6}
+    assert apply_settings(opened.sections, profile, {"diffusion": "off"}) == []
+    assert opened.sections.acquisition() == Acquisition(**profile)
+    # A profile in slices of another length means nothing.
+    opened.sections.beam.step_length.setValue(N + 1)
+    assert opened.sections.acquisition().axial_profile is None
+
+
+def test_what_cannot_be_is_the_reason_not_to_start(opened):
+    opened.sections.beam.fields.shape.boxes["side_lobes"].setValue(2)
+    assert "bend" in opened.sections.judge()[1]
+
+
+def test_a_measured_beam_is_imported(opened, table, qtbot):
+    fields = opened.sections.beam.fields
+    with qtbot.waitSignal(fields.imported.measured, timeout=PATIENCE_MS):
+        fields.imported.read(table)
+    acquisition = opened.sections.acquisition()
+    # Slices of 2 um: the triangle of 16 um covers eight of them.
+    np.testing.assert_allclose(acquisition.axial_profile, np.array([1, 3, 5, 7, 7, 5, 3, 1]) / 32)
+    assert max(x for _, x in acquisition.displacement) == pytest.approx(1.6, abs=0.4)
+    assert "8 slices from beam.csv" in fields._about.text()
+    fields.forget.click()
+    assert opened.sections.acquisition().axial_profile is None
+
+
+def test_a_measured_beam_that_is_none_is_told(opened, tmp_path, qtbot):
+    fields = opened.sections.beam.fields
+    (tmp_path / "bad.csv").write_text("z,I\n0,1\n")
+    with qtbot.waitSignal(fields.imported.failed, timeout=PATIENCE_MS):
+        fields.imported.read(tmp_path / "bad.csv")
+    assert "bad.csv has 1 depths" in fields._about.text()
+
+
+def test_a_measured_beam_needs_a_scale(dock, projections, viewer, table, qtbot):
+    viewer.add_image(projections, name="bare")
+    fields = dock.sections.beam.fields
+    with qtbot.waitSignal(fields.imported.measured, timeout=PATIENCE_MS):
+        fields.imported.read(table)
+    assert "spacing of the slices is not known" in dock.sections.judge()[1]
+
+
+def test_the_calculator_fills_in_the_fields(opened, qtbot):
+    fields = opened.sections.beam.fields
+    fields.optics.click()
+    (dialog,) = fields.findChildren(OpticsDialog)
+    assert (dialog.slice_spacing.value(), dialog.pixel.value()) == (2, 2)
+    choose(dialog.kind, "bessel")
+    dialog.tilt.setValue(10)
+    expected = bessel_focus(0.4, 0.94, inner_ratio=0.9, tilt=10).optics((2, 2, 2))
+    dialog.accept()
+    acquisition = opened.sections.acquisition()
+    assert acquisition.beam == "bessel"
+    assert acquisition.width == pytest.approx(expected["width"], abs=0.01)
+    assert acquisition.tilt == pytest.approx(expected["tilt"], abs=1e-4)
+
+
+def test_the_calculator_says_what_cannot_be(opened):
+    dialog = OpticsDialog(opened, (2, 2, 2))
+    dialog.na.setValue(1.5)
+    assert "numerical aperture is 1.5" in dialog._result.text()
+    assert not dialog._ok.isEnabled()
+
+
+def test_the_picture_of_a_beam_has_its_length_and_bend():
+    beam = Acquisition(step_length=6, beam="airy", width=8, bend=0.2).sampled_beam
+    image, (first, top, left) = beam_image(beam)
+    assert (len(image), first) == (len(beam.profile), beam.first)
+    light = image.sum(axis=(1, 2))
+    np.testing.assert_allclose(light / light.sum(), beam.profile, rtol=1e-4)
+    columns = (image.sum(axis=1) @ (np.arange(image.shape[2]) + left)) / light
+    np.testing.assert_allclose(columns, beam.displacement[:, 1], atol=0.02)
+    rows = (image.sum(axis=2) @ (np.arange(image.shape[1]) + top)) / light
+    np.testing.assert_allclose(rows, 0, atol=1e-4)
+
+
+def test_the_beam_is_shown_at_scale(opened, viewer, projections):
+    viewer.add_image(projections, name="other side")
+    apply_settings(opened.sections, {**BENT, "views": 2}, {"diffusion": "off"})
+    choose(opened.sections.beam.views.box, APART)
+    for _ in range(2):  # the second time in place of the first
+        opened.sections.beam.fields.preview.click()
+        layers = [layer for layer in viewer.layers if layer.name.startswith("beam")]
+        assert [layer.name for layer in layers] == ["beam", "beam, mirrored"]
+    np.testing.assert_allclose(layers[0].scale, (2, 2, 2))
+    # It is no stack of projections.
+    assert layers[0] not in opened.sections.projections.chooser.layers
+
+
+def test_the_mirrored_view_in_a_layer_of_its_own(opened, viewer, projections, finish):
+    section = opened.sections.beam
+    section.fields.shape.boxes["tilt"].setValue(0.5)
+    choose(section.views.box, STACKED)
+    assert "even number" in opened.sections.judge()[1]
+    choose(section.views.box, APART)
+    assert "no mirrored view" in opened.sections.judge()[1]
+    viewer.add_image(projections[:, :, ::-1].copy(), name="other side")
+    assert section.second_view.name == "other side"
+    opened.runs.start()
+    finish(opened)
+    result = opened.runs.last.result
+    assert result.volume.shape == (SHAPE[0] * N, *SHAPE[1:])
+    assert result.provenance["acquisition"]["views"] == 2
+
+
+def test_both_views_in_one_stack(dock, tmp_path, finish):
+    acquisition = Acquisition(step_length=N, tilt=0.5, views=2)
+    truth = np.random.default_rng(0).random((5 * N, 32, 32), dtype=np.float32)
+    path = tmp_path / "both.tif"
+    both = simulate_projections(truth, acquisition)
+    known = {"optics": {"tilt": 0.5, "views": 2}}
+    write_image(path, both, scale=(8, 2, 2), step_length=N, beam="uniform", description=known)
+    dock.runs.open_file(str(path))
+    finish(dock)
+    section = dock.sections.beam
+    assert section.views.box.currentData() == STACKED
+    assert dock.sections.acquisition() == acquisition
+    assert f"→ {5 * N} slices" in section._output.text()
+    dock.sections.truth.refresh()
+    choose(dock.sections.diffusion.prior, "off")
+    dock.runs.start()
+    finish(dock)
+    assert dock.runs.last.result.volume.shape == truth.shape
+
+
+def test_simulated_projections_keep_their_beam(viewer, qtbot, tmp_path):
+    _, dock = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Simulate projections")
+    viewer.add_image(np.random.default_rng(0).random((24, 16, 16), dtype=np.float32), name="scan")
+    dock.projections_tab.step_length.setValue(N)
+    choose(dock.detector.beam, "airy")
+    dock.detector.fields.shape.boxes["bend"].setValue(0.25)
+    choose(dock.detector.views.box, STACKED)
+    dock.start()
+    qtbot.waitUntil(lambda: not dock.runner.is_running, timeout=PATIENCE_MS)
+    layer = viewer.layers["scan projections n4"]
+    assert layer.data.shape == (12, 16, 16)
+    viewer.layers.selection = {layer}
+    path = tmp_path / "p.ome.tif"
+    layer.save(str(path), plugin="napari-microdiffusion")
+    _, other = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+    viewer.layers.clear()
+    viewer.open(str(path), plugin="napari-microdiffusion")
+    expected = Acquisition(step_length=N, beam="airy", bend=0.25, views=2)
+    assert other.sections.acquisition() == expected
+
+
+def test_the_next_start_has_the_beam_of_the_last_run(opened, make_napari_viewer, finish):
+    apply_settings(opened.sections, BENT, {"guide": "nearest", "diffusion": "off", "consistency": "none"})
+    opened.runs.start()
+    finish(opened)
+    window = make_napari_viewer().window
+    _, again = window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+    assert again.sections.acquisition() == Acquisition(**BENT)
