@@ -76,3 +76,18 @@ def opened(dock, projections_file, finish) -> ReconstructWidget:
     dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
     dock.sections.guide.set_guide("histospline")
     return dock
+
+
+@pytest.fixture
+def quick_training(monkeypatch):
+    """The training of three small steps; a test may make it endless."""
+    from napari_microdiffusion.training import recipe
+
+    real, length = recipe.TrainingRecipe, {"steps": 3}
+
+    def small(**settings):
+        settings.pop("minutes")
+        return real(**settings, **length, pool=1, stacks=1, slabs=2, patch=16, familiarity_stacks=0)
+
+    monkeypatch.setattr(recipe, "TrainingRecipe", small)
+    return length

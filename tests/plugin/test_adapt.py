@@ -20,22 +20,7 @@ def session(monkeypatch):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """The training of three small steps; a test may make it endless."""
-    from napari_microdiffusion.training import recipe
-
-    real, length = recipe.TrainingRecipe, {"steps": 3}
-
-    def small(**settings):
-        settings.pop("minutes")
-        return real(**settings, **length, pool=1, stacks=1, slabs=2, patch=16, familiarity_stacks=0)
-
-    monkeypatch.setattr(recipe, "TrainingRecipe", small)
-    return length
-
-
-@pytest.fixture
-def dock(viewer, quick, qtbot):
+def dock(viewer, quick_training, qtbot):
     volume = make_specimen("neurons", (24, 32, 32), 3)
     viewer.add_image(volume, name="mine", metadata=TRUTH)
     viewer.add_image(np.zeros((4, 8, 8)), name="tiny")
@@ -68,8 +53,10 @@ def test_the_adapted_prior_is_saved_and_chosen_in_the_other_dock(dock, finish, t
     section.adapt.click()
 
 
-def test_stopped_it_keeps_and_cancelled_it_leaves_nothing(dock, finish, tmp_path, qtbot, quick, viewer):
-    quick["steps"] = 100_000
+def test_stopped_it_keeps_and_cancelled_it_leaves_nothing(
+    dock, finish, tmp_path, qtbot, quick_training, viewer
+):
+    quick_training["steps"] = 100_000
     kept, lost = tmp_path / "kept.safetensors", tmp_path / "lost.safetensors"
     lost.write_bytes(b"an earlier one")
     dock.adapt_to(kept)
