@@ -93,6 +93,14 @@ def test_what_the_file_says_of_another_beam_or_step_is_left_aside(simulate, reco
     assert reconstruct("-n", 6) == {"step_length": 6, "beam": "airy"}
 
 
+def test_two_views_stay_two_with_another_beam(simulate, reconstruct, run):
+    simulate("-n", 4, "--beam", "airy", "--bend", 0.1, "--views", 2)
+    refused = run("reconstruct", "p.tif", "-o", "v.tif", "--beam", "bessel")
+    assert refused.exit_code == 2
+    assert "give bend or tilt" in refused.stderr
+    assert reconstruct("--beam", "bessel", "--tilt", 0.5)["views"] == 2
+
+
 def test_a_bend_goes_before_a_recorded_displacement(simulate, reconstruct):
     Path("bent.csv").write_text("-3 0 0 4\n-1.5 1 0 1\n0 2 0 0\n1.5 1 0 1\n3 0 0 4\n")
     simulate("-n", 4, "--beam-file", "bent.csv")

@@ -161,8 +161,9 @@ def acquisition_for(
     step, width = step_and_width(n, asked.step)
     renamed = asked.beam not in (None, fields.get("beam", "uniform"))
     if renamed or before not in (None, step):
-        # In slices of another length, or of another beam: neither describes this one.
-        kept = {"beam"} | ({"views"} if not renamed else set())
+        # In slices of another length, or of another beam: neither describes this one. How many views the
+        # file holds stays as it is.
+        kept = {"beam", "views"}
         fields = {key: value for key, value in fields.items() if key not in BEAM_FIELDS or key in kept}
     elif asked.beam is not None or asked.beam_file is not None or width:
         fields |= {"axial_profile": None, "displacement": None}
@@ -177,7 +178,8 @@ def acquisition_for(
         slices /= make_acquisition(step, flags).step_length
     if volume is not None:
         slices, pixels = _spacing(volume)
-    slices = asked.slice_spacing or slices
+    if asked.slice_spacing is not None:
+        slices = asked.slice_spacing
     if slices is None:
         raise UsageError(
             "the spacing of the volume's slices is not known, which --beam-file needs; give it with "
