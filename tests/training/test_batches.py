@@ -82,7 +82,8 @@ def test_procedural_specimens_are_drawn_and_renewed():
     pool, same = SpecimenPool(ours, 4), SpecimenPool(ours, 4)
     (volume,) = pool.volumes
     np.testing.assert_array_equal(volume, same.volumes[0])
-    assert volume.shape == (112, 112, 112)
+    assert volume.shape[1:] == (112, 112)
+    assert volume.shape[0] in (112, 56, 37)
     assert volume.astype(np.float32).std() > 0
     pool.renew()
     assert pool.volumes[0] is volume
