@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Appearance:
-    """Colours as #rrggbb; `series` are those of the curves of a plot."""
+    """Colours as #rrggbb; `series` are those of the curves of a plot.
+
+    `accent` fills buttons; `mark` is the same colour for what is thin: a line, a progress bar.
+    """
 
     text: str
     dim: str
     line: str
     field: str
     accent: str
+    mark: str
     on_accent: str
     warning: str
     error: str
@@ -21,7 +25,7 @@ class Appearance:
     def plain(cls) -> "Appearance":
         """Greys, until a theme is known."""
         grey = "#808080"
-        return cls(grey, grey, grey, grey, grey, grey, grey, grey, _ON_DARK)
+        return cls(*[grey] * 9, series=_ON_DARK)
 
     @classmethod
     def of_theme(cls, name: str) -> "Appearance":
@@ -30,16 +34,19 @@ class Appearance:
 
         theme = get_theme(name)
         text, back, accent = _rgb(theme.text), _rgb(theme.background), _rgb(theme.current)
+        # napari's light theme is paler than its dark one is dark.
+        light = theme.type == "light"
         return cls(
             text=_hex(text),
-            dim=_hex(_mixed(text, back, 0.4)),
+            dim=_hex(_mixed(text, back, 0.32 if light else 0.4)),
             line=_hex(_rgb(theme.primary)),
             field=_hex(_rgb(theme.foreground)),
             accent=_hex(accent),
+            mark=_hex(_mixed(accent, text, 0.4 if light else 0.0)),
             on_accent="#ffffff" if _luma(accent) < 150 else "#000000",
-            warning=_hex(_mixed(_rgb(theme.warning), text, 0.5 if theme.type == "light" else 0.0)),
+            warning=_hex(_mixed(_rgb(theme.warning), text, 0.6 if light else 0.0)),
             error=_hex(_rgb(theme.error)),
-            series=_ON_LIGHT if theme.type == "light" else _ON_DARK,
+            series=_ON_LIGHT if light else _ON_DARK,
         )
 
     def style_sheet(self) -> str:
@@ -62,7 +69,7 @@ class Appearance:
             QPushButton#section QLabel {{ background: transparent; }}
             QFrame#line {{ background: {self.field}; }}
             QProgressBar {{ background: {self.field}; border: none; border-radius: 3px; }}
-            QProgressBar::chunk {{ background: {self.accent}; border-radius: 3px; }}
+            QProgressBar::chunk {{ background: {self.mark}; border-radius: 3px; }}
             QPushButton#main {{
                 padding: 7px; font-weight: bold; background: {self.accent}; color: {self.on_accent};
             }}

@@ -202,7 +202,7 @@ class LinePlot(QWidget):
             painter.setPen(QPen(QColor(self._appearance.field), 1))
             painter.drawLine(place(border, low), place(border, high))
         if self._cursor is not None and left <= self._cursor <= right:
-            painter.setPen(QPen(QColor(self._appearance.accent), 2))
+            painter.setPen(QPen(QColor(self._appearance.mark), 2))
             painter.drawLine(place(self._cursor, low), place(self._cursor, high))
         for number, curve in enumerate(self.curves):
             pen = self._pen(number, curve)
