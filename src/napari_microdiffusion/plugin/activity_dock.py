@@ -10,7 +10,9 @@ from .run_panel import time_left
 
 STEPS = 100
 # Each change makes napari work through all waiting events at once.
-SECONDS_BETWEEN = 1.0
+SECONDS_BETWEEN = 2.0
+# What is over before needs no entry; and whoever has just pressed a button looks at the dock.
+SECONDS_BEFORE = 0.5
 
 
 class ActivityDock:
@@ -22,18 +24,18 @@ class ActivityDock:
         self._changed_at = 0.0
 
     def begin(self, text: str) -> None:
-        """Add the entry."""
-        from napari.utils import progress
-
-        # Without a file of its own it would also write to the terminal.
+        """Take note of something that begins; the entry comes with what is heard of it later."""
         self._stage = text
-        self._bar = progress(total=STEPS, desc=text, file=io.StringIO())
+        self._changed_at = time.monotonic() + SECONDS_BEFORE - SECONDS_BETWEEN
 
     def handle(self, event: object) -> None:
         """Show the stage and how far it is."""
         if self._bar is None:
-            return
-        if isinstance(event, StageStarted):
+            if isinstance(event, StageStarted):
+                self._stage = event.text
+            if time.monotonic() - self._changed_at > SECONDS_BETWEEN:
+                self._add()
+        elif isinstance(event, StageStarted):
             self._stage = event.text
             self._bar.reset(STEPS)
             self._bar.set_description(event.text)
@@ -46,6 +48,13 @@ class ActivityDock:
                 self._changed_at = now
                 self._bar.set_description(f"{self._stage} · {time_left(event)}")
                 self._bar.update(done)
+
+    def _add(self) -> None:
+        from napari.utils import progress
+
+        self._changed_at = time.monotonic()
+        # Without a file of its own it would also write to the terminal.
+        self._bar = progress(total=STEPS, desc=self._stage, file=io.StringIO())
 
     def end(self) -> None:
         """Take the entry away."""

@@ -73,7 +73,11 @@ class ResultLayers:
         self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
         self._next_redraw = self._flushed_at = 0.0
         self._latest_z: int | None = None
-        self.volume: Image = self._add("volume", " (preview)", np.zeros(shape, np.float32), self._limits)
+        # In 3D an empty volume would take as long to draw as a full one.
+        self._is_covered = viewer.dims.ndisplay == 3
+        self.volume: Image = self._add(
+            "volume", " (preview)", np.zeros(shape, np.float32), self._limits, visible=not self._is_covered
+        )
         self._started_at = self._followed_to = self._point()
 
     def handle(self, event: Any) -> None:
@@ -113,12 +117,15 @@ class ResultLayers:
         if now < self._next_redraw or not self._anything_new() or waits:
             return
         self._stage_is_new = False
-        if self.follow:
-            self._follow()
-        for quantity, layer in (("volume", self.volume), ("uncertainty", self.uncertainty)):
-            if layer is not None and self._changed[quantity] and self._shows(layer, self._changed[quantity]):
-                layer.refresh(extent=False, thumbnail=False, highlight=False)
-            self._changed[quantity].clear()
+        self._uncover()
+        # Another slice on screen has been read anew from all layers.
+        if not (self.follow and self._follow()):
+            for quantity, layer in (("volume", self.volume), ("uncertainty", self.uncertainty)):
+                changed = self._changed[quantity]
+                if layer is not None and changed and self._shows(layer, changed):
+                    layer.refresh(extent=False, thumbnail=False, highlight=False)
+        for slices in self._changed.values():
+            slices.clear()
         # What is drawn here is painted later, between two ticks: a late tick tells what that took.
         spent = time.perf_counter() - now
         self._flushed_at = now + spent
@@ -144,8 +151,11 @@ class ResultLayers:
         if not self._has_result:
             self.remove()
             return False
+        self._uncover()
         self._rename(" (incomplete)")
-        self._redraw_all()
+        for layer in (self.volume, self.uncertainty):
+            if layer is not None and layer in self.viewer.layers:
+                layer.refresh()
         return True
 
     def _add(self, role: str, suffix: str, data: np.ndarray, limits: Any, **look: Any) -> "Image":
@@ -196,9 +206,9 @@ class ResultLayers:
             if layer is not None:
                 # So that napari's own "save" keeps what made it.
                 layer.metadata[METADATA_KEY]["provenance"] = result.provenance
+        self._uncover()
         self._rename(" (stopped)" if result.stopped else "")
         self._return()
-        self._redraw_all()
 
     def _add_spread(self, values: np.ndarray, top: float) -> None:
         selected = set(self.viewer.layers.selection)
@@ -214,10 +224,11 @@ class ResultLayers:
         self.volume.contrast_limits = (contrast.low, contrast.high)
         self._limits = tuple(self.volume.contrast_limits)
 
-    def _redraw_all(self) -> None:
-        for layer in (self.volume, self.uncertainty):
-            if layer is not None and layer in self.viewer.layers:
-                layer.refresh()
+    def _uncover(self) -> None:
+        """Show the volume once there is something in it."""
+        if self._is_covered:
+            self._is_covered = False
+            self.volume.visible = True
 
     # The slice on screen
 
@@ -226,16 +237,19 @@ class ResultLayers:
         point = self.viewer.dims.point
         return float(point[-3]) if len(point) >= 3 else 0.0
 
-    def _follow(self) -> None:
+    def _follow(self) -> bool:
+        """Go to the newest slice; say whether it is another than before."""
         if self._latest_z is None or self.viewer.dims.ndisplay == 3 or self.viewer.dims.ndim < 3:
-            return
+            return False
         if self._point() != self._followed_to:
             self._follows = False  # the person moved the slider
-            return
+            return False
         # The middle of a slab that arrived whole says more than its last slice.
         n = self.step_length
+        before = self._followed_to
         self._go_to(min(self._latest_z // n * n + n // 2, self.shape[0] - 1))
         self._latest_z = None
+        return self._followed_to != before
 
     def _go_to(self, z: int) -> None:
         world = self.placement.translate[0] + z * self.placement.scale[0]
