@@ -63,6 +63,14 @@ def test_saved_settings_come_back(opened):
     assert opened.sections.acquisition().axial_profile is None
 
 
+def test_a_sample_finds_its_truth_whatever_was_set_before(dock, finish):
+    dock.sections.beam.step_length.setValue(9)
+    choose(dock.sections.beam.views.box, STACKED)
+    dock.runs.open_sample()
+    finish(dock)
+    assert dock.sections.truth.layer.name == "vasculature ground truth"
+
+
 def test_what_cannot_be_is_the_reason_not_to_start(opened):
     opened.sections.beam.fields.shape.boxes["side_lobes"].setValue(2)
     assert "bend" in opened.sections.judge()[1]

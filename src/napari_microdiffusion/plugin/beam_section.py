@@ -109,6 +109,8 @@ class BeamSection(Section):
 
     def take_from(self, projections: Projections | None) -> None:
         """Fill in what is known of other projections."""
+        # Told once, at the end: half of it makes no sense to who listens.
+        self.blockSignals(True)
         self._projections = projections
         self.views.set_projections(projections)
         self._suggested = None if projections is None else projections.suggest_step_length()
@@ -116,6 +118,7 @@ class BeamSection(Section):
             self.step_length.setValue(self._suggested[0])
         if projections is not None and self.beam.findData(projections.known.get("beam")) >= 0:
             self._show_known(projections.known)
+        self.blockSignals(False)
         self._update()
 
     def show_optics(self, optics: Acquisition) -> None:
