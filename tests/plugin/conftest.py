@@ -2,16 +2,28 @@
 
 from collections.abc import Callable
 
+import napari
 import napari.settings
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from napari_microdiffusion.io import write_image
+from napari_microdiffusion.plugin.adapt import AdaptWidget
+from napari_microdiffusion.plugin.compare import CompareWidget
+from napari_microdiffusion.plugin.dock import Dock
 from napari_microdiffusion.plugin.reconstruct import ReconstructWidget
+from napari_microdiffusion.plugin.simulate import SimulateWidget
 
 N = 4
 SHAPE = (5, 32, 32)
 PATIENCE_MS = 60_000
+DOCKS = {
+    "Reconstruct volume": ReconstructWidget,
+    "Simulate projections": SimulateWidget,
+    "Compare with ground truth": CompareWidget,
+    "Adapt prior": AdaptWidget,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +55,31 @@ def projections_file(tmp_path, projections):
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def viewer(request):
+    """A viewer in its window; in modules marked `windowless` its model alone, which is opened far sooner.
+
+    There a test may still be marked `window`.
+    """
+    windowless, window = (request.node.get_closest_marker(mark) for mark in ("windowless", "window"))
+    if windowless and not window:
+        yield ViewerModel()
+    else:
+        yield request.getfixturevalue("make_napari_viewer")()
+
+
+def dock_in(viewer, qtbot, name: str) -> Dock:
+    """A dock as napari opens it, or on its own where there is no window."""
+    if isinstance(viewer, napari.Viewer):
+        return viewer.window.add_plugin_dock_widget("napari-microdiffusion", name)[1]
+    widget = DOCKS[name](viewer)
+    qtbot.addWidget(widget, before_close_func=Dock.close_down)
+    return widget
 
 
 @pytest.fixture
 def dock(viewer, qtbot) -> ReconstructWidget:
-    """The dock as napari opens it."""
-    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+    """The dock "Reconstruct volume"."""
+    widget = dock_in(viewer, qtbot, "Reconstruct volume")
     yield widget
     thread = widget.runs.job.thread_at_work
     if widget.runs.is_running and thread is not None and thread.is_alive():

@@ -8,7 +8,9 @@ from napari_microdiffusion.plugin.adapted_priors import AdaptedPriors
 from napari_microdiffusion.plugin.contributions import METADATA_KEY
 from napari_microdiffusion.specimens import make_specimen
 
-from .conftest import PATIENCE_MS
+from .conftest import PATIENCE_MS, dock_in
+
+pytestmark = pytest.mark.windowless
 
 TRUTH = {METADATA_KEY: {"role": "ground truth"}}
 
@@ -24,7 +26,7 @@ def dock(viewer, quick_training, qtbot):
     volume = make_specimen("neurons", (24, 32, 32), 3)
     viewer.add_image(volume, name="mine", metadata=TRUTH)
     viewer.add_image(np.zeros((4, 8, 8)), name="tiny")
-    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Adapt prior")
+    widget = dock_in(viewer, qtbot, "Adapt prior")
     yield widget
     widget.runner.cancel()
     qtbot.waitUntil(lambda: not widget.runner.is_running, timeout=PATIENCE_MS)
@@ -35,6 +37,7 @@ def finish(qtbot, dock):
     return lambda: qtbot.waitUntil(lambda: not dock.runner.is_running, timeout=PATIENCE_MS)
 
 
+@pytest.mark.window
 def test_the_adapted_prior_is_saved_and_chosen_in_the_other_dock(dock, finish, tmp_path, viewer):
     _, other = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
     assert dock.references.list.layers == [viewer.layers["mine"]]

@@ -14,7 +14,9 @@ from napari_microdiffusion.interpolation import histospline, nearest
 from napari_microdiffusion.plugin.contributions import METADATA_KEY
 from napari_microdiffusion.plugin.mixed import Mixed
 
-from .conftest import PATIENCE_MS, SHAPE, N
+from .conftest import PATIENCE_MS, SHAPE, N, dock_in
+
+pytestmark = pytest.mark.windowless
 
 SPACING = {"scale": (2.0, 2.0, 2.0), "units": ("um",) * 3, "axis_labels": ("z", "y", "x")}
 MADE = {METADATA_KEY: {"role": "volume", "step_length": N, "beam": "uniform"}}
@@ -32,7 +34,7 @@ def dock(viewer, truth, projections, qtbot):
     viewer.add_image(truth, name="truth", metadata={METADATA_KEY: {"role": "ground truth"}}, **SPACING)
     for method in (nearest, histospline):
         viewer.add_image(method(projections, N), name=method.__name__, metadata=MADE, **SPACING)
-    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Compare with ground truth")
+    widget = dock_in(viewer, qtbot, "Compare with ground truth")
     yield widget
     widget.runner.cancel()
     qtbot.waitUntil(lambda: not widget.runner.is_running, timeout=PATIENCE_MS)
@@ -225,11 +227,12 @@ def test_clicks_on_a_plot_and_on_sections_are_told(qtbot):
     assert signal.args == [9]
 
 
+@pytest.mark.window
 def test_a_closed_dock_gives_everything_back_and_nothing_of_it_stays(viewer, truth, qtbot):
     viewer.add_image(truth, name="truth", metadata={METADATA_KEY: {"role": "ground truth"}})
     viewer.add_image(truth + 1, name="result", metadata=MADE)
     callbacks = len(viewer.mouse_move_callbacks)
-    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Compare with ground truth")
+    widget = dock_in(viewer, qtbot, "Compare with ground truth")
     with qtbot.waitSignal(widget.runner.ended, timeout=PATIENCE_MS):
         widget.panel.button.click()
     widget.looking.modes["curtain"].click()

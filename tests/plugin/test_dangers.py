@@ -14,6 +14,8 @@ from napari_microdiffusion.reconstruction.events import SliceReady
 
 from .conftest import PATIENCE_MS, SHAPE, N
 
+pytestmark = pytest.mark.windowless
+
 
 def run_threads():
     return [thread for thread in threading.enumerate() if thread.name == "microdiffusion run"]
@@ -39,6 +41,7 @@ def half_way(opened, monkeypatch, qtbot):
     return opened
 
 
+@pytest.mark.window
 def test_layers_renamed_reordered_and_painted_on_during_a_run_change_nothing(half_way, finish, projections):
     viewer = half_way.viewer
     layer = viewer.layers["bar"]
@@ -54,6 +57,7 @@ def test_layers_renamed_reordered_and_painted_on_during_a_run_change_nothing(hal
     np.testing.assert_allclose(volume.data, histospline(projections, N), atol=1e-3)
 
 
+@pytest.mark.window
 def test_closing_the_window_during_a_run_ends_its_thread(half_way, qtbot):
     assert run_threads()
     half_way.viewer.close()
@@ -151,6 +155,7 @@ def test_a_step_length_that_is_not_the_file_s_says_so(opened):
     assert opened.sections.beam.provenance == "from file"
 
 
+@pytest.mark.window
 def test_keys_do_what_the_buttons_do(opened, finish):
     keys = {shortcut.key().toString(): shortcut for shortcut in opened.findChildren(QShortcut)}
     assert {"Ctrl+Alt+R", "Ctrl+Alt+K", "Ctrl+Alt+X", "Ctrl+Alt+F"} <= keys.keys()

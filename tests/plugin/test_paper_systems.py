@@ -7,7 +7,7 @@ from napari_microdiffusion.plugin import advanced_section
 from napari_microdiffusion.plugin.advanced_section import PAPER_SYSTEMS
 from napari_microdiffusion.plugin.guide_section import HeldInr
 
-pytestmark = pytest.mark.screen
+pytestmark = pytest.mark.windowless
 
 TINY = {
     "inr": {"field": "paper", "epochs": 1, "frequencies": 4, "layers": 2, "width": 4},

@@ -17,6 +17,8 @@ from napari_microdiffusion.reconstruction.events import Progress, SliceReady, St
 
 from .conftest import PATIENCE_MS, SHAPE, N
 
+pytestmark = pytest.mark.windowless
+
 VOLUME = (SHAPE[0] * N, *SHAPE[1:])
 
 
@@ -56,6 +58,7 @@ def test_an_empty_dock_says_what_to_do(dock):
     assert "Choose projections first" in dock.panel.button.toolTip()
 
 
+@pytest.mark.window
 def test_from_file_to_finished_volume(opened, projections, finish):
     assert opened.empty.isHidden()
     assert opened.sections.beam.step_length.value() == N
@@ -76,6 +79,7 @@ def test_from_file_to_finished_volume(opened, projections, finish):
     assert "No samples" in opened.outcome.uncertainty.toolTip()
 
 
+@pytest.mark.window
 def test_diffusion_and_samples_make_a_volume_and_its_uncertainty(opened, projections, finish):
     section = opened.sections.diffusion
     section.prior.setCurrentIndex(section.prior.findData("general"))
@@ -172,6 +176,7 @@ def test_removing_another_layer_disturbs_nothing(half_way, finish):
     assert "bar volume" in names(half_way)
 
 
+@pytest.mark.window
 def test_the_viewer_follows_the_slices_until_the_person_moves_it(half_way, qtbot, finish):
     assert half_way.panel.follow.isChecked()
     viewer = half_way.viewer
@@ -305,6 +310,7 @@ def test_nothing_to_reconstruct_is_said_on_the_button(opened):
     assert "nothing to reconstruct" in opened.panel.button.toolTip()
 
 
+@pytest.mark.window
 def test_3d_shows_the_volume_alone_and_gives_back_the_view(opened, finish):
     opened.runs.start()
     finish(opened)
@@ -319,6 +325,7 @@ def test_3d_shows_the_volume_alone_and_gives_back_the_view(opened, finish):
     assert projections.visible
 
 
+@pytest.mark.window
 def test_ground_truth_is_put_beside_the_volume(opened, projections, finish):
     truth = opened.viewer.add_image(histospline(projections, N), name="truth", visible=False)
     section = opened.sections.truth
@@ -413,6 +420,7 @@ def test_progress_names_the_stage(dock):
     dock.panel.idle()
 
 
+@pytest.mark.window
 def test_closing_the_dock_ends_its_run_and_frees_it(viewer, projections, slow, qtbot):
     viewer.add_image(projections, name="bar")
     _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")

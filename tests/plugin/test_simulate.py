@@ -8,7 +8,9 @@ from napari_microdiffusion.plugin.contributions import METADATA_KEY
 from napari_microdiffusion.plugin.placement import Placement
 from napari_microdiffusion.specimens import make_specimen
 
-from .conftest import PATIENCE_MS
+from .conftest import PATIENCE_MS, dock_in
+
+pytestmark = pytest.mark.windowless
 
 DEPTH = 26
 
@@ -23,7 +25,7 @@ def dock(viewer, volume, qtbot):
     viewer.add_image(
         volume, name="vessels", scale=(1.5, 0.5, 0.5), units=("um",) * 3, axis_labels=("z", "y", "x")
     )
-    _, widget = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Simulate projections")
+    widget = dock_in(viewer, qtbot, "Simulate projections")
     yield widget
     widget.runner.cancel()
     qtbot.waitUntil(lambda: not widget.runner.is_running, timeout=PATIENCE_MS)
@@ -34,7 +36,7 @@ def finish(qtbot, dock):
     return lambda: qtbot.waitUntil(lambda: not dock.runner.is_running, timeout=PATIENCE_MS)
 
 
-def test_projections_lie_where_the_volume_lies_and_know_their_step_length(dock, volume, finish):
+def test_projections_lie_where_the_volume_lies_and_know_their_step_length(dock, volume, finish, qtbot):
     dock.projections_tab.step_length.setValue(6)
     dock.detector.beam.setCurrentIndex(dock.detector.beam.findData("bessel"))
     dock.detector.photons.setValue(200)
@@ -54,7 +56,7 @@ def test_projections_lie_where_the_volume_lies_and_know_their_step_length(dock, 
     assert layer.metadata[METADATA_KEY]["step_length"] == 6
 
     # The other dock takes step length, beam and truth from them.
-    _, other = dock.viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
+    other = dock_in(dock.viewer, qtbot, "Reconstruct volume")
     other.sections.projections.select(layer)
     assert (other.sections.beam.step_length.value(), other.sections.beam.provenance) == (6, "from file")
     assert other.sections.beam.beam.currentData() == "bessel"
