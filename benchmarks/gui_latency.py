@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +113,8 @@ class Bench:
         self.viewer.layers.remove(self.dock.runs.last.layers.volume)
         return {"over all": _figures([value for _, value in late]), **found}
 
-    def cancelling(self) -> dict[str, dict[str, float]]:
+    def cancelling(self) -> Iterator[tuple[str, dict[str, float]]]:
         """Milliseconds until the dock is idle after cancelling in each stage, and until the thread is."""
-        found = {}
         self.viewer.dims.ndisplay = 2
         for stage in STAGES:
             self.stage = ""
@@ -130,11 +129,8 @@ class Bench:
             self.wait(lambda: not self.dock.runs.is_running)
             idle = time.perf_counter()
             self.wait(lambda thread=thread: thread is None or not thread.is_alive())
-            found[stage] = {
-                "dock idle": round(1000 * (idle - started)),
-                "thread ended": round(1000 * (time.perf_counter() - started)),
-            }
-        return found
+            ended = time.perf_counter()
+            yield stage, {"dock idle": 1000 * (idle - started), "thread ended": 1000 * (ended - started)}
 
 
 def _figures(values: list[float]) -> dict[str, float]:
@@ -156,10 +152,12 @@ def main() -> None:
     parser.add_argument("--cancel", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
     bench = Bench(arguments.side, arguments.samples, arguments.steps)
-    report = {"lateness in ms": {f"{view}D": bench.lateness(view) for view in arguments.views}}
+    for view in arguments.views:
+        print(json.dumps({f"lateness in ms, {view}D": bench.lateness(view)}, indent=2), flush=True)
     if arguments.cancel:
-        report["cancel in ms"] = bench.cancelling()
-    print(json.dumps(report, indent=2))
+        for stage, figures in bench.cancelling():
+            rounded = {name: round(value) for name, value in figures.items()}
+            print(json.dumps({f"cancel in ms, {stage}": rounded}), flush=True)
     bench.viewer.close()
 
 
