@@ -156,7 +156,8 @@ class Job(QObject):
             if isinstance(event, End):
                 self._timer.stop()
                 self._forget()
-                self.flushed.emit()
+                if not event.cancelled:  # what is about to go need not be drawn
+                    self.flushed.emit()
                 self.ended.emit(event)
                 return
             self.arrived.emit(event)
