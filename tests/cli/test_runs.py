@@ -19,7 +19,7 @@ from napari_microdiffusion.io import read_image, save_checkpoint, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.events import StageStarted
-from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.specimens import ImagingConditions, make_specimen
 from napari_microdiffusion.studies import demo
 from napari_microdiffusion.training import recipe
 
@@ -119,6 +119,24 @@ def test_the_step_length_must_be_known(run, folder):
     assert names(folder) == before
     assert answer(run("bare.tif", "-n", 4, "-o", "v.tif", "--json"))["step_length"] == 4
     assert read_image("v.tif").scale is None
+
+
+def test_flicker_is_evened_out_on_request(run, folder):
+    truth = 1000 * make_specimen("nuclei", (40, 48, 48), 3, ImagingConditions(background=0.2))
+    uneven = simulate_projections(truth, Acquisition(step_length=4))
+    uneven[4] *= 0.5
+    write_image(folder / "uneven.tif", uneven, step_length=4)
+    words = ("uneven.tif", "-o", "v.tif", "--diffusion", "off", "--json")
+    assert not any("light of slab" in text for text in answer(run(*words))["notices"])
+    (told,) = (text for text in answer(run(*words, "--light", "flicker"))["notices"] if "light of" in text)
+    assert "slab 5 (" in told
+    volume = read_image("v.tif").data.reshape(10, 4, 48, 48)
+    assert volume[4].mean() == pytest.approx(truth[16:20].mean(), rel=0.1)
+    kept = json.loads((folder / "v.provenance.json").read_text())
+    assert kept["settings"]["light"] == "flicker"
+    assert kept["light"][4] == pytest.approx(0.5, rel=0.1)
+    refused = run(*words, "--light", "wander")
+    assert refused.exit_code == 2
 
 
 def test_another_step_length_than_the_files_is_used_and_told(run):

@@ -38,6 +38,7 @@ def test_one_dark_slab_is_named(good):
     dim[6] *= 0.3
     (text,) = flaws(dim)
     assert text.startswith("Slab 7 of 16")
+    assert "--light flicker" in text
     dim[11] *= 0.3
     (text,) = flaws(dim)
     assert text.startswith("Slabs 7, 12 of 16")
@@ -48,6 +49,7 @@ def test_a_drifting_background_is_told(good, slope, word):
     ramp = np.linspace(0, 0.3 * np.ptp(good), len(good))[::slope]
     (text,) = flaws(good + ramp[:, None, None])
     assert f"The background {word} by" in text
+    assert "--light drift" in text
 
 
 @pytest.mark.parametrize("shift", [(5, 0), (-4, -6), (0, 11)])

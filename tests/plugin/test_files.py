@@ -199,6 +199,7 @@ class TestSettingsOfAResult:
         sections = opened.sections
         sections.advanced.seed.setValue(77)
         sections.advanced.consistency.setCurrentIndex(sections.advanced.consistency.findData("exact"))
+        sections.advanced.light.setCurrentIndex(sections.advanced.light.findData("flicker"))
         sections.guide.set_guide("cubic")
         sections.diffusion.samples.setValue(2)
         opened.runs.start()
@@ -208,6 +209,7 @@ class TestSettingsOfAResult:
         finish(opened)
         sections.advanced.seed.setValue(1)
         sections.advanced.consistency.setCurrentIndex(0)
+        sections.advanced.light.setCurrentIndex(0)
         sections.guide.set_guide("nearest")
         sections.beam.step_length.setValue(9)
         return opened, path
@@ -215,7 +217,7 @@ class TestSettingsOfAResult:
     def assert_restored(self, dock):
         config = dock.sections.config()
         assert (config.seed, config.consistency, config.guide, config.samples) == (77, "exact", "cubic", 2)
-        assert config.diffusion == "off"
+        assert (config.diffusion, config.light) == ("off", "flicker")
         assert dock.sections.acquisition().step_length == N
         assert "in use" in dock.outcome.message.text()
 

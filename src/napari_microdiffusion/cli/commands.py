@@ -9,6 +9,7 @@ import typer
 from .. import api
 from ..errors import UsageError
 from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
+from ..optics.light import Light
 from ..optics.recorded import BEAM_FIELDS, KEY, recorded_beam
 from ..reconstruction.config import Consistency, Device, Diffusion, Guide
 from ..reconstruction.presets import PRESET_WORDS, PresetName
@@ -209,6 +210,7 @@ def reconstruct(
     guide: Annotated[Guide | None, setting("guide", "--guide")] = None,
     diffusion: Annotated[Diffusion | None, setting("diffusion", "--diffusion")] = None,
     consistency: Annotated[Consistency | None, setting("consistency", "--consistency")] = None,
+    light: Annotated[Light | None, setting("light", "--light")] = None,
     samples: Annotated[int | None, setting("samples", "--samples")] = None,
     steps: Annotated[int | None, setting("steps", "--steps")] = None,
     uncertainty: Annotated[
@@ -254,6 +256,7 @@ def reconstruct(
         "guide": guide,
         "diffusion": diffusion,
         "consistency": consistency,
+        "light": light,
         "samples": samples,
         "steps": steps,
         "inr_file": inr,
@@ -412,6 +415,7 @@ def batch(
     guide: Annotated[Guide | None, setting("guide", "--guide")] = None,
     diffusion: Annotated[Diffusion | None, setting("diffusion", "--diffusion")] = None,
     consistency: Annotated[Consistency | None, setting("consistency", "--consistency")] = None,
+    light: Annotated[Light | None, setting("light", "--light")] = None,
     samples: Annotated[int | None, setting("samples", "--samples")] = None,
     steps: Annotated[int | None, setting("steps", "--steps")] = None,
     prior: Annotated[str | None, setting("prior", "--prior")] = None,
@@ -451,6 +455,7 @@ def batch(
         "guide": guide,
         "diffusion": diffusion,
         "consistency": consistency,
+        "light": light,
         "samples": samples,
         "steps": steps,
         "prior": prior,

@@ -89,7 +89,8 @@ def _flicker(background: np.ndarray) -> Iterator[str]:
         word = "Slab" if len(slabs) == 1 else "Slabs"
         yield (
             f"{word} {shown} of {len(background)}: the background is unlike that of the neighbours. "
-            "The light flickered; depth near there is not to be trusted."
+            "The light flickered; depth near there is not to be trusted. The setting Light in Advanced, or "
+            "--light flicker, evens it out."
         )
 
 
@@ -102,7 +103,8 @@ def _drift(background: np.ndarray) -> Iterator[str]:
         word = "rises" if change > 0 else "falls"
         yield (
             f"The background {word} by {100 * abs(change):.0f} % of the range from the first slabs to the "
-            "last: bleaching, or light from outside."
+            "last: bleaching, or light from outside. The setting Light in Advanced, or --light drift, evens "
+            "bleaching out."
         )
 
 

@@ -19,6 +19,11 @@ CONSISTENCY_WORDS = {
     "noise": "within the noise",
     "none": "none",
 }
+LIGHT_WORDS = {
+    "as recorded": "as recorded",
+    "flicker": "even out flicker",
+    "drift": "even out drift",
+}
 DEVICE_WORDS = {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "Apple GPU"}
 LARGEST_SEED = 2**31 - 1
 # The seven systems of the paper's Table 1, as guide and diffusion.
@@ -35,7 +40,7 @@ SCHEDULE_WORDS = {"paper-small": "small", "paper": "published"}
 
 
 class AdvancedSection(Section):
-    """Consistency, seed, device, memory, the detector, every guide there is, and the paper's systems."""
+    """Consistency, light, seed, device, memory, the detector, every guide, and the paper's systems."""
 
     guide_chosen = Signal(str)
 
@@ -43,6 +48,7 @@ class AdvancedSection(Section):
         super().__init__("Advanced")
         self.guide = choice(ReconstructionConfig, "guide", GUIDE_WORDS)
         self.consistency = choice(ReconstructionConfig, "consistency", CONSISTENCY_WORDS)
+        self.light = choice(ReconstructionConfig, "light", LIGHT_WORDS)
         self.seed = whole_number(ReconstructionConfig, "seed")
         self.device = choice(ReconstructionConfig, "device", DEVICE_WORDS)
         self.memory = real_number(ReconstructionConfig, "memory_gb", largest=4096, unset="automatic")
@@ -53,6 +59,7 @@ class AdvancedSection(Section):
         for model, name, box in (
             (ReconstructionConfig, "guide", self.guide),
             (ReconstructionConfig, "consistency", self.consistency),
+            (ReconstructionConfig, "light", self.light),
             (Acquisition, "dark_level", self.dark_level),
             (Acquisition, "photon_gain", self.photon_gain),
             (Acquisition, "read_noise", self.read_noise),
@@ -79,7 +86,7 @@ class AdvancedSection(Section):
         self.set_content(layout)
         self.guide.activated.connect(self._tell_guide)
         self.system.activated.connect(self._choose_system)
-        for box in (self.system, self.schedule, self.consistency, self.device):
+        for box in (self.system, self.schedule, self.consistency, self.light, self.device):
             box.currentIndexChanged.connect(self._update)
         for number in (self.seed, self.memory, self.dark_level, self.photon_gain, self.read_noise):
             number.valueChanged.connect(self._update)
@@ -120,6 +127,7 @@ class AdvancedSection(Section):
         """Fields of the configuration that are set here."""
         own = {
             "consistency": self.consistency.currentData(),
+            "light": self.light.currentData(),
             "seed": self.seed.value(),
             "device": self.device.currentData(),
             "memory_gb": self.memory.value() or None,
@@ -142,8 +150,9 @@ class AdvancedSection(Section):
     def _update(self, *_: Any) -> None:
         system = self.system.currentData()
         self.schedule.setEnabled(system is not None)
+        light = "" if self.light.currentData() == "as recorded" else f"{self.light.currentText()}, "
         self.set_state(
-            f"{f'paper: {system}, ' if system else ''}{self.consistency.currentText()}, "
+            f"{f'paper: {system}, ' if system else ''}{self.consistency.currentText()}, {light}"
             f"seed {self.seed.value()}, {self.device.currentText()}"
         )
         self.changed.emit()

@@ -93,6 +93,7 @@ def apply_settings(
     _set_diffusion(sections, config)
     advanced = sections.advanced
     _choose(advanced.consistency, config.consistency)
+    _choose(advanced.light, config.light)
     _choose(advanced.device, config.device)
     advanced.seed.setValue(min(config.seed, advanced.seed.maximum()))
     advanced.memory.setValue(config.memory_gb or 0)

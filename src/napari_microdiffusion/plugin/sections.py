@@ -89,6 +89,7 @@ class Sections:
             *self.beam.identity,
             *self.guide.inr.values().values(),
             self.advanced.paper_schedule,
+            self.advanced.light.currentData(),
         )
 
     def forget_layer(self, layer: object) -> None:

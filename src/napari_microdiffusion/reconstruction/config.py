@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from ..diffusion.paper_settings import PaperSettings
 from ..errors import UsageError
 from ..inr.settings import InrSettings
+from ..optics.light import Light
 
 Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr"]
 Diffusion = Literal["off", "slab", "paper"]
@@ -39,6 +40,13 @@ class ReconstructionConfig(BaseModel):
         description="Agreement with the measurement. nonnegative: exact, and no slice below the dark "
         "level. exact: exact, slices may be negative. noise: within the noise of the projections. "
         "none: as it comes.",
+    )
+    light: Light = Field(
+        "as recorded",
+        title="Light",
+        description="Whether light that changed from slab to slab is evened out first. flicker: single slabs "
+        "are brought to the brightness of their neighbours. drift: a slow change over the whole stack is "
+        "taken out. Judged by the background above the dark level.",
     )
     samples: int = Field(
         4,

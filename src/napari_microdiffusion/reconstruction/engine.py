@@ -115,6 +115,8 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
 def _stages(run: Run) -> Events:
     config, n = run.config, run.acquisition.step_length
     diffusion = config.diffusion
+    if run.light.notice:
+        yield run.notice(run.light.notice)
     with run.timed("preview"):
         yield from _preview(run)
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:

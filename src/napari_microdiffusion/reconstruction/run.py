@@ -10,6 +10,7 @@ import numpy as np
 from ..inr import FittedInr
 from ..interpolation import INTERPOLATIONS, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
+from ..optics.light import EvenedLight, even_light
 from ..optics.noise import local_light, relative_noise
 from .config import ReconstructionConfig
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
@@ -20,14 +21,17 @@ from .through_beam import FINAL, PASSING, ThroughBeam
 class Run:
     """What the stages of one reconstruction share. Arrays are float32; grey levels unless called unit.
 
-    `measured` is what was given. `projections` is what slabs are summarised by: the same where each slab was
-    recorded for itself, else (`beam` is set) the mean over views and, once there is a guide, its slab means.
+    `given` is what was given, `measured` the same, in even light where that was asked for. `projections` is
+    what slabs are summarised by: the same where each slab was recorded for itself, else (`beam` is set) the
+    mean over views and, once there is a guide, its slab means.
     """
 
     projections: np.ndarray
     acquisition: Acquisition
     config: ReconstructionConfig
     cancel: CancelToken
+    given: np.ndarray = field(init=False)
+    light: EvenedLight = field(init=False)
     measured: np.ndarray = field(init=False)
     beam: ThroughBeam | None = field(init=False, default=None)
     operator: ProjectionOperator = field(init=False)
@@ -46,7 +50,10 @@ class Run:
 
     def __post_init__(self) -> None:
         """Set up the operator, the intensity scale and the volumes."""
-        self.measured = self.projections
+        known = self.acquisition
+        self.given = self.projections
+        self.light = even_light(self.given, self.config.light, views=known.views, dark_level=known.dark_level)
+        self.measured = self.projections = self.light.projections
         self.operator = ProjectionOperator(self.acquisition.profile)
         self.scale = IntensityScale.of(self.measured)
         self.noise_level = self._noise_level()
