@@ -12,7 +12,7 @@ from .logspline import LARGEST_STEP, LOWEST_LOG, NOISE_FLOOR, OFFSET, bending, d
 # in each; more changed the volume by less than the noise floor.
 _FIRST_STEPS = 60
 _ITERATIONS = 4
-_CONJUGATE_STEPS = 20
+_CONJUGATE_STEPS = 40
 
 # Slabs solved together, and how many of them at each end are context only.
 _SLABS = 16

@@ -18,13 +18,62 @@ def estimate_noise(projections: np.ndarray) -> float:
     float
         In the projections' grey levels; 0 for images with less than 2x2 pixels.
     """
+    diagonal = _two_by_two(projections)[1]
+    return float(np.median(np.abs(diagonal)) / 0.6745) if diagonal.size else 0.0
+
+
+def estimate_noise_model(projections: np.ndarray, dark_level: float = 0.0) -> tuple[float, float]:
+    """Photon gain a and read noise b of the variance a*max(X - dark, 0) + b^2, from the projections alone.
+
+    The variance of the diagonal differences of 2x2 pixels in twelve classes of local brightness with equally
+    many pixels, of the smaller four in five of them, since edges make the large ones; then the line a*x + b^2 with a, b^2 >= 0 that fits best, relative to
+    the variances themselves. Fine structure passes for noise: the figures are rather too high than too low.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+    dark_level : float
+        In the projections' grey levels.
+
+    Returns
+    -------
+    photon_gain, read_noise : float
+        Grey levels per photon, and grey levels; both 0 for images too small to tell.
+    """
+    from scipy.optimize import nnls
+
+    mean, diagonal = _two_by_two(projections)
+    light = mean - dark_level
+    # Pixels without light, of clipped images above all, have no noise to tell of.
+    lit = light[light > 0]
+    seen = light > 0.02 * np.percentile(lit, 99) if lit.size else np.zeros(light.shape, bool)
+    if int(seen.sum()) < 12 * 50:
+        return 0.0, estimate_noise(projections)
+    order = np.argsort(light[seen])
+    classes = [(light[seen][part], diagonal[seen][part]) for part in np.array_split(order, 12)]
+    x = np.array([np.median(brightness) for brightness, _ in classes])
+    variance = np.array([_trimmed_variance(d) for _, d in classes])
+    weight = 1 / np.maximum(variance, 1e-12 + 1e-3 * variance.max())
+    (gain, square), _ = nnls(np.stack([x, np.ones_like(x)], axis=1) * weight[:, None], variance * weight)
+    return float(gain), float(np.sqrt(square))
+
+
+def _trimmed_variance(values: np.ndarray) -> float:
+    """Variance by the smaller four fifths of the squares, which have 0.4377 of a normal one.
+
+    Counts of a few photons have many differences of exactly zero, for which a median would be blind.
+    """
+    squares = np.sort(np.square(values))
+    return float(squares[: int(0.8 * len(squares))].mean() / 0.4377)
+
+
+def _two_by_two(projections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and diagonal Haar coefficient of all 2x2 blocks of pixels, flat."""
     x = np.asarray(projections, dtype=np.float32)
     height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
-    if not height or not width:
-        return 0.0
-    x = x[:, :height, :width]
-    diagonal = (x[:, ::2, ::2] - x[:, ::2, 1::2] - x[:, 1::2, ::2] + x[:, 1::2, 1::2]) / 2
-    return float(np.median(np.abs(diagonal)) / 0.6745)
+    a, b = x[:, :height:2, :width:2], x[:, :height:2, 1:width:2]
+    c, d = x[:, 1:height:2, :width:2], x[:, 1:height:2, 1:width:2]
+    return ((a + b + c + d) / 4).ravel(), ((a - b - c + d) / 2).ravel()
 
 
 def relative_noise(projections: np.ndarray, span: float) -> float:

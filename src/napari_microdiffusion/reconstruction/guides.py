@@ -49,6 +49,8 @@ def smooth_logarithm(run: Run) -> Events:
         run.cancel.check()
         guide[part] = run.scale.to_grey(values)
         yield clock.advance(values.size)
+    if beam is not None and (warning := beam.contradiction(guide)) is not None:
+        yield run.notice(warning)
     run.take_guide(guide)
 
 

@@ -3,7 +3,8 @@
 The guide is made through the true operator, so it lies in specimen space for any beam. From there on the
 slabs of the volume are treated as if a uniform beam had recorded them: the guide's slab means stand in for
 projections, the diffusion adds what lies within slabs, and the whole volume is then brought to agree with
-what was measured. No other network is needed, and the last word is the measurement's.
+what was measured. No other network is needed, and the last word is the measurement's. Two mirrored views
+leave so little open that the prior takes away more than it adds; there the guide is the result.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from ..optics.noise import local_light
 
 # Condition number of A A^T from which exact agreement would amplify noise more than threefold.
 ILL_CONDITIONED = 10.0
+# Misfit of the log-spline that is none of the beam's, relative to the range; and how many times noise and this
+# a misfit must be to tell that the beam is not as stated.
+MODEL_ERROR, CONTRADICTED = 0.005, 1.3
 # How closely the iterations agree, relative to the projections' range: at the end, and before another pass.
 FINAL, PASSING = 1e-5, 3e-4
 
@@ -65,10 +69,33 @@ class ThroughBeam:
         self.extended = self._agreed(np.asarray(extended, np.float32), None, PASSING)
         return np.array(self.operator.crop(self.extended))
 
+    def contradiction(self, extended: np.ndarray) -> str | None:
+        """A warning where neighbouring slabs differ more than a beam as wide as this one lets them.
+
+        Overlapping beams share light, so not all projections are possible: a beam that is taken for too wide,
+        or a step for too short, leaves a misfit beyond the noise. The opposite error leaves none.
+
+        Parameters
+        ----------
+        extended : ndarray
+            The log-spline guide before it was brought to agree, grey levels.
+        """
+        if not self.operator.is_straight:
+            return None
+        misfit = self.operator.project(np.maximum(extended, self._floor)) - self.measured
+        allowed = self.variance + (MODEL_ERROR * self.scale.span) ** 2
+        ratio = float(np.sqrt((misfit**2 / allowed).mean()))
+        if ratio < CONTRADICTED:
+            return None
+        return (
+            f"Neighbouring slabs differ more than this beam lets them ({ratio:.1f} times the noise): it may be "
+            "narrower, or the step longer, than stated. Check the beam's width and the step."
+        )
+
     def agree(
         self, volume: np.ndarray, rng: np.random.Generator | None = None, tolerance: float = FINAL
     ) -> np.ndarray:
-        """Bring a volume (N*n, H, W) into the chosen agreement; what lies outside continues it.
+        """Bring a volume (N*n, H, W) into the chosen agreement; what lies before and behind continues it.
 
         Parameters
         ----------
@@ -79,7 +106,13 @@ class ThroughBeam:
         tolerance : float
             How closely the iterations agree, relative to the projections' range.
         """
-        agreed = self._agreed(self.operator.extend(volume), rng, tolerance)
+        # Beside the image the guide knows more, from what beams brought in; before and behind it the volume.
+        before = self.operator.virtual_slabs * self.operator.step_length
+        estimate = self.extended.copy()
+        estimate[:, *self.operator.inside[1:]] = np.pad(
+            volume, ((before, before), (0, 0), (0, 0)), mode="edge"
+        )
+        agreed = self._agreed(estimate, rng, tolerance)
         if rng is None:
             self.extended = agreed
         return np.array(self.operator.crop(agreed))
