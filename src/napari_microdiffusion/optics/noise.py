@@ -26,8 +26,9 @@ def estimate_noise_model(projections: np.ndarray, dark_level: float = 0.0) -> tu
     """Photon gain a and read noise b of the variance a*max(X - dark, 0) + b^2, from the projections alone.
 
     The variance of the diagonal differences of 2x2 pixels in twelve classes of local brightness with equally
-    many pixels, of the smaller four in five of them, since edges make the large ones; then the line a*x + b^2 with a, b^2 >= 0 that fits best, relative to
-    the variances themselves. Fine structure passes for noise: the figures are rather too high than too low.
+    many pixels, of the smaller four in five of them, since edges make the large ones; then the line
+    a*x + b^2 with a, b^2 >= 0 that fits best, relative to the variances themselves. Fine structure passes
+    for noise: the figures are rather too high than too low.
 
     Parameters
     ----------

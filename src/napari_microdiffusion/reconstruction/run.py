@@ -11,7 +11,7 @@ from ..inr import FittedInr
 from ..interpolation import INTERPOLATIONS, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
 from ..optics.light import EvenedLight, even_light
-from ..optics.noise import local_light, relative_noise
+from ..optics.noise import estimate_noise_model, local_light, relative_noise
 from .config import ReconstructionConfig
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
 from .through_beam import FINAL, PASSING, ThroughBeam
@@ -88,9 +88,13 @@ class Run:
         return min(level / self.scale.span, 0.2)
 
     def _variance(self) -> np.ndarray:
-        if self.acquisition.has_noise_model:
-            return self.acquisition.noise_variance(self.measured)
-        return np.full(self.measured.shape, (self.noise_level * self.scale.span) ** 2, np.float32)
+        """Noise variance of each pixel, from the noise as stated, or else as the projections tell it."""
+        known = self.acquisition
+        if not known.has_noise_model:
+            dark = max(known.dark_level, self.scale.background)
+            gain, read = estimate_noise_model(self.measured, dark)
+            known = known.model_copy(update={"dark_level": dark, "photon_gain": gain, "read_noise": read})
+        return known.noise_variance(self.measured)
 
     def agree(
         self, slices: np.ndarray, slabs: slice, region: Region, rng: np.random.Generator | None = None

@@ -16,8 +16,8 @@ from ..optics.noise import local_light
 
 # Condition number of A A^T from which exact agreement would amplify noise more than threefold.
 ILL_CONDITIONED = 10.0
-# Misfit of the log-spline that is none of the beam's, relative to the range; and how many times noise and this
-# a misfit must be to tell that the beam is not as stated.
+# Misfit of the log-spline that is none of the beam's, relative to the range; and how many times noise and
+# this a misfit must be to tell that the beam is not as stated.
 MODEL_ERROR, CONTRADICTED = 0.005, 1.3
 # How closely the iterations agree, relative to the projections' range: at the end, and before another pass.
 FINAL, PASSING = 1e-5, 3e-4
@@ -88,8 +88,8 @@ class ThroughBeam:
         if ratio < CONTRADICTED:
             return None
         return (
-            f"Neighbouring slabs differ more than this beam lets them ({ratio:.1f} times the noise): it may be "
-            "narrower, or the step longer, than stated. Check the beam's width and the step."
+            f"Neighbouring slabs differ more than this beam lets them ({ratio:.1f} times the noise): it may "
+            "be narrower, or the step longer, than stated. Check the beam's width and the step."
         )
 
     def agree(
