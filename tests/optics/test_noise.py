@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.optics.noise import estimate_noise, local_light
+from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.optics.noise import estimate_noise, estimate_noise_model, local_light
+from napari_microdiffusion.optics.simulation import photon_gain
+from napari_microdiffusion.specimens import ImagingConditions, make_specimen
 
 
 def smooth_structure(shape: tuple[int, int, int]) -> np.ndarray:
@@ -40,3 +43,24 @@ def test_local_light_separates_noise_from_structure(rng):
     assert structure.mean() > 50
     assert structure.dtype == np.float32
     assert (structure >= 0).all()
+
+
+@pytest.mark.parametrize("photons", [5, 50, 500])
+@pytest.mark.parametrize("kind", ["vasculature", "nuclei"])
+def test_photon_gain_and_read_noise_are_found_in_the_projections(kind, photons):
+    volume = make_specimen(kind, (48, 64, 64), 4, ImagingConditions(lateral_blur=1.5, background=0.1))
+    for read_noise in (0.0, 0.02):
+        projections = simulate_projections(
+            volume, Acquisition(step_length=6), photons=photons, read_noise=read_noise, seed=1
+        )
+        gain, read = estimate_noise_model(projections)
+        light = np.percentile(projections, [80, 99.5])
+        expected = photon_gain(volume, photons) * light + read_noise**2
+        np.testing.assert_allclose(gain * light + read**2, expected, rtol=0.4)
+
+
+def test_where_too_little_light_is_seen_the_noise_is_one_figure(rng):
+    assert estimate_noise_model(np.zeros((2, 9, 9))) == (0.0, 0.0)
+    gain, read = estimate_noise_model(rng.normal(0, 1, (1, 20, 20)))
+    assert gain == 0
+    assert read == pytest.approx(1, rel=0.2)

@@ -6,7 +6,7 @@ from .beam_operator import BeamOperator
 from .consistency import CONSISTENCIES, make_consistent
 from .intensity import IntensityScale
 from .operator import ProjectionOperator
-from .simulation import DetectorNoise, check_step_lengths, simulate_projections
+from .simulation import DetectorNoise, check_step_lengths, project_through, simulate_projections
 
 __all__ = [
     "CONSISTENCIES",
@@ -20,5 +20,6 @@ __all__ = [
     "agree_through",
     "check_step_lengths",
     "make_consistent",
+    "project_through",
     "simulate_projections",
 ]
