@@ -63,3 +63,15 @@ def test_the_published_schedule_takes_days_and_its_small_sister_minutes():
     assert small.seconds < 1800
     assert cost(shape=(8, 64, 64), **preset("paper-small")).seconds < 300
     assert str(published).startswith("about") and " h and " in str(published)
+
+
+def test_beams_that_leave_their_slabs_cost_more_and_two_views_are_not_twice_the_volume():
+    def of(planes: int, **beam) -> Estimate:
+        acquisition = Acquisition(step_length=6, **beam)
+        return estimate((planes, 128, 128), acquisition, ReconstructionConfig(samples=0, device="cpu"))
+
+    plain, bessel = of(16), of(16, beam="bessel")
+    assert bessel.seconds > 1.5 * plain.seconds
+    views = of(32, tilt=0.5, views=2)
+    assert views.bytes == plain.bytes
+    assert views.seconds < 2 * bessel.seconds

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..optics import Acquisition
 from .config import ReconstructionConfig
 from .device import describe_device
-from .slab import KEPT_PIXELS, PIXELS_ON_CPU
+from .slab import KEPT_PIXELS, PIXELS_ON_CPU, passes
 
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
 # the shipped prior. A pixel is one of the projections, a voxel one of the volume.
@@ -20,6 +20,9 @@ SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.5e-5
 SECONDS_PER_FITTED_VOXEL = 1.4e-6
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
+# Through beams that leave their slabs: the first estimate, and what each agreement adds, by kind of beam.
+SECONDS_PER_BEAM_GUIDE_VOXEL = {"straight": 2.4e-6, "bent": 2.4e-6, "two views": 5.1e-6}
+SECONDS_PER_AGREED_VOXEL = {"straight": 1.2e-6, "bent": 1.0e-6, "two views": 1.6e-6}
 # Of the paper's networks, measured with benchmarks/paper/schedule.py; training costs as much thrice.
 SECONDS_PER_MULTIPLICATION = 5e-11
 EVALUATIONS_PER_TRAINING = 3
@@ -85,7 +88,7 @@ def estimate(
     Estimate
         Meant to be right within a factor of about two.
     """
-    pixels = shape[0] * shape[1] * shape[2]
+    pixels = shape[0] // acquisition.views * shape[1] * shape[2]
     voxels = pixels * acquisition.step_length
     device = _device_text(config.device)
     cores = min(config.threads or os.cpu_count() or 1, os.cpu_count() or 1)
@@ -94,8 +97,10 @@ def estimate(
     memory: float = BYTES_TO_START + BYTES_PER_VOXEL * voxels
     if config.guide == "inr" or config.diffusion != "off":
         seconds += SECONDS_TO_START
+    beam = _kind_of_beam(acquisition)
     if config.guide == "logspline":
-        seconds += SECONDS_PER_LOGSPLINE_VOXEL * voxels
+        per_voxel = SECONDS_PER_LOGSPLINE_VOXEL if beam is None else SECONDS_PER_BEAM_GUIDE_VOXEL[beam]
+        seconds += per_voxel * voxels
     if config.guide == "inr" and config.inr_file is None and not has_inr:
         per_voxel = SECONDS_PER_FITTED_VOXEL
         if config.inr.field == "paper":
@@ -113,7 +118,11 @@ def estimate(
         drawn = config.samples * config.steps
         kept = pixels <= KEPT_PIXELS
         per_sampled = SECONDS_PER_SAMPLED_PIXEL if kept else SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT
-        seconds += pace * pixels * (SECONDS_PER_MEAN_PIXEL + drawn * per_sampled)
+        means = passes(acquisition)
+        seconds += pace * pixels * (means * SECONDS_PER_MEAN_PIXEL + drawn * per_sampled)
+        if beam is not None:
+            agreements = 1 + max(means, 1) + config.samples
+            seconds += (SECONDS_PER_AGREED_VOXEL[beam] * agreements) * voxels
         memory += BYTES_PER_EVALUATED_PIXEL * min(pixels, PIXELS_ON_CPU)
         if config.samples:
             memory += (BYTES_PER_SAMPLED_PIXEL + BYTES_PER_KEPT_PIXEL * kept) * pixels
@@ -121,6 +130,15 @@ def estimate(
         # Tiles shrink until the run fits, but what it starts from does not.
         memory = max(min(memory, config.memory_gb * 1e9), BYTES_TO_START + BYTES_PER_VOXEL * voxels)
     return Estimate(seconds, int(memory), device, is_bound="CPU" not in device)
+
+
+def _kind_of_beam(acquisition: Acquisition) -> str | None:
+    """Which of the costs above a beam has; None where every slab is recorded for itself."""
+    if acquisition.is_disjoint:
+        return None
+    if acquisition.views > 1:
+        return "two views"
+    return "straight" if acquisition.sampled_beam.is_straight else "bent"
 
 
 def _device_text(name: str) -> str:
