@@ -5,6 +5,7 @@ import pytest
 
 from napari_microdiffusion.errors import Cancelled, UsageError, UserError
 from napari_microdiffusion.optics import Acquisition, BeamOperator, simulate_projections
+from napari_microdiffusion.reconstruction import slab
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import CancelToken, SliceReady
 from napari_microdiffusion.specimens import make_specimen
@@ -120,3 +121,27 @@ def test_what_cannot_be_is_refused_in_words(specimen, configure):
         next(reconstruct(projections[:-1], acquisition, configure()))
     with pytest.raises(UsageError, match="diffusion is paper"):
         next(reconstruct(projections, acquisition, configure(diffusion="paper")))
+
+
+def test_where_the_prior_is_not_trusted_the_volume_stays_the_guide(specimen, configure, monkeypatch):
+    monkeypatch.setattr(slab, "measure_trust", lambda *_: 0.0)
+    acquisition = acquisition_of({"beam": "bessel"})
+    projections = simulate_projections(specimen, acquisition)
+    result = result_of(projections, acquisition, configure(samples=0))
+    guide = result_of(projections, acquisition, configure(samples=0, diffusion="off"))
+    assert np.abs(result.volume - guide.volume).mean() < 1e-3
+
+
+def test_a_pass_that_is_not_trusted_is_not_made(specimen, configure, monkeypatch):
+    acquisition = acquisition_of({"beam": "bessel"})
+    projections = simulate_projections(specimen, acquisition)
+    trusts = iter([0.9, 0.2])
+    monkeypatch.setattr(slab, "measure_trust", lambda *_: next(trusts))
+    stopped = result_of(projections, acquisition, configure(samples=0))
+    monkeypatch.setattr(slab, "measure_trust", lambda *_: 0.9)
+    monkeypatch.setattr(slab, "STRAIGHT_PASSES", 1)
+    once = result_of(projections, acquisition, configure(samples=0))
+    assert np.abs(stopped.volume - once.volume).mean() < 1e-3
+    monkeypatch.setattr(slab, "STRAIGHT_PASSES", 2)
+    twice = result_of(projections, acquisition, configure(samples=0))
+    assert np.abs(twice.volume - once.volume).mean() > 3e-3

@@ -118,12 +118,20 @@ class SlabDiffusion:
         clock = Clock("posterior mean", count * len(self._new_plan(STREAMED_SLABS).windows()))
         for number in range(count):
             run.cancel.check()
+            before = run.guide, run.projections, run.trust
             if number:
+                yield from run.settle("posterior mean", is_last=False)
                 run.condition_on_volume()
             self._posed.clear()
             yield from self._measure_trust()
+            if number and min(run.trust, before[2]) < LITTLE_TRUST:
+                # Another pass would only exchange a guide through the true beam for one that knows no more
+                # than slab means.
+                run.guide, run.projections, run.trust = before
+                yield clock.advance(clock.total - clock.done)
+                break
             yield from self._one_pass(clock)
-            yield from run.settle("posterior mean", is_last=number == count - 1)
+        yield from run.settle("posterior mean")
         if run.trust < LITTLE_TRUST:
             yield run.notice(
                 f"Little of what the prior adds is confirmed by this sample (trust {run.trust:.2f} of 1): "
