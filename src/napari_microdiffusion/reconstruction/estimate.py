@@ -20,6 +20,8 @@ SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.5e-5
 SECONDS_PER_FITTED_VOXEL = 1.4e-6
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
+# Arrays of the extended volume that agreement through a beam holds at once, counted.
+BYTES_PER_BEAM_VOXEL = 28
 # Through beams that leave their slabs: the first estimate, and what each agreement adds, by kind of beam.
 SECONDS_PER_BEAM_GUIDE_VOXEL = {"straight": 2.4e-6, "bent": 2.4e-6, "two views": 5.1e-6}
 SECONDS_PER_AGREED_VOXEL = {"straight": 1.2e-6, "bent": 1.0e-6, "two views": 1.6e-6}
@@ -98,6 +100,8 @@ def estimate(
     if config.guide == "inr" or config.diffusion != "off":
         seconds += SECONDS_TO_START
     beam = _kind_of_beam(acquisition)
+    if beam is not None:
+        memory += BYTES_PER_BEAM_VOXEL * voxels
     if config.guide == "logspline":
         per_voxel = SECONDS_PER_LOGSPLINE_VOXEL if beam is None else SECONDS_PER_BEAM_GUIDE_VOXEL[beam]
         seconds += per_voxel * voxels
