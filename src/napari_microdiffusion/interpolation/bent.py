@@ -6,7 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..optics.beam_operator import BeamOperator
-from .logspline import LARGEST_STEP, LOWEST_LOG, NOISE_FLOOR, OFFSET, bending, damped_bending_inverse
+from ..optics.conjugate_gradients import conjugate_gradients, unchecked
+from .logspline import (
+    LARGEST_STEP,
+    LOWEST_LOG,
+    NOISE_FLOOR,
+    OFFSET,
+    bending,
+    damped_bending_inverse,
+    slab_pieces,
+)
 
 # Steps of Richardson and Lucy that find a start, Gauss-Newton steps from there, and the conjugate gradients
 # in each; more changed the volume by less than the noise floor.
@@ -19,12 +28,8 @@ _SLABS = 16
 _CONTEXT = 3
 
 
-def _nothing() -> None:
-    pass
-
-
 def bent_logspline_parts(
-    projections: np.ndarray, operator: BeamOperator, noise: float = 0.0, check: Callable[[], None] = _nothing
+    projections: np.ndarray, operator: BeamOperator, noise: float = 0.0, check: Callable[[], None] = unchecked
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
     """The volume of smoothest log intensity along z that agrees with all views, some slabs at a time.
 
@@ -52,18 +57,11 @@ def bent_logspline_parts(
     context = max(_CONTEXT, virtual + 1)
     keep = max(_SLABS - 2 * context, 6)
     by_view = np.asarray(projections, np.float32).reshape(operator.views, count, height, width)
-    for first in range(0, count, keep):
-        last = min(first + keep, count)
-        start, stop = max(0, first - context), min(count, last + context)
-        part = BeamOperator(operator.beams, n, (stop - start, height, width))
-        measured = by_view[:, start:stop].reshape(-1, height, width)
+    for piece in slab_pieces(count, virtual, context, keep):
+        part = BeamOperator(operator.beams, n, (piece.stop - piece.start, height, width))
+        measured = by_view[:, piece.start : piece.stop].reshape(-1, height, width)
         values = _solve(measured, part, 1 / (noise**2 + NOISE_FLOOR**2), check)
-        begin_slab = first + (virtual if first else 0)
-        end_slab = last + (2 * virtual if last == count else virtual)
-        yield (
-            (slice(begin_slab * n, end_slab * n), slice(None)),
-            values[(begin_slab - start) * n : (end_slab - start) * n],
-        )
+        yield (piece.slices(n), slice(None)), values[piece.own(n)]
 
 
 def _solve(
@@ -82,7 +80,7 @@ def _solve(
 
 
 def first_estimate(
-    measured: np.ndarray, operator: BeamOperator, check: Callable[[], None] = _nothing
+    measured: np.ndarray, operator: BeamOperator, check: Callable[[], None] = unchecked
 ) -> np.ndarray:
     """A volume through any beam in a moment, by the steps of Richardson and Lucy from a flat start.
 
@@ -135,22 +133,12 @@ class _GaussNewton:
         # Bending leaves neighbouring slices nearly equal, so a slab's own coupling is near this.
         own = np.float32(np.diag(self.inverse).mean()) * np.square(operator.project(light))
         scale = 1 / (own + 1 / self.precision)
-        solution, residual = np.zeros_like(right), right.copy()
-        direction, energy, start = np.zeros_like(right), 0.0, float(np.vdot(right, scale * right))
-        for _ in range(_CONJUGATE_STEPS):
-            self.check()
-            conditioned = scale * residual
-            fresh = float(np.vdot(residual, conditioned))
-            if fresh <= 1e-6 * start:
-                break
-            direction = conditioned if not energy else conditioned + np.float32(fresh / energy) * direction
-            energy = fresh
+
+        def apply(direction: np.ndarray) -> np.ndarray:
             reach = _along_z(self.inverse, light * operator.adjoint(direction))
-            image = operator.project(light * reach) + direction / np.float32(self.precision)
-            length = np.float32(energy / max(float(np.vdot(direction, image)), 1e-30))
-            solution += length * direction
-            residual -= length * image
-        return solution
+            return operator.project(light * reach) + direction / np.float32(self.precision)
+
+        return conjugate_gradients(apply, right, scale, _CONJUGATE_STEPS, share=1e-6, check=self.check)
 
 
 def _along_z(matrix: np.ndarray, volume: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ intensity bends least along z. Pixel columns are solved on their own, for any ax
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -87,13 +88,9 @@ def logspline_parts(
     precision = 1 / (noise**2 + NOISE_FLOOR**2)
     context = max(_CONTEXT, virtual + 2)
     keep = max(_SLABS - 2 * context, 4)
-    for first in range(0, count, keep):
-        last = min(first + keep, count)
-        start, stop = max(0, first - context), min(count, last + context)
+    for piece in slab_pieces(count, virtual, context, keep):
+        start, stop = piece.start, piece.stop
         inverse = damped_bending_inverse((stop - start + 2 * virtual) * n)
-        # The outermost pieces bring the virtual slabs along.
-        begin_slab = first + (virtual if first else 0)
-        end_slab = last + (2 * virtual if last == count else virtual)
         for top in range(0, height, rows):
             block = np.asarray(projections[start:stop, top : top + rows], dtype=np.float64)
             columns = block.reshape(stop - start, -1).T
@@ -101,10 +98,44 @@ def logspline_parts(
             light = np.pad(light, ((virtual * n, virtual * n), (0, 0), (0, 0)), mode="edge")
             logs = np.log(light).reshape(len(light), -1).T
             logs = _gauss_newton(columns, logs, windows, precision, inverse, iterations)
-            own = slice((begin_slab - start) * n, (end_slab - start) * n)
-            values = (np.exp(logs[:, own]) - OFFSET).T
-            place = slice(begin_slab * n, end_slab * n), slice(top, top + rows)
+            values = (np.exp(logs[:, piece.own(n)]) - OFFSET).T
+            place = piece.slices(n), slice(top, top + rows)
             yield place, values.reshape(len(values), -1, width).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SlabPiece:
+    """Slabs that are solved together, and which of them, counted with the virtual ones, are kept."""
+
+    start: int
+    """First projection read."""
+    stop: int
+    first: int
+    """First slab kept, of the extended volume."""
+    last: int
+
+    def slices(self, n: int) -> slice:
+        """The slices kept, of the extended volume."""
+        return slice(self.first * n, self.last * n)
+
+    def own(self, n: int) -> slice:
+        """The same, of the extended volume of this piece."""
+        return slice((self.first - self.start) * n, (self.last - self.start) * n)
+
+
+def slab_pieces(count: int, virtual: int, context: int, keep: int) -> Iterator[SlabPiece]:
+    """Pieces of `keep` slabs of `count`, read with `context` on either side.
+
+    The outermost pieces bring the virtual slabs along.
+    """
+    for first in range(0, count, keep):
+        last = min(first + keep, count)
+        yield SlabPiece(
+            max(0, first - context),
+            min(count, last + context),
+            first + (virtual if first else 0),
+            last + (2 * virtual if last == count else virtual),
+        )
 
 
 class _Windows:

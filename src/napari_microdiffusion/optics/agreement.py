@@ -6,6 +6,7 @@ import numpy as np
 
 from .banded import factor_banded
 from .beam_operator import BeamOperator
+from .conjugate_gradients import conjugate_gradients, unchecked
 
 # Pixel columns solved together, so that temporaries stay small and a run can be left between two blocks.
 _COLUMNS = 4096
@@ -17,10 +18,6 @@ _SCALING_POWER, _SPARK = 1.6, 1e-3
 _RIDGE = 1e-4
 
 
-def _nothing() -> None:
-    pass
-
-
 def agree_through(
     extended: np.ndarray,
     measured: np.ndarray,
@@ -29,7 +26,7 @@ def agree_through(
     damping: float | np.ndarray = 0.0,
     floor: np.ndarray | float | None = None,
     tolerance: float = 1e-6,
-    check: Callable[[], None] = _nothing,
+    check: Callable[[], None] = unchecked,
 ) -> np.ndarray:
     """The volume that minimises |v - m|^2 + |A v - X|^2 / damping, above a floor where one is given.
 
@@ -212,7 +209,14 @@ def _bent(
 ) -> np.ndarray:
     """Displaced beams: conjugate gradients, since every pixel depends on its neighbours."""
     m, x = extended.astype(np.float32), measured.astype(np.float32)
-    theta = _conjugate_gradients(x - operator.project(m), operator, damping, tolerance, check)
+    theta = conjugate_gradients(
+        lambda t: operator.project(operator.adjoint(t)) + damping.astype(np.float32) * t,
+        x - operator.project(m),
+        1 / (operator.squared_norm + damping.astype(np.float32)),
+        _CONJUGATE_STEPS,
+        tolerance=tolerance,
+        check=check,
+    )
     v = m + operator.adjoint(theta)
     if floor is None:
         return np.asarray(v, np.float32)
@@ -270,31 +274,3 @@ def _norm(operator: BeamOperator) -> float:
 def _measured_shape(operator: BeamOperator) -> tuple[int, int, int]:
     slabs, height, width = operator.shape
     return operator.views * slabs, height, width
-
-
-def _conjugate_gradients(
-    right: np.ndarray,
-    operator: BeamOperator,
-    damping: np.ndarray,
-    tolerance: float,
-    check: Callable[[], None],
-) -> np.ndarray:
-    """(A A^T + damping)^-1 right, float32, until no pixel is further off than the tolerance."""
-    scale = 1 / (operator.squared_norm + np.asarray(damping, np.float32))
-    solution = np.zeros_like(right, dtype=np.float32)
-    residual = np.array(right, dtype=np.float32)
-    direction: np.ndarray = np.zeros_like(residual)
-    energy = 0.0
-    for _ in range(_CONJUGATE_STEPS):
-        check()
-        if np.abs(residual).max() <= tolerance:
-            break
-        conditioned = scale * residual
-        fresh = float(np.vdot(residual, conditioned))
-        direction = conditioned if not energy else conditioned + np.float32(fresh / energy) * direction
-        energy = fresh
-        image = operator.project(operator.adjoint(direction)) + damping.astype(np.float32) * direction
-        length = np.float32(energy / max(float(np.vdot(direction, image)), 1e-30))
-        solution += length * direction
-        residual -= length * image
-    return solution

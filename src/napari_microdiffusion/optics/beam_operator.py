@@ -171,14 +171,11 @@ class BeamOperator:
         """Ratio of the largest to the smallest eigenvalue of A A^T of a straight beam; 1 for others."""
         if not self.is_straight:
             return 1.0
-        from scipy.linalg import eigvalsh_tridiagonal, toeplitz
+        from scipy.linalg import eigvalsh, toeplitz
 
         row = np.zeros(self.shape[0])
         row[: len(self.coupling)] = self.coupling
-        if len(self.coupling) <= 2 and self.shape[0] > 1:
-            values = eigvalsh_tridiagonal(np.full(self.shape[0], row[0]), np.full(self.shape[0] - 1, row[1]))
-        else:
-            values = np.linalg.eigvalsh(toeplitz(row))
+        values = eigvalsh(toeplitz(row))
         return float(values[-1] / max(values[0], 1e-12 * values[-1]))
 
     def factor(self, damping: float) -> BandedFactor:
