@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.diffusion.familiarity import FEATURES, Familiarity, features
+from napari_microdiffusion.diffusion.familiarity import Familiarity
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
+from napari_microdiffusion.diffusion.statistics import FEATURES, features
 from napari_microdiffusion.specimens import make_specimen
 
 

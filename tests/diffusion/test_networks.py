@@ -13,7 +13,7 @@ REACH = 2 * 5 + 4 * 2 + 4
 def network(seed: int = 0) -> SlabNetwork:
     """A network whose residual branches and head are not the zeros it starts with."""
     torch.manual_seed(seed)
-    net = SlabNetwork(3, 2, 4, **SIZES)
+    net = SlabNetwork(3, 2, 4, 1, **SIZES)
     with torch.no_grad():
         for parameter in net.parameters():
             if not parameter.any():
@@ -45,7 +45,7 @@ def test_the_output_has_the_size_of_the_state(height, width):
 @torch.no_grad()
 def test_it_starts_from_zero():
     torch.manual_seed(0)
-    assert not SlabNetwork(3, 2, 4, **SIZES)(*inputs(2, 8, 8)).any()
+    assert not SlabNetwork(3, 2, 4, 1, **SIZES)(*inputs(2, 8, 8)).any()
 
 
 @torch.no_grad()
@@ -92,6 +92,22 @@ def test_shifting_moves_an_eighth_of_the_channels_each_way():
     apart = shift_between_slabs(x, slabs=2)[:, :, 0, 0]
     torch.testing.assert_close(apart[:, 0], torch.tensor([0.0, 1, 0, 3]))
     torch.testing.assert_close(apart[:, 1], torch.tensor([2.0, 0, 4, 0]))
+
+
+@torch.no_grad()
+def test_the_readout_is_linear_in_intensity_with_coefficients_of_the_sample():
+    """Alone, it answers with the first channels over the amplitude, by coefficients that the globals give."""
+    net = SlabNetwork(3, 2, 4, 1, **SIZES).eval()
+    net.readout.bias.fill_(0.5)
+    state, noise, condition, globals_ = inputs(2, 8, 8)
+    expected = 0.5 * condition[:, :, :1] * torch.exp(-condition[:, :, 1:])
+    torch.testing.assert_close(net(state, noise, condition, globals_), expected.expand_as(state))
+    net.readout.weight.normal_(0, 1)
+    other = net(state, noise, condition, globals_ + 1)
+    ratio = (other - net(state, noise, condition, globals_)) / expected
+    # One number for each channel of the state, the same at every pixel.
+    torch.testing.assert_close(ratio, ratio[:, :1, :, :1, :1].expand_as(ratio), atol=1e-3, rtol=1e-3)
+    assert ratio.abs().min() > 1e-4
 
 
 def test_its_description_rebuilds_it():

@@ -5,10 +5,12 @@ import torch
 from torch import nn
 
 from napari_microdiffusion.diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN, Denoiser
-from napari_microdiffusion.diffusion.slab import ORDERS
+from napari_microdiffusion.diffusion.slab import GLOBALS as NUMBERS
+from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS
 
 SHAPE = (2, 3, ORDERS, 4, 4)
-CONDITION, GLOBALS = torch.zeros(2, 3, 1, 4, 4), torch.zeros(2, 6)
+CONDITION, GLOBALS = torch.zeros(2, 3, 1, 4, 4), torch.zeros(2, NUMBERS)
+USUAL = torch.stack([torch.full((STATISTICS,), 5.0), torch.full((STATISTICS,), 2.0)])
 EVERY = torch.ones(2, ORDERS)
 
 
@@ -20,12 +22,12 @@ class Constant(nn.Module):
         self.answer = answer
 
     def forward(self, state, noise, condition, globals_):
-        self.state, self.noise = state, noise
+        self.state, self.noise, self.globals = state, noise, globals_
         return torch.full_like(state, self.answer)
 
 
 def denoiser(answer: float = 0.0) -> Denoiser:
-    return Denoiser(Constant(answer), torch.linspace(0.5, 2, ORDERS))
+    return Denoiser(Constant(answer), torch.linspace(0.5, 2, ORDERS), USUAL)
 
 
 def state(seed: int = 0) -> torch.Tensor:
@@ -100,4 +102,17 @@ def test_the_scale_is_the_spread_of_each_order_times_the_amplitude():
 
 def test_a_spread_for_each_order_is_needed():
     with pytest.raises(ValueError, match="order_spread"):
-        Denoiser(Constant(), torch.ones(3))
+        Denoiser(Constant(), torch.ones(3), USUAL)
+    with pytest.raises(ValueError, match="statistics"):
+        Denoiser(Constant(), torch.ones(ORDERS), torch.ones(2, 3))
+
+
+def test_statistics_are_told_relative_to_the_training_data_and_unknown_ones_as_usual():
+    d, numbers = denoiser(), torch.full((2, NUMBERS), 9.0)
+    numbers[0, -1], numbers[0, -2], numbers[1, -STATISTICS:] = 1e9, -1e9, torch.nan
+    d(state(), torch.full((2,), torch.inf), CONDITION, numbers, EVERY)
+    seen = d.network.globals
+    assert (seen[:, :-STATISTICS] == 9).all()
+    assert (seen[0, -STATISTICS:-2] == 2).all()
+    assert seen[0, -2:].tolist() == [-3, 3]
+    assert not seen[1, -STATISTICS:].any()

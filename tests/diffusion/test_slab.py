@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from napari_microdiffusion.diffusion.slab import (
     CONDITION_CHANNELS,
     GLOBALS,
+    LINEAR_CHANNELS,
     ORDERS,
+    STATISTICS,
     compose,
     local_amplitude,
     null_orders,
@@ -69,9 +71,18 @@ def test_the_condition_shows_the_neighbours_and_repeats_the_ends():
     expected = projections[[0, 0, 1, 2, 3]]
     np.testing.assert_array_equal(problem.condition[:, 1], expected)
     np.testing.assert_array_equal(problem.condition[:, 4], projections[[2, 3, 4, 4, 4]])
-    np.testing.assert_allclose(problem.condition[:, 6], np.sqrt(expected), rtol=1e-6)
+    np.testing.assert_allclose(problem.condition[:, LINEAR_CHANNELS + 1], np.sqrt(expected), rtol=1e-6)
     orders = null_orders(guide, operator)
-    np.testing.assert_allclose(problem.condition[:, 10 + ORDERS : 10 + 2 * ORDERS], 4 * orders, rtol=1e-6)
+    np.testing.assert_allclose(problem.condition[:, 5 + ORDERS : 5 + 2 * ORDERS], 4 * orders, rtol=1e-6)
+
+
+def test_statistics_end_the_globals_and_are_unknown_where_not_given():
+    problem, projections, guide, operator = posed()
+    assert np.isnan(problem.globals[-STATISTICS:]).all()
+    assert np.isfinite(problem.globals[:-STATISTICS]).all()
+    known = np.arange(STATISTICS, dtype=np.float32)
+    told = pose(projections, guide, operator, 0.0, known)
+    np.testing.assert_array_equal(told.globals[-STATISTICS:], known)
 
 
 def test_a_negative_projection_has_no_root_and_the_floor_for_an_amplitude():
@@ -95,7 +106,7 @@ def test_the_description_of_the_beam_tells_beams_apart_and_is_of_order_one():
         z = np.arange(n) - (n - 1) / 2
         bell, lopsided = np.exp(-((2 * z / n) ** 2)), np.exp(-((z / n + 0.5) ** 2))
         for profile in (None, tuple(bell), tuple(lopsided)):
-            told.append(posed(n, axial_profile=profile)[0].globals)
+            told.append(posed(n, axial_profile=profile)[0].globals[:-STATISTICS])
     assert np.abs(told).max() < 4
     assert len({tuple(np.round(t, 4)) for t in told}) == len(told)
     # The uniform beam is centred and flat.

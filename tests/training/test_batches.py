@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.slab import CONDITION_CHANNELS, GLOBALS, ORDERS, pose
+from napari_microdiffusion.diffusion.slab import CONDITION_CHANNELS, GLOBALS, ORDERS, STATISTICS, pose
+from napari_microdiffusion.diffusion.statistics import FEATURES
 from napari_microdiffusion.optics import ProjectionOperator
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.training.batches import (
@@ -17,7 +18,8 @@ from napari_microdiffusion.training.batches import (
     draw_acquisition,
     draw_guide,
     draw_stack,
-    order_spread,
+    draw_statistics,
+    learn_units,
 )
 
 
@@ -147,8 +149,35 @@ def test_a_stack_with_fewer_slabs_repeats_its_last(references):
 
 
 def test_the_spread_of_the_orders_is_positive_and_falls(references):
-    spread = order_spread(settings(references), 0, stacks=24)
+    spread, statistics = learn_units(settings(references), 0, stacks=24)
     assert spread.shape == (ORDERS,)
     assert (spread > 0).all()
     # Coarse axial structure is stronger than fine.
     assert spread[:3].mean() > spread[5:9].mean()
+    assert statistics.shape == (2, STATISTICS)
+    assert np.isfinite(statistics).all()
+    assert (statistics[1] > 0).all()
+
+
+def test_stacks_are_told_the_statistics_of_some_piece_and_now_and_then_nothing(rng):
+    draws, projections = np.random.default_rng(4), rng.random((8, 60, 64), dtype=np.float32)
+    told = [draw_statistics(projections, 6, draws) for _ in range(80)]
+    known = [t for t in told if t is not None]
+    assert 60 <= len(known) < 80
+    assert all(np.isfinite(t).all() for t in known)
+    # The piece varies, and the texture's energy with it, but only a little in uniform noise.
+    fine = np.array([t[FEATURES.index("fine texture")] for t in known])
+    assert 0 < fine.std() < 0.1
+
+
+def test_a_specimen_that_its_guide_knows_better_counts_more(references):
+    """What counts is by which factor an error falls, not from where."""
+    easy, hard = references[0] * 0 + np.linspace(1, 2, 36)[:, None, None], references[0]
+    easy = (easy * (0.3 + 0.7 * (np.arange(48) % 5 > 1))).astype(np.float32)
+    weights = [
+        np.median(
+            [draw_stack([v], settings(step_length=6), np.random.default_rng(s)).weight for s in range(6)]
+        )
+        for v in (easy, hard)
+    ]
+    assert weights[0] > 3 * weights[1]

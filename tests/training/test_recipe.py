@@ -6,7 +6,7 @@ import torch
 
 from napari_microdiffusion.diffusion.calibration import LEVELS, Calibration
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
-from napari_microdiffusion.diffusion.slab import ORDERS
+from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.training.batches import draw_stack
@@ -106,7 +106,8 @@ def test_procedural_tissue_is_the_default(tmp_path, monkeypatch):
     from napari_microdiffusion.training import batches, recipe
 
     monkeypatch.setattr(batches, "_SIDE", 32)
-    monkeypatch.setattr(recipe, "order_spread", lambda *_: np.ones(15))
+    units = np.ones(15), np.stack([np.zeros(STATISTICS), np.ones(STATISTICS)])
+    monkeypatch.setattr(recipe, "learn_units", lambda *_: units)
     output = tmp_path / "prior.safetensors"
     list(PriorTraining(TrainingRecipe(steps=1, **TINY), output).run())
     assert Prior.load(output).card["data"] == "procedural specimens"

@@ -19,6 +19,8 @@ class SlabNetwork(nn.Module):
     ----------
     state_channels, condition_channels, global_features : int
         Sizes of the state, the condition and the global description.
+    linear_channels : int
+        The first channels of the condition, those that are linear in intensity.
     width : int
         Channels at half resolution.
     deep_width : int
@@ -27,6 +29,8 @@ class SlabNetwork(nn.Module):
         Residual blocks on the way down and again on the way up.
     deep_blocks : int
         Residual blocks at quarter resolution.
+    embedding : int
+        Numbers into which noise level and global description are turned.
     """
 
     def __init__(
@@ -34,22 +38,25 @@ class SlabNetwork(nn.Module):
         state_channels: int,
         condition_channels: int,
         global_features: int,
+        linear_channels: int,
         width: int = 96,
         deep_width: int = 160,
         blocks: int = 2,
         deep_blocks: int = 2,
+        embedding: int = 128,
     ) -> None:
         super().__init__()
         self.sizes = {
             "state_channels": state_channels,
             "condition_channels": condition_channels,
             "global_features": global_features,
+            "linear_channels": linear_channels,
             "width": width,
             "deep_width": deep_width,
             "blocks": blocks,
             "deep_blocks": deep_blocks,
+            "embedding": embedding,
         }
-        embedding = 64
         self.embed = nn.Sequential(
             nn.Linear(global_features + 2, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
         )
@@ -62,6 +69,9 @@ class SlabNetwork(nn.Module):
         self.head = nn.Conv2d(width, 4 * state_channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.readout = nn.Linear(embedding, state_channels * linear_channels)
+        nn.init.zeros_(self.readout.weight)
+        nn.init.zeros_(self.readout.bias)
 
     def forward(self, state: Tensor, noise: Tensor, condition: Tensor, globals_: Tensor) -> Tensor:
         """Evaluate the network.
@@ -79,7 +89,9 @@ class SlabNetwork(nn.Module):
         Tensor, shape (B, N, state_channels, H, W)
         """
         batch, slabs, _, height, width = state.shape
-        code = self.embed(torch.cat([noise, globals_], 1)).repeat_interleave(slabs, 0)
+        code = self.embed(torch.cat([noise, globals_], 1))
+        linear = self._linear(code, condition)
+        code = code.repeat_interleave(slabs, 0)
         x = torch.cat([state, condition], 2).flatten(0, 1)
         # Both downsamplings must divide the image; the padding is cut off again at the end.
         x = functional.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate")
@@ -93,7 +105,18 @@ class SlabNetwork(nn.Module):
         for block in self.up_blocks:
             x = block(x, code, slabs)
         x = functional.pixel_shuffle(self.head(x), 2)
-        return x[..., :height, :width].unflatten(0, (batch, slabs))
+        return x[..., :height, :width].unflatten(0, (batch, slabs)) + linear
+
+    def _linear(self, code: Tensor, condition: Tensor) -> Tensor:
+        """A linear estimate, pixel by pixel, whose coefficients depend on the sample as a whole.
+
+        Linear in intensities: it is divided by the local amplitude, the unit of the state, whose logarithm is
+        the last channel of the condition.
+        """
+        channels = self.sizes["linear_channels"]
+        coefficients = self.readout(code).unflatten(1, (-1, channels))[:, None]
+        estimate = (coefficients @ condition[:, :, :channels].flatten(3)).unflatten(3, condition.shape[3:])
+        return estimate * torch.exp(-condition[:, :, -1:])
 
     def description(self) -> dict[str, Any]:
         """The sizes that rebuild this network."""

@@ -4,10 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from .networks import SlabNetwork
-from .slab import ORDERS
+from .slab import ORDERS, STATISTICS
 
 SIGMA_MIN = 0.02
 SIGMA_MAX = 40.0
+
+# Statistics further from training than this many standard deviations count as this far.
+_FARTHEST = 3.0
 
 
 class Denoiser(nn.Module):
@@ -21,16 +24,22 @@ class Denoiser(nn.Module):
     network : SlabNetwork
     order_spread : Tensor, shape (ORDERS,)
         sigma_j.
+    statistics : Tensor, shape (2, STATISTICS)
+        Mean and spread of the stacks' statistics over the training data.
     """
 
     order_spread: Tensor
+    statistics: Tensor
 
-    def __init__(self, network: SlabNetwork, order_spread: Tensor) -> None:
+    def __init__(self, network: SlabNetwork, order_spread: Tensor, statistics: Tensor) -> None:
         super().__init__()
         if order_spread.shape != (ORDERS,):
             raise ValueError(f"order_spread needs {ORDERS} values, got shape {tuple(order_spread.shape)}")
+        if statistics.shape != (2, STATISTICS):
+            raise ValueError(f"statistics need shape {(2, STATISTICS)}, got {tuple(statistics.shape)}")
         self.network = network
         self.register_buffer("order_spread", order_spread.to(torch.float32))
+        self.register_buffer("statistics", statistics.to(torch.float32))
 
     def scale(self, amplitude: Tensor) -> Tensor:
         """Unit of the normalised state, (B, N, ORDERS, H, W), for an amplitude (B, N, 1, H, W)."""
@@ -62,8 +71,14 @@ class Denoiser(nn.Module):
         informative = (~blind).to(noisy.dtype)[:, None, None, None, None]
         state = torch.where(informative > 0, noisy * unit, torch.zeros_like(noisy))
         code = torch.stack([torch.log(level) / 4, blind.to(noisy.dtype)], 1)
-        raw = self.network(state, code, condition, globals_)
+        raw = self.network(state, code, condition, self._described(globals_))
         # For a blind evaluation the limits of the coefficients at infinite noise apply: skip 0, output 1.
         skip, gain = unit**2 * informative, torch.where(informative > 0, wide * unit, torch.ones_like(wide))
         denoised = skip * torch.where(informative > 0, noisy, torch.zeros_like(noisy)) + gain * raw
         return denoised * mask[:, None, :, None, None]
+
+    def _described(self, globals_: Tensor) -> Tensor:
+        """The globals with their statistics relative to the training data's; unknown ones count as usual."""
+        mean, spread = self.statistics
+        usual = ((globals_[:, -STATISTICS:] - mean) / spread).clamp(-_FARTHEST, _FARTHEST).nan_to_num(0.0)
+        return torch.cat([globals_[:, :-STATISTICS], usual], 1)

@@ -13,10 +13,10 @@ from .calibration import Calibration
 from .familiarity import Familiarity
 from .networks import SlabNetwork
 from .preconditioning import Denoiser
-from .slab import CONDITION_CHANNELS, GLOBALS, ORDERS, PRIOR_KIND
+from .slab import CONDITION_CHANNELS, GLOBALS, LINEAR_CHANNELS, ORDERS, PRIOR_KIND, STATISTICS
 
 # No network of ours is near these; a header that asks for more is refused before memory is allocated.
-_LARGEST = {"width": 512, "deep_width": 1024, "blocks": 16, "deep_blocks": 16}
+_LARGEST = {"width": 512, "deep_width": 1024, "blocks": 16, "deep_blocks": 16, "embedding": 1024}
 
 
 @dataclass
@@ -76,12 +76,19 @@ class Prior:
         return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})), familiarity, calibration)
 
 
-def new_denoiser(sizes: dict[str, Any], order_spread: np.ndarray | None = None) -> Denoiser:
+def new_denoiser(
+    sizes: dict[str, Any], order_spread: np.ndarray | None = None, statistics: np.ndarray | None = None
+) -> Denoiser:
     """An untrained denoiser for the slab problem's channels; `sizes` may set the network's widths."""
     settings = {k: v for k, v in sizes.items() if k in _LARGEST}
-    network = SlabNetwork(ORDERS, CONDITION_CHANNELS, GLOBALS, **settings)
+    network = SlabNetwork(ORDERS, CONDITION_CHANNELS, GLOBALS, LINEAR_CHANNELS, **settings)
     spread = np.ones(ORDERS) if order_spread is None else np.asarray(order_spread)
-    return Denoiser(network, torch.as_tensor(spread, dtype=torch.float32))
+    usual = np.stack([np.zeros(STATISTICS), np.ones(STATISTICS)]) if statistics is None else statistics
+    return Denoiser(
+        network,
+        torch.as_tensor(spread, dtype=torch.float32),
+        torch.as_tensor(usual, dtype=torch.float32),
+    )
 
 
 def _plausible(sizes: dict[str, Any]) -> bool:
@@ -89,6 +96,7 @@ def _plausible(sizes: dict[str, Any]) -> bool:
         "state_channels": ORDERS,
         "condition_channels": CONDITION_CHANNELS,
         "global_features": GLOBALS,
+        "linear_channels": LINEAR_CHANNELS,
     }
     return all(sizes.get(name) == value for name, value in channels.items()) and all(
         isinstance(sizes.get(name), int) and 1 <= sizes[name] <= most for name, most in _LARGEST.items()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..optics.operator import ProjectionOperator
+from .statistics import FEATURES, RELATIONS
 
 # What the checkpoint of a prior for this problem is called.
 PRIOR_KIND = "slab-prior"
@@ -19,9 +20,13 @@ PRIOR_KIND = "slab-prior"
 ORDERS = 15
 MAX_DIFFUSION_STEP_LENGTH = ORDERS + 1
 
-# Channels: projections of slabs i-2..i+2, their square roots, guide orders of i-1..i+1, amplitude.
-CONDITION_CHANNELS = 5 + 5 + 3 * ORDERS + 1
-GLOBALS = 6
+# Channels: projections of slabs i-2..i+2 and guide orders of i-1..i+1, both linear in intensity; then the
+# projections' square roots, and the amplitude's logarithm.
+LINEAR_CHANNELS = 5 + 3 * ORDERS
+CONDITION_CHANNELS = LINEAR_CHANNELS + 5 + 1
+# Numbers that describe step length, beam and noise, and then the statistics of the whole stack.
+STATISTICS = len(FEATURES) + len(RELATIONS)
+GLOBALS = 6 + STATISTICS
 
 # The amplitude below which places count as empty, relative to the projections' range.
 AMPLITUDE_FLOOR = 0.03
@@ -34,7 +39,7 @@ class SlabProblem:
     condition: np.ndarray
     """Shape (N, CONDITION_CHANNELS, H, W)."""
     globals: np.ndarray
-    """Step length and beam, shape (GLOBALS,)."""
+    """Step length, beam, noise and the statistics of the stack, shape (GLOBALS,)."""
     amplitude: np.ndarray
     """Local amplitude sqrt(X^2 + floor^2), shape (N, 1, H, W)."""
     guide_orders: np.ndarray
@@ -44,7 +49,11 @@ class SlabProblem:
 
 
 def pose(
-    projections: np.ndarray, guide: np.ndarray, operator: ProjectionOperator, noise: float = 0.0
+    projections: np.ndarray,
+    guide: np.ndarray,
+    operator: ProjectionOperator,
+    noise: float = 0.0,
+    statistics: np.ndarray | None = None,
 ) -> SlabProblem:
     """Pose the slab problem.
 
@@ -57,6 +66,8 @@ def pose(
     operator : ProjectionOperator
     noise : float
         Standard deviation of the projections' noise in the same units; it raises the amplitude's floor.
+    statistics : ndarray, shape (STATISTICS,), optional
+        Of the whole stack, of which the projections may be a piece; unknown where None.
 
     Returns
     -------
@@ -68,9 +79,11 @@ def pose(
     window = [_neighbour(x, d)[:, None] for d in (-2, -1, 0, 1, 2)]
     roots = [np.sqrt(np.clip(w, 0, None)) for w in window]
     guides = [4 * _neighbour(orders, d) for d in (-1, 0, 1)]
-    condition = np.concatenate([*window, *roots, *guides, np.log(amplitude)], axis=1, dtype=np.float32)
+    condition = np.concatenate([*window, *guides, *roots, np.log(amplitude)], axis=1, dtype=np.float32)
     mask = (np.arange(1, ORDERS + 1) < operator.step_length).astype(np.float32)
-    return SlabProblem(condition, _globals(operator, noise), amplitude, orders, mask)
+    known = np.full(STATISTICS, np.nan, np.float32) if statistics is None else statistics
+    globals_ = np.concatenate([_globals(operator, noise), known], dtype=np.float32)
+    return SlabProblem(condition, globals_, amplitude, orders, mask)
 
 
 def local_amplitude(projections: np.ndarray, noise: float = 0.0) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..diffusion.slab import compose, local_amplitude, null_orders, pose
+from ..diffusion.statistics import statistics
 from ..errors import RunFailed
 from ..optics import Acquisition
 from .device import choose_device, free_memory, limit_threads
@@ -70,6 +71,7 @@ class SlabDiffusion:
         run.device = self.device.type
         self.plan = self._new_plan()
         self._posed: dict[tuple[int, ...], PosedWindow] = {}
+        self._known: np.ndarray | None = None
 
     def _load_prior(self) -> None:
         from ..diffusion.networks import SlabBlock
@@ -123,6 +125,7 @@ class SlabDiffusion:
                 yield from run.settle("posterior mean", is_last=False)
                 run.condition_on_volume()
             self._posed.clear()
+            self._known = None
             yield from self._measure_trust()
             if number and min(run.trust, before[2]) < LITTLE_TRUST:
                 # Another pass would only exchange a guide through the true beam for one that knows no more
@@ -180,6 +183,7 @@ class SlabDiffusion:
         yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
         self.plan = self._new_plan()
         self._posed.clear()
+        self._known = None
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_MAX)
         clock = Clock("samples", config.samples * config.steps * len(self.plan.windows()))
         squares = np.zeros_like(run.volume)
@@ -259,7 +263,7 @@ class SlabDiffusion:
         slabs, region = window.read_slabs, window.read
         unit = run.scale.to_unit(run.projections[slabs, *region.index])
         guide = run.scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
-        problem = pose(unit, guide, run.operator, run.noise_level)
+        problem = pose(unit, guide, run.operator, run.noise_level, self._statistics())
         with named_troubles():
             amplitude = torch.from_numpy(problem.amplitude).to(self.device)[None]
             posed = PosedWindow(
@@ -272,6 +276,13 @@ class SlabDiffusion:
         if run.projections.size <= KEPT_PIXELS:
             self._posed[window.key] = posed
         return posed
+
+    def _statistics(self) -> np.ndarray:
+        """The statistics of the whole stack, which every window is told."""
+        run = self.run
+        if self._known is None:
+            self._known = statistics(run.scale.to_unit(run.projections), run.acquisition.step_length)
+        return self._known
 
     def _evaluate(
         self, posed: PosedWindow, state: "Tensor | None", sigma: float

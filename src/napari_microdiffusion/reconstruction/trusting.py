@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.familiarity import features
 from ..diffusion.slab import compose, pose
+from ..diffusion.statistics import features, statistics
 from ..diffusion.trust import thicken, trust
 from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import ProjectionOperator
@@ -39,7 +39,8 @@ def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device", side: 
         guide = interpolation(thick.projections, operator.step_length)
     else:
         guide = logspline(thick.projections, operator, run.noise_level)
-    problem = pose(thick.projections, guide, operator, run.noise_level)
+    known = statistics(thick.projections, operator.step_length)
+    problem = pose(thick.projections, guide, operator, run.noise_level, known)
     scale = denoiser.scale(torch.from_numpy(problem.amplitude).to(device)[None])
     with torch.inference_mode():
         inputs = (problem.condition, problem.globals, problem.order_mask)

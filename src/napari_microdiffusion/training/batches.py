@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from ..diffusion.loss import SlabBatch
-from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, ORDERS, SlabProblem, null_orders, pose
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, ORDERS, STATISTICS, SlabProblem, null_orders, pose
+from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
@@ -24,7 +25,9 @@ _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
 _GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
 # Step lengths up to 16; the usual ones more often.
 _STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
-_STEP_SHARES = np.array([1, 1, 3, 2, 6, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 33
+_STEP_SHARES = np.array([1, 1, 3, 2, 10, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 37
+# Added to the squared error of the guide, relative to the range: below it a specimen counts no more.
+_ERROR_FLOOR = 2e-5
 
 
 @dataclass(frozen=True)
@@ -131,13 +134,40 @@ def draw_stack(
     volume, clean = scale.to_unit(volume), scale.to_unit(clean)
     slabs, rows, columns = _corner(clean, settings, rng)
     truth = volume[slabs.start * n : slabs.stop * n, rows, columns]
-    projections, noise = add_noise(clean[slabs, rows, columns], scale.background / scale.span, rng)
+    noisy, noise = add_noise(clean, scale.background / scale.span, rng)
+    projections = noisy[slabs, rows, columns]
     guide = draw_guide(projections, operator, noise, rng)
-    problem = pose(projections, guide, operator, noise)
+    problem = pose(projections, guide, operator, noise, draw_statistics(noisy, n, rng))
     residual = null_orders(truth, operator) - problem.guide_orders
-    # Faint and sparse specimens count nearly as much as bright, dense ones: quality is judged in dB.
-    energy = float(np.square(null_orders(volume[:, ::2, ::2], operator)).sum(1).mean())
-    return TrainingStack(problem, residual, float((energy + 2e-5) ** -0.75))
+    # Quality is judged in dB: what counts is by which factor the error falls, noise that stays included.
+    error = _guide_error(volume, noisy, operator, noise) + noise**2
+    # The patch's own error takes part so that single patches with most of a specimen's do not rule the batch.
+    error = (error + float(np.square(residual).sum(1).mean())) / 2
+    return TrainingStack(problem, residual, 1 / (error + _ERROR_FLOOR))
+
+
+def draw_statistics(projections: np.ndarray, step_length: int, rng: np.random.Generator) -> np.ndarray | None:
+    """The statistics of a random piece, since users bring stacks of any size; now and then none."""
+    if rng.random() < 0.05:
+        return None
+    sizes = [
+        int(rng.integers(min(size, least), size + 1))
+        for size, least in zip(projections.shape, (5, 48, 48), strict=True)
+    ]
+    starts = [
+        int(rng.integers(whole - size + 1)) for whole, size in zip(projections.shape, sizes, strict=True)
+    ]
+    z, y, x = (slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
+    return statistics(projections[z, y, x], step_length)
+
+
+def _guide_error(
+    volume: np.ndarray, projections: np.ndarray, operator: ProjectionOperator, noise: float
+) -> float:
+    """Mean squared error of the log-spline within slabs, on every fourth pixel either way."""
+    sparse = np.s_[:, ::4, ::4]
+    guide = logspline(np.ascontiguousarray(projections[sparse]), operator, noise, iterations=3)
+    return float(np.square(null_orders(volume[sparse] - guide, operator)).sum(1).mean())
 
 
 def draw_acquisition(rng: np.random.Generator, longest: int, step_length: int | None = None) -> Acquisition:
@@ -212,15 +242,27 @@ def collate(stacks: Sequence[TrainingStack]) -> SlabBatch:
     )
 
 
-def order_spread(settings: BatchSettings, seed: int, stacks: int = 96) -> np.ndarray:
-    """Spread of each order's residual relative to the local amplitude, over some training stacks."""
+def learn_units(settings: BatchSettings, seed: int, stacks: int = 192) -> tuple[np.ndarray, np.ndarray]:
+    """What the denoiser's inputs are relative to, over some training stacks.
+
+    Returns
+    -------
+    order_spread : ndarray, shape (ORDERS,)
+        Spread of each order's residual relative to the local amplitude.
+    statistics : ndarray, shape (2, STATISTICS)
+        Mean and spread of the stacks' statistics.
+    """
     pool = SpecimenPool(settings, seed)
     rng = np.random.default_rng([seed, 1_000_005])
     total, count = np.zeros(ORDERS), np.full(ORDERS, 1e-9)
+    known: list[np.ndarray] = []
     for _ in range(stacks):
         stack = draw_stack(pool.volumes, settings, rng)
-        total += stack.problem.order_mask * np.square(stack.residual / stack.problem.amplitude).mean(
-            (0, 2, 3)
-        )
-        count += stack.problem.order_mask
-    return np.sqrt(np.maximum(total / count, 1e-8))
+        pool.renew(images=0.5)
+        mask, ratio = stack.problem.order_mask, stack.residual / stack.problem.amplitude
+        total += mask * np.square(ratio).mean((0, 2, 3))
+        count += mask
+        known.append(stack.problem.globals[-STATISTICS:])
+    usual = np.array([k for k in known if np.isfinite(k).all()] or [np.zeros(STATISTICS)])
+    spread = np.sqrt(np.maximum(total / count, 1e-8))
+    return spread, np.stack([usual.mean(0), usual.std(0) + 1e-3])

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..diffusion.familiarity import Familiarity, features
+from ..diffusion.familiarity import Familiarity
+from ..diffusion.statistics import features
 from ..optics import IntensityScale, ProjectionOperator
 from .batches import BatchSettings, SpecimenPool, add_noise, draw_acquisition
 

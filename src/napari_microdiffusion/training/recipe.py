@@ -18,7 +18,7 @@ from ..diffusion.prior import Prior, new_denoiser
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import UserError
 from ..optics import IntensityScale
-from .batches import BatchSettings, SpecimenPool, batches, collate, draw_stack, order_spread
+from .batches import BatchSettings, SpecimenPool, batches, collate, draw_stack, learn_units
 from .familiar import learn_familiarity
 
 # Slices and pixels of the smallest reference volume: a few slabs, and a patch that the network can see.
@@ -112,7 +112,7 @@ class PriorTraining:
         )
         if init is None:
             sizes = recipe.model_dump(include={"width", "deep_width", "blocks", "deep_blocks"})
-            self.denoiser = new_denoiser(sizes, order_spread(self.settings, recipe.seed))
+            self.denoiser = new_denoiser(sizes, *learn_units(self.settings, recipe.seed))
             self.familiarity: Familiarity | None = None
         else:
             self.denoiser, self.familiarity = init.denoiser, init.familiarity
