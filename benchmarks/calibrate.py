@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3)
     arguments = parser.parse_args()
     for count, calibration in calibrate(arguments.prior, arguments.stacks, arguments.seed):
-        print(count, np.round(calibration.factors, 2), flush=True)
+        print(count, np.round(calibration.factors(), 2), flush=True)
     prior = Prior.load(arguments.prior)
     card = prior.card | {"calibration": {"seed": arguments.seed, "stacks": arguments.stacks}}
     dataclasses.replace(prior, card=card, calibration=calibration).save(arguments.prior)

@@ -14,9 +14,23 @@ from napari_microdiffusion.diffusion.calibration import (
 )
 
 
-def outcome(brightness, error, noise=0.0):
+# What is told of a sample, here two numbers.
+USUAL = np.array([0.3, -1.0])
+
+
+def outcome(brightness, error, noise=0.0, statistics=USUAL):
     """Voxels for which the samples say a spread of 1, far above the floor."""
-    return Outcome(brightness, error, np.ones_like(brightness), noise)
+    return Outcome(brightness, error, np.ones_like(brightness), np.full_like(brightness, noise), statistics)
+
+
+def plain(factors) -> Calibration:
+    """The same factors for every sample."""
+    logs = np.log(np.asarray(factors, dtype=float))
+    return Calibration(
+        np.column_stack([logs, np.zeros((len(logs), 2))]),
+        np.stack([USUAL, np.ones(2)]),
+        np.column_stack([logs, logs]),
+    )
 
 
 def stacks(rng, count=12, overconfident=(3.0, 0.5)):
@@ -31,7 +45,7 @@ def stacks(rng, count=12, overconfident=(3.0, 0.5)):
 
 def test_nine_in_ten_lie_within_the_interval_dark_and_bright():
     calibration = Calibration.of(stacks(np.random.default_rng(1)))
-    dark, bright = calibration.factors[0], calibration.factors[-1]
+    dark, bright = calibration.factors()[0], calibration.factors()[-1]
     assert dark == pytest.approx(3.0, rel=0.05)
     assert bright == pytest.approx(0.5, rel=0.05)
     fresh = stacks(np.random.default_rng(2), count=1)[0]
@@ -45,7 +59,7 @@ def test_known_noise_is_not_scaled():
     rng = np.random.default_rng(3)
     bright = np.full(4000, 0.8)
     error = np.abs(rng.standard_normal(4000)) * np.hypot(2.0, 5.0)
-    assert Calibration.of([outcome(bright, error, noise=5.0)]).factors[-1] == pytest.approx(2.0, rel=0.1)
+    assert Calibration.of([outcome(bright, error, noise=5.0)]).factors()[-1] == pytest.approx(2.0, rel=0.1)
 
 
 def test_a_large_stack_counts_no_more_than_a_small_one():
@@ -54,11 +68,11 @@ def test_a_large_stack_counts_no_more_than_a_small_one():
     many = outcome(np.tile(dark, 20), np.abs(rng.standard_normal(20_000)) * 3)
     few = outcome(dark, np.abs(rng.standard_normal(1000)))
     # Between the two: pooled, the larger stack alone would decide, and the factor would be 3.
-    assert Calibration.of([many, few]).factors[0] < 2.7
+    assert Calibration.of([many, few]).factors()[0] < 2.7
 
 
 def test_fewer_samples_make_wider_intervals():
-    calibration = Calibration(np.ones(len(LEVELS)))
+    calibration = plain(np.ones(len(LEVELS)))
     one, four, many = (float(calibration.apply(np.ones(1), np.ones(1), k)[0]) for k in (1, SAMPLES, 64))
     assert one > four > many
     assert four == pytest.approx(1.0)
@@ -66,7 +80,7 @@ def test_fewer_samples_make_wider_intervals():
 
 def test_a_brightness_without_any_voxel_is_left_alone():
     found = [outcome(np.full(1000, 0.8), np.abs(np.random.default_rng(0).standard_normal(1000)))]
-    assert Calibration.of(found).factors[0] == 1.0
+    assert Calibration.of(found).factors()[0] == 1.0
 
 
 def test_noise_of_the_measurement_is_part_of_the_deviation():
@@ -75,9 +89,54 @@ def test_noise_of_the_measurement_is_part_of_the_deviation():
     assert (combined(nothing, 0.0) > 0).all()
 
 
+def difficult(rng, count):
+    """Samples whose errors grow with the first of the numbers told of them."""
+    found = []
+    for _ in range(count):
+        told = rng.normal(0, 1, 2)
+        error = np.abs(rng.standard_normal(1500)) * np.exp(0.7 * told[0])
+        found.append(outcome(np.full(1500, 0.8), error, statistics=told))
+    return found
+
+
+def test_difficult_samples_get_wider_intervals_so_that_each_is_covered():
+    calibration = Calibration.of(difficult(np.random.default_rng(5), 60))
+    for stack in difficult(np.random.default_rng(6), 12):
+        spread = calibration.apply(stack.spread, stack.brightness, SAMPLES, stack.statistics)
+        covered = (stack.error <= HALF_WIDTH * combined(spread, stack.noise)).mean()
+        assert covered == pytest.approx(0.9, abs=0.06), stack.statistics
+
+
+def test_statistics_that_tell_nothing_change_next_to_nothing():
+    rng = np.random.default_rng(7)
+    found = [
+        outcome(
+            np.full(800, 0.8),
+            np.abs(rng.standard_normal(800)) * np.exp(0.3 * rng.normal()),
+            0,
+            rng.normal(size=2),
+        )
+        for _ in range(40)
+    ]
+    calibration = Calibration.of(found)
+    usual = calibration.factors()[-1]
+    for stack in found:
+        assert calibration.factors(stack.statistics)[-1] == pytest.approx(usual, rel=0.25)
+
+
+def test_no_sample_gets_a_factor_beyond_those_that_were_seen():
+    found = difficult(np.random.default_rng(8), 40)
+    calibration = Calibration.of(found)
+    seen = [calibration.factors(stack.statistics)[-1] for stack in found]
+    for told in ([50.0, 0.0], [-50.0, 0.0], [np.nan, np.nan]):
+        assert min(seen) * 0.999 <= calibration.factors(np.array(told))[-1] <= max(seen) * 1.001
+
+
 def test_it_comes_back_from_a_header_and_other_bins_are_not_trusted():
-    calibration = Calibration(np.linspace(0.5, 2, len(LEVELS)))
+    calibration = Calibration.of(difficult(np.random.default_rng(9), 12))
     again = Calibration.from_header(calibration.header())
     assert again is not None
-    np.testing.assert_allclose(again.factors, calibration.factors, atol=1e-4)
-    assert Calibration.from_header({"levels": [1.0], "factors": [1.0]}) is None
+    told = np.array([0.4, -0.2])
+    np.testing.assert_allclose(again.factors(told), calibration.factors(told), rtol=1e-4)
+    assert Calibration.from_header(calibration.header() | {"levels": [1.0]}) is None
+    assert Calibration.from_header({"levels": list(LEVELS), "factors": [1.0] * len(LEVELS)}) is None

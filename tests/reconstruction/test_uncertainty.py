@@ -28,7 +28,7 @@ def run_on(projections, consistency="nonnegative", **acquisition):
 
 def test_without_noise_or_calibration_it_is_the_spread_above_a_floor(projections):
     run = run_on(projections)
-    run.noise_level = 0.0
+    run.variance = np.zeros_like(projections)
     found = slab_deviation(run, 0, np.full((STEP, 12, 12), 9.0), SAMPLES, None)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, np.hypot(3.0, FLOOR * run.scale.span), rtol=1e-5)
@@ -48,9 +48,21 @@ def test_a_calibration_multiplies_by_brightness(projections):
     run = run_on(projections)
     squares = np.full((STEP, 12, 12), 9.0)
     plain = slab_deviation(run, 0, squares, SAMPLES, None)
-    rising = slab_deviation(run, 0, squares, SAMPLES, Calibration(np.linspace(1, 3, len(LEVELS))))
+    logs = np.log(np.linspace(1, 3, len(LEVELS)))[:, None]
+    calibration = Calibration(np.hstack([logs, logs * 0]), np.ones((2, 1)), np.hstack([logs, logs]))
+    rising = slab_deviation(run, 0, squares, SAMPLES, calibration, np.ones(1))
     factor = rising / plain
     assert factor.min() >= 0.99
     assert factor.max() <= 3.01
     dark, bright = factor[0, 0, 0], factor[0, -1, -1]
     assert bright > dark + 1
+
+
+def test_without_a_stated_noise_what_is_taken_over_grows_with_the_light():
+    """Photon noise as the projections show it: little in the dark, more where it is bright."""
+    rng = np.random.default_rng(0)
+    light = np.repeat(np.linspace(20, 1000, 96, dtype=np.float32)[None, :], 96, 0)
+    noisy = np.stack([rng.poisson(light) for _ in range(4)]).astype(np.float32)
+    found = slab_deviation(run_on(noisy), 1, np.zeros((STEP, 96, 96)), SAMPLES, None)[0].mean(0)
+    assert found[-8:].mean() == pytest.approx(950**0.5, rel=0.25)
+    assert found[:12].mean() < 0.5 * found[-8:].mean()

@@ -19,5 +19,5 @@ def test_a_stack_gives_a_factor_for_every_brightness():
     reports = list(calibrate("general", stacks=1, seed=5))
     count, calibration = reports[-1]
     assert count == 1
-    assert calibration.factors.shape == (len(LEVELS),)
-    assert (calibration.factors > 0).all()
+    assert calibration.factors().shape == (len(LEVELS),)
+    assert (calibration.factors() > 0).all()

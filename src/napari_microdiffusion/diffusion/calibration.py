@@ -4,10 +4,11 @@ The spread of a few samples tells where a reconstruction may be wrong, but not b
 a perfect sampler, and a few samples give a rough variance. On fresh specimens the factor is sought by which
 the spread must be multiplied for nine in ten true voxels to lie within the central 90 % interval (a conformal
 scale, after Vovk, Gammerman and Shafer 2005), by brightness, so that it holds in the foreground and in the
-background. Noise that an exactly agreeing volume takes over from the measurement is known and is not scaled.
+background, and by the statistics of the projections, so that it holds for easy tissue and for difficult one.
+Noise that an exactly agreeing volume takes over from the measurement is known and is not scaled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ FLOOR = 0.002
 LEVELS = (0.005, 0.02, 0.06, 0.15, 0.35, 0.8)
 # Samples that the factors are learned with.
 SAMPLES = 4
+
+# Voxels of a brightness that a stack must have to count there.
+_FEWEST = 50
+# Statistics further away than this many standard deviations count as this far.
+_FARTHEST = 2.5
+# How strongly what statistics add may be drawn to zero; with the last, hardly anything is left of it.
+_STRENGTHS = (3.0, 10.0, 30.0, 100.0, 1e6)
 
 
 def sample_spread(squares: np.ndarray) -> np.ndarray:
@@ -47,17 +55,34 @@ def combined(spread: np.ndarray, noise: float | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Factors on the samples' spread by brightness.
+    """Factors on the samples' spread by brightness, and how they depend on the sample.
 
     Attributes
     ----------
-    factors : ndarray, shape (len(LEVELS),)
-        For `SAMPLES` samples.
+    logs : ndarray, shape (len(LEVELS), 1 + S)
+        The factors' logarithms, for `SAMPLES` samples: of a usual sample, and what each of S statistics adds.
+    usual : ndarray, shape (2, S)
+        Mean and spread of the statistics.
+    bounds : ndarray, shape (len(LEVELS), 2)
+        Least and largest logarithm that any sample is given.
     """
 
-    factors: np.ndarray
+    logs: np.ndarray
+    usual: np.ndarray
+    bounds: np.ndarray
 
-    def apply(self, spread: np.ndarray, brightness: np.ndarray, samples: int) -> np.ndarray:
+    def factors(self, statistics: np.ndarray | None = None) -> np.ndarray:
+        """The factors of a sample, or of a usual one, shape (len(LEVELS),)."""
+        logs = self.logs @ _described(statistics, self.usual)
+        return np.asarray(np.exp(np.clip(logs, *self.bounds.T)))
+
+    def apply(
+        self,
+        spread: np.ndarray,
+        brightness: np.ndarray,
+        samples: int,
+        statistics: np.ndarray | None = None,
+    ) -> np.ndarray:
         """The spread that, combined with the noise, makes nine in ten true voxels lie in the 90 % interval.
 
         Parameters
@@ -66,31 +91,40 @@ class Calibration:
             From `sample_spread`, and the posterior mean, unit intensities.
         samples : int
             How many samples there are; fewer make wider intervals.
+        statistics : ndarray, shape (S,), optional
+            `statistics.statistics` of the whole stack.
         """
-        factor = np.interp(np.maximum(brightness, 0) ** 0.5, np.sqrt(LEVELS), self.factors)
+        factors = self.factors(statistics)
+        factor = np.interp(np.maximum(brightness, 0) ** 0.5, np.sqrt(LEVELS), factors)
         few = student_t.ppf(0.95, samples) / student_t.ppf(0.95, SAMPLES)
         return np.asarray(spread * factor * few)
 
     @classmethod
     def of(cls, stacks: list["Outcome"]) -> "Calibration":
         """From stacks with known truth, each counting alike."""
+        known = np.array([stack.statistics for stack in stacks], dtype=float)
+        usual = np.stack([known.mean(0), known.std(0) + 1e-6])
         edges = np.sqrt(np.array(LEVELS[:-1]) * np.array(LEVELS[1:]))
-        factors = []
-        for level in range(len(LEVELS)):
-            found = [stack.where(np.digitize(stack.brightness, edges) == level) for stack in stacks]
-            factors.append(_factor([stack for stack in found if len(stack.error) >= 50]))
-        return cls(np.array(factors))
+        found = [
+            [stack.where(np.digitize(stack.brightness, edges) == level) for stack in stacks]
+            for level in range(len(LEVELS))
+        ]
+        rows = [_level([s for s in at_level if len(s.error) >= _FEWEST], usual) for at_level in found]
+        logs, bounds = (np.array(part) for part in zip(*rows, strict=True))
+        return cls(logs, usual, bounds)
 
     def header(self) -> dict[str, Any]:
         """JSON-ready form, for a checkpoint's header."""
-        return {"levels": list(LEVELS), "factors": [round(float(f), 4) for f in self.factors]}
+        arrays = {"logs": self.logs, "usual": self.usual, "bounds": self.bounds}
+        return {"levels": list(LEVELS)} | {k: np.round(v, 6).tolist() for k, v in arrays.items()}
 
     @classmethod
     def from_header(cls, header: dict[str, Any]) -> "Calibration | None":
-        """The inverse of `header`; None where the brightness bins are not today's."""
-        if header.get("levels") != list(LEVELS):
+        """The inverse of `header`; None where brightness bins or statistics are not today's."""
+        names = ("logs", "usual", "bounds")
+        if header.get("levels") != list(LEVELS) or not all(name in header for name in names):
             return None
-        return cls(np.asarray(header["factors"], dtype=float))
+        return cls(*(np.asarray(header[name], dtype=float) for name in names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,22 +137,69 @@ class Outcome:
     """Its absolute error."""
     spread: np.ndarray
     """From `sample_spread`."""
-    noise: float
+    noise: np.ndarray
     """Standard deviation of the noise taken over from the measurement."""
+    statistics: np.ndarray
+    """Of the whole stack, shape (S,)."""
 
     def where(self, chosen: np.ndarray) -> "Outcome":
         """The chosen voxels alone."""
-        return Outcome(self.brightness[chosen], self.error[chosen], self.spread[chosen], self.noise)
+        parts = ("brightness", "error", "spread", "noise")
+        return replace(self, **{part: getattr(self, part)[chosen] for part in parts})
 
     def covered(self, factor: float) -> float:
         """Share of voxels within the 90 % interval when the spread is multiplied by `factor`."""
         return float((self.error <= HALF_WIDTH * combined(factor * self.spread, self.noise)).mean())
 
 
-def _factor(stacks: list[Outcome]) -> float:
-    """The factor with which the intervals cover 90 % on average over stacks; 1 without any."""
+def _described(statistics: np.ndarray | None, usual: np.ndarray) -> np.ndarray:
+    """One, and the statistics relative to the usual ones; unknown ones count as usual."""
+    mean, spread = usual
+    if statistics is None:
+        return np.concatenate([[1.0], np.zeros(len(mean))])
+    relative = np.clip((np.asarray(statistics, dtype=float) - mean) / spread, -_FARTHEST, _FARTHEST)
+    return np.concatenate([[1.0], np.nan_to_num(relative)])
+
+
+def _level(stacks: list[Outcome], usual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the factors at one brightness, and their bounds.
+
+    Each stack's own factor is fitted by a ridge regression on its statistics; a common factor then makes the
+    intervals cover 90 % on average.
+    """
     if not stacks:
-        return 1.0
+        return np.zeros(1 + usual.shape[1]), np.zeros(2)
+    described = np.array([_described(stack.statistics, usual) for stack in stacks])
+    own = np.log([_factor([stack]) for stack in stacks])
+    logs = _ridge(described, own)
+    fitted = np.exp(described @ logs)
+    scaled = [replace(s, spread=s.spread * f) for s, f in zip(stacks, fitted, strict=True)]
+    logs[0] += np.log(_factor(scaled))
+    found = described @ logs
+    return logs, np.array([found.min(), found.max()])
+
+
+def _ridge(described: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Coefficients for the first column, which is one, and the others, drawn to zero as much as serves best.
+
+    How much is told by the mean squared error of leaving one out (Allen 1974, PRESS).
+    """
+    count, columns = described.shape
+    best, chosen = np.inf, np.zeros(columns)
+    for strength in _STRENGTHS:
+        penalty = np.diag([1e-9, *[strength] * (columns - 1)])
+        inverse = np.linalg.inv(described.T @ described + penalty)
+        coefficients = inverse @ described.T @ values
+        leverage = np.einsum("ij,jk,ik->i", described, inverse, described)
+        left_out = (values - described @ coefficients) / np.maximum(1 - leverage, 1e-3)
+        error = float(np.square(left_out).sum()) / count
+        if error < best:
+            best, chosen = error, coefficients
+    return chosen
+
+
+def _factor(stacks: list[Outcome]) -> float:
+    """The factor with which the intervals cover 90 % on average over stacks."""
     low, high = 0.05, 20.0
     for _ in range(40):
         middle = float(np.sqrt(low * high))

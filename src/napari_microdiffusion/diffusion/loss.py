@@ -59,6 +59,9 @@ class DenoisingLoss:
         precision = torch.where(
             torch.isinf(sigma), torch.ones_like(sigma), 1 + sigma.clamp(max=SIGMA_MAX) ** -2
         )
-        total = (precision * batch.weight * error).mean()
+        # Where the guide errs far less than the state's unit, denoising must not outweigh the posterior mean.
+        unit = (scale.square() * batch.mask[:, None, :, None, None]).sum(2).mean((1, 2, 3))
+        weight = torch.where(torch.isinf(sigma), batch.weight, batch.weight / (1 + batch.weight * unit))
+        total = (precision * weight * error).mean()
         blind_error = torch.where(torch.isinf(sigma), batch.weight * error, torch.full_like(error, torch.nan))
         return total, blind_error.detach()

@@ -2,6 +2,34 @@
 
 import numpy as np
 
+from .acquisition import Acquisition
+from .intensity import IntensityScale
+
+
+def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> np.ndarray:
+    """Noise variance of each pixel, from the noise as stated, or else as the projections tell it.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+        Grey levels.
+    acquisition : Acquisition
+        Whose photon gain and read noise count where either is stated.
+    scale : IntensityScale
+        Of the projections.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W), float32
+        Grey levels squared.
+    """
+    if not acquisition.has_noise_model:
+        dark = max(acquisition.dark_level, scale.background)
+        gain, read = estimate_noise_model(projections, dark)
+        told = {"dark_level": dark, "photon_gain": gain, "read_noise": read}
+        acquisition = acquisition.model_copy(update=told)
+    return acquisition.noise_variance(projections)
+
 
 def estimate_noise(projections: np.ndarray) -> float:
     """Standard deviation of pixel noise, estimated from the diagonal differences of 2x2 pixels.

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ..inr import FittedInr
 from ..interpolation import INTERPOLATIONS, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
 from ..optics.light import EvenedLight, even_light
-from ..optics.noise import estimate_noise_model, local_light, relative_noise
+from ..optics.noise import likely_variance, local_light, relative_noise
 from .config import ReconstructionConfig
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
 from .through_beam import FINAL, PASSING, ThroughBeam
@@ -63,7 +64,7 @@ class Run:
                 self.acquisition,
                 self.config.consistency,
                 self.scale,
-                self._variance(),
+                self.variance,
                 self.cancel.check,
             )
             self.projections = self.beam.by_view()
@@ -72,7 +73,6 @@ class Run:
         self.guide = self.first_estimate = self.volume
         self.reached = [""] * count
         if self.config.consistency == "noise" and self.beam is None:
-            self.variance = self._variance()
             self.local_mean, self.structure = local_light(self.projections, self.variance)
 
     @property
@@ -87,14 +87,10 @@ class Run:
         level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.measured))))
         return min(level / self.scale.span, 0.2)
 
-    def _variance(self) -> np.ndarray:
-        """Noise variance of each pixel, from the noise as stated, or else as the projections tell it."""
-        known = self.acquisition
-        if not known.has_noise_model:
-            dark = max(known.dark_level, self.scale.background)
-            gain, read = estimate_noise_model(self.measured, dark)
-            known = known.model_copy(update={"dark_level": dark, "photon_gain": gain, "read_noise": read})
-        return known.noise_variance(self.measured)
+    @cached_property
+    def variance(self) -> np.ndarray:
+        """Noise variance of each pixel measured, grey levels squared."""
+        return likely_variance(self.measured, self.acquisition, self.scale)
 
     def agree(
         self, slices: np.ndarray, slabs: slice, region: Region, rng: np.random.Generator | None = None

@@ -244,7 +244,7 @@ class SlabDiffusion:
             part = slice(i * n, (i + 1) * n)
             # Deviations from the posterior mean, which is known, so one sample already counts.
             uncertainty[part] = slab_deviation(
-                run, i, squares[part] / (number + 1), number + 1, self.prior.calibration
+                run, i, squares[part] / (number + 1), number + 1, self.prior.calibration, self._statistics()
             )
         if run.config.keep_samples:
             run.samples.append(sample)

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 def slab_deviation(
-    run: Run, slab: int, squares: np.ndarray, samples: int, calibration: "Calibration | None"
+    run: Run,
+    slab: int,
+    squares: np.ndarray,
+    samples: int,
+    calibration: "Calibration | None",
+    statistics: np.ndarray | None = None,
 ) -> np.ndarray:
     """The standard deviation in one slab.
 
@@ -26,6 +31,8 @@ def slab_deviation(
     samples : int
     calibration : Calibration, optional
         The prior's; without one the deviation is as the samples tell it.
+    statistics : ndarray, optional
+        Of the whole stack, for the calibration.
 
     Returns
     -------
@@ -36,7 +43,7 @@ def slab_deviation(
     spread = sample_spread(squares / span**2)
     if calibration is not None:
         brightness = run.scale.to_unit(run.volume[slab * n : (slab + 1) * n])
-        spread = calibration.apply(spread, brightness, samples)
+        spread = calibration.apply(spread, brightness, samples, statistics)
     return np.asarray(combined(spread, _taken_over(run, slab)) * span, dtype=np.float32)
 
 
@@ -45,8 +52,5 @@ def _taken_over(run: Run, slab: int) -> float | np.ndarray:
     if run.config.consistency in ("none", "noise"):
         # With `noise` the samples perturb the measurement themselves.
         return 0.0
-    if not run.acquisition.has_noise_model:
-        return run.noise_level
     # Through a beam, the slab's own projection stands for all that see it.
-    variance = run.acquisition.noise_variance(run.measured[slab : slab + 1])[0]
-    return np.asarray(np.sqrt(variance) / run.scale.span)
+    return np.asarray(np.sqrt(run.variance[slab]) / run.scale.span)

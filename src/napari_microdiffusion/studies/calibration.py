@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from ..diffusion.calibration import SAMPLES, Calibration, Outcome, sample_spread
+from ..diffusion.statistics import statistics
 from ..optics import Acquisition, IntensityScale, simulate_projections
-from ..optics.noise import relative_noise
+from ..optics.noise import likely_variance
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
 from ..specimens import TISSUES, draw_conditions, image_specimen
@@ -73,12 +74,14 @@ def _outcome(
     """Some voxels of one reconstruction beside the truth."""
     result = event.result
     scale = IntensityScale.of(projections)
+    variance = likely_variance(projections, Acquisition(step_length=n), scale)
     squares = np.mean([np.square(s - result.volume) for s in result.samples], axis=0) / scale.span**2
     slabs = squares.reshape(-1, n, *squares.shape[1:])
     whole = Outcome(
         brightness=scale.to_unit(result.volume).ravel(),
         error=(np.abs(result.volume - truth) / scale.span).ravel(),
         spread=np.concatenate([sample_spread(slab) for slab in slabs]).ravel(),
-        noise=relative_noise(projections, scale.span),
+        noise=np.repeat(np.sqrt(variance) / scale.span, n, axis=0).ravel(),
+        statistics=statistics(scale.to_unit(projections), n),
     )
     return whole.where(rng.choice(truth.size, min(_KEPT, truth.size), replace=False))

@@ -26,8 +26,8 @@ _GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
 # Step lengths up to 16; the usual ones more often.
 _STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
 _STEP_SHARES = np.array([1, 1, 3, 2, 10, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 37
-# Added to the squared error of the guide, relative to the range: below it a specimen counts no more.
-_ERROR_FLOOR = 2e-5
+# Added to the squared error of the guide, relative to the range: what is at 37 dB already counts half.
+_ERROR_FLOOR = 2e-4
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class BatchSettings:
     patch: int = 48
     pool: int = 48
     images_per_structure: int = 3
-    batches_per_image: float = 4
+    batches_per_image: float = 2
     references: Sequence[np.ndarray] = field(default_factory=tuple)
     """Point-scanned volumes to learn from instead of procedural specimens."""
     step_length: int | None = None
