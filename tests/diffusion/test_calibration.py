@@ -13,24 +13,14 @@ from napari_microdiffusion.diffusion.calibration import (
     sample_spread,
 )
 
-
 # What is told of a sample, here two numbers.
 USUAL = np.array([0.3, -1.0])
 
 
 def outcome(brightness, error, noise=0.0, statistics=USUAL):
     """Voxels for which the samples say a spread of 1, far above the floor."""
-    return Outcome(brightness, error, np.ones_like(brightness), np.full_like(brightness, noise), statistics)
-
-
-def plain(factors) -> Calibration:
-    """The same factors for every sample."""
-    logs = np.log(np.asarray(factors, dtype=float))
-    return Calibration(
-        np.column_stack([logs, np.zeros((len(logs), 2))]),
-        np.stack([USUAL, np.ones(2)]),
-        np.column_stack([logs, logs]),
-    )
+    deviation = combined(np.ones_like(brightness), noise)
+    return Outcome(brightness, error, deviation, statistics)
 
 
 def stacks(rng, count=12, overconfident=(3.0, 0.5)):
@@ -49,17 +39,17 @@ def test_nine_in_ten_lie_within_the_interval_dark_and_bright():
     assert dark == pytest.approx(3.0, rel=0.05)
     assert bright == pytest.approx(0.5, rel=0.05)
     fresh = stacks(np.random.default_rng(2), count=1)[0]
-    deviation = combined(calibration.apply(fresh.spread, fresh.brightness, SAMPLES), fresh.noise)
+    deviation = calibration.apply(fresh.deviation, fresh.brightness)
     for level in (0.005, 0.8):
         at = fresh.brightness == level
         assert (fresh.error[at] <= HALF_WIDTH * deviation[at]).mean() == pytest.approx(0.9, abs=0.02)
 
 
-def test_known_noise_is_not_scaled():
+def test_noise_that_was_estimated_too_strong_is_scaled_down():
     rng = np.random.default_rng(3)
-    bright = np.full(4000, 0.8)
-    error = np.abs(rng.standard_normal(4000)) * np.hypot(2.0, 5.0)
-    assert Calibration.of([outcome(bright, error, noise=5.0)]).factors()[-1] == pytest.approx(2.0, rel=0.1)
+    error = np.abs(rng.standard_normal(4000)) * 2.0
+    found = Calibration.of([outcome(np.full(4000, 0.8), error, noise=5.0)]).factors()[-1]
+    assert found == pytest.approx(2 / np.hypot(1, 5), rel=0.05)
 
 
 def test_a_large_stack_counts_no_more_than_a_small_one():
@@ -72,8 +62,8 @@ def test_a_large_stack_counts_no_more_than_a_small_one():
 
 
 def test_fewer_samples_make_wider_intervals():
-    calibration = plain(np.ones(len(LEVELS)))
-    one, four, many = (float(calibration.apply(np.ones(1), np.ones(1), k)[0]) for k in (1, SAMPLES, 64))
+    squares = np.ones((1, 4, 4))
+    one, four, many = (float(sample_spread(squares, k).mean()) for k in (1, SAMPLES, 64))
     assert one > four > many
     assert four == pytest.approx(1.0)
 
@@ -102,8 +92,8 @@ def difficult(rng, count):
 def test_difficult_samples_get_wider_intervals_so_that_each_is_covered():
     calibration = Calibration.of(difficult(np.random.default_rng(5), 60))
     for stack in difficult(np.random.default_rng(6), 12):
-        spread = calibration.apply(stack.spread, stack.brightness, SAMPLES, stack.statistics)
-        covered = (stack.error <= HALF_WIDTH * combined(spread, stack.noise)).mean()
+        deviation = calibration.apply(stack.deviation, stack.brightness, stack.statistics)
+        covered = (stack.error <= HALF_WIDTH * deviation).mean()
         assert covered == pytest.approx(0.9, abs=0.06), stack.statistics
 
 

@@ -1,11 +1,11 @@
-"""What the spread of samples is worth: factors on it, learned where the truth is known.
+"""What the spread of samples is worth: factors on the deviation, learned where the truth is known.
 
-The spread of a few samples tells where a reconstruction may be wrong, but not by how much: the network is not
-a perfect sampler, and a few samples give a rough variance. On fresh specimens the factor is sought by which
-the spread must be multiplied for nine in ten true voxels to lie within the central 90 % interval (a conformal
-scale, after Vovk, Gammerman and Shafer 2005), by brightness, so that it holds in the foreground and in the
-background, and by the statistics of the projections, so that it holds for easy tissue and for difficult one.
-Noise that an exactly agreeing volume takes over from the measurement is known and is not scaled.
+The spread of a few samples, with the noise taken over from the measurement, tells where a reconstruction may
+be wrong, but not quite by how much: the network is not a perfect sampler, a few samples give a rough variance,
+and noise is estimated. On fresh specimens the factor is sought by which the deviation must be multiplied for
+nine in ten true voxels to lie within the central 90 % interval (a conformal scale, after Vovk, Gammerman and
+Shafer 2005): by brightness, so that it holds in the foreground and in the background, and by the statistics of
+the projections, so that it holds for easy tissue and for difficult one.
 """
 
 from dataclasses import dataclass, replace
@@ -26,36 +26,41 @@ SAMPLES = 4
 
 # Voxels of a brightness that a stack must have to count there.
 _FEWEST = 50
+# The least factor: below, a stack is empty rather than well known.
+_LEAST = 0.05
 # Statistics further away than this many standard deviations count as this far.
 _FARTHEST = 2.5
 # How strongly what statistics add may be drawn to zero; with the last, hardly anything is left of it.
 _STRENGTHS = (3.0, 10.0, 30.0, 100.0, 1e6)
 
 
-def sample_spread(squares: np.ndarray) -> np.ndarray:
-    """Standard deviation as the samples alone tell it.
+def sample_spread(squares: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
+    """Standard deviation as the samples alone tell it, wider where there are fewer of them.
 
     Parameters
     ----------
     squares : ndarray, shape (n, H, W)
         Mean square deviation of the samples from the posterior mean in one slab.
+    samples : int
+        How many samples there are.
 
     Returns
     -------
     ndarray, shape (n, H, W)
     """
+    few = student_t.ppf(0.95, samples) / student_t.ppf(0.95, SAMPLES)
     # A few samples tell a variance only roughly; its neighbours' are much the same.
-    return np.asarray(np.sqrt(gaussian_filter(squares, (0, 1, 1), mode="nearest", truncate=2)))
+    return np.asarray(few * np.sqrt(gaussian_filter(squares, (0, 1, 1), mode="nearest", truncate=2)))
 
 
 def combined(spread: np.ndarray, noise: float | np.ndarray) -> np.ndarray:
-    """Spread and known noise, both in unit intensities, as one standard deviation above the floor."""
+    """Spread and noise taken over, both in unit intensities, as one standard deviation above the floor."""
     return np.asarray(np.sqrt(np.square(spread) + np.square(noise) + FLOOR**2))
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """Factors on the samples' spread by brightness, and how they depend on the sample.
+    """Factors on the deviation by brightness, and how they depend on the sample.
 
     Attributes
     ----------
@@ -77,27 +82,19 @@ class Calibration:
         return np.asarray(np.exp(np.clip(logs, *self.bounds.T)))
 
     def apply(
-        self,
-        spread: np.ndarray,
-        brightness: np.ndarray,
-        samples: int,
-        statistics: np.ndarray | None = None,
+        self, deviation: np.ndarray, brightness: np.ndarray, statistics: np.ndarray | None = None
     ) -> np.ndarray:
-        """The spread that, combined with the noise, makes nine in ten true voxels lie in the 90 % interval.
+        """The deviation for which nine in ten true voxels of a usual sample lie in the 90 % interval.
 
         Parameters
         ----------
-        spread, brightness : ndarray, same shape
-            From `sample_spread`, and the posterior mean, unit intensities.
-        samples : int
-            How many samples there are; fewer make wider intervals.
+        deviation, brightness : ndarray, same shape
+            From `combined`, and the posterior mean, unit intensities.
         statistics : ndarray, shape (S,), optional
             `statistics.statistics` of the whole stack.
         """
         factors = self.factors(statistics)
-        factor = np.interp(np.maximum(brightness, 0) ** 0.5, np.sqrt(LEVELS), factors)
-        few = student_t.ppf(0.95, samples) / student_t.ppf(0.95, SAMPLES)
-        return np.asarray(spread * factor * few)
+        return np.asarray(deviation * np.interp(np.maximum(brightness, 0) ** 0.5, np.sqrt(LEVELS), factors))
 
     @classmethod
     def of(cls, stacks: list["Outcome"]) -> "Calibration":
@@ -135,21 +132,19 @@ class Outcome:
     """The posterior mean."""
     error: np.ndarray
     """Its absolute error."""
-    spread: np.ndarray
-    """From `sample_spread`."""
-    noise: np.ndarray
-    """Standard deviation of the noise taken over from the measurement."""
+    deviation: np.ndarray
+    """From `combined`."""
     statistics: np.ndarray
     """Of the whole stack, shape (S,)."""
 
     def where(self, chosen: np.ndarray) -> "Outcome":
         """The chosen voxels alone."""
-        parts = ("brightness", "error", "spread", "noise")
+        parts = ("brightness", "error", "deviation")
         return replace(self, **{part: getattr(self, part)[chosen] for part in parts})
 
-    def covered(self, factor: float) -> float:
-        """Share of voxels within the 90 % interval when the spread is multiplied by `factor`."""
-        return float((self.error <= HALF_WIDTH * combined(factor * self.spread, self.noise)).mean())
+    def factor(self) -> float:
+        """By what the deviation must be multiplied for nine in ten voxels to lie in the 90 % interval."""
+        return float(np.quantile(self.error / self.deviation, 0.9) / HALF_WIDTH)
 
 
 def _described(statistics: np.ndarray | None, usual: np.ndarray) -> np.ndarray:
@@ -162,19 +157,11 @@ def _described(statistics: np.ndarray | None, usual: np.ndarray) -> np.ndarray:
 
 
 def _level(stacks: list[Outcome], usual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of the factors at one brightness, and their bounds.
-
-    Each stack's own factor is fitted by a ridge regression on its statistics; a common factor then makes the
-    intervals cover 90 % on average.
-    """
+    """Logarithms of the factors at one brightness, by ridge regression on statistics, and their bounds."""
     if not stacks:
         return np.zeros(1 + usual.shape[1]), np.zeros(2)
     described = np.array([_described(stack.statistics, usual) for stack in stacks])
-    own = np.log([_factor([stack]) for stack in stacks])
-    logs = _ridge(described, own)
-    fitted = np.exp(described @ logs)
-    scaled = [replace(s, spread=s.spread * f) for s, f in zip(stacks, fitted, strict=True)]
-    logs[0] += np.log(_factor(scaled))
+    logs = _ridge(described, np.log([max(stack.factor(), _LEAST) for stack in stacks]))
     found = described @ logs
     return logs, np.array([found.min(), found.max()])
 
@@ -196,13 +183,3 @@ def _ridge(described: np.ndarray, values: np.ndarray) -> np.ndarray:
         if error < best:
             best, chosen = error, coefficients
     return chosen
-
-
-def _factor(stacks: list[Outcome]) -> float:
-    """The factor with which the intervals cover 90 % on average over stacks."""
-    low, high = 0.05, 20.0
-    for _ in range(40):
-        middle = float(np.sqrt(low * high))
-        covered = float(np.mean([stack.covered(middle) for stack in stacks]))
-        low, high = (middle, high) if covered < 0.9 else (low, middle)
-    return high

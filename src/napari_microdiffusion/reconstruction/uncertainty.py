@@ -40,11 +40,11 @@ def slab_deviation(
         In grey levels; with a calibration, the normal 90 % interval holds nine in ten true voxels.
     """
     n, span = run.acquisition.step_length, run.scale.span
-    spread = sample_spread(squares / span**2)
+    deviation = combined(sample_spread(squares / span**2, samples), _taken_over(run, slab))
     if calibration is not None:
         brightness = run.scale.to_unit(run.volume[slab * n : (slab + 1) * n])
-        spread = calibration.apply(spread, brightness, samples, statistics)
-    return np.asarray(combined(spread, _taken_over(run, slab)) * span, dtype=np.float32)
+        deviation = calibration.apply(deviation, brightness, statistics)
+    return np.asarray(deviation * span, dtype=np.float32)
 
 
 def _taken_over(run: Run, slab: int) -> float | np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..diffusion.calibration import SAMPLES, Calibration, Outcome, sample_spread
+from ..diffusion.calibration import SAMPLES, Calibration, Outcome, combined, sample_spread
 from ..diffusion.statistics import statistics
 from ..optics import Acquisition, IntensityScale, simulate_projections
 from ..optics.noise import likely_variance
@@ -77,11 +77,12 @@ def _outcome(
     variance = likely_variance(projections, Acquisition(step_length=n), scale)
     squares = np.mean([np.square(s - result.volume) for s in result.samples], axis=0) / scale.span**2
     slabs = squares.reshape(-1, n, *squares.shape[1:])
+    spread = np.concatenate([sample_spread(slab) for slab in slabs])
+    noise = np.repeat(np.sqrt(variance) / scale.span, n, axis=0)
     whole = Outcome(
         brightness=scale.to_unit(result.volume).ravel(),
         error=(np.abs(result.volume - truth) / scale.span).ravel(),
-        spread=np.concatenate([sample_spread(slab) for slab in slabs]).ravel(),
-        noise=np.repeat(np.sqrt(variance) / scale.span, n, axis=0).ravel(),
+        deviation=combined(spread, noise).ravel(),
         statistics=statistics(scale.to_unit(projections), n),
     )
     return whole.where(rng.choice(truth.size, min(_KEPT, truth.size), replace=False))

@@ -1,0 +1,160 @@
+"""What guide, neighbouring slabs and statistics are worth to a network that is trained without them.
+
+    python benchmarks/ablation_training.py [--data DIR] [--steps 600] [--seed 0] [--side 64]
+
+Small twins of the shipped network learn the posterior mean at n = 6 from scratch, from the same specimens,
+each with one thing taken away; prints the PSNR and null-space R² they reach, taken at their word. Steps, not
+minutes, so that the figures come out alike on any machine.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from quality import arguments_parser, cases
+
+from napari_microdiffusion.diffusion.fitting import FitSettings, Fitting
+from napari_microdiffusion.diffusion.loss import DenoisingLoss, SlabBatch
+from napari_microdiffusion.diffusion.preconditioning import Denoiser
+from napari_microdiffusion.diffusion.prior import new_denoiser
+from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, pose
+from napari_microdiffusion.diffusion.statistics import statistics
+from napari_microdiffusion.evaluation import compare
+from napari_microdiffusion.interpolation import logspline
+from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
+from napari_microdiffusion.optics.noise import relative_noise
+from napari_microdiffusion.studies.benchmark import Case
+from napari_microdiffusion.training.batches import BatchSettings, batches, learn_units
+
+SIZES = {"width": 32, "deep_width": 64, "blocks": 2, "deep_blocks": 2, "embedding": 64}
+OWN = slice(5 + ORDERS, 5 + 2 * ORDERS)
+
+Change = Callable[[SlabBatch], SlabBatch]
+
+
+def as_it_is(batch: SlabBatch) -> SlabBatch:
+    """All that the network is usually told."""
+    return batch
+
+
+def without_statistics(batch: SlabBatch) -> SlabBatch:
+    """The stack as a whole is unknown."""
+    told = batch.globals.clone()
+    told[:, -STATISTICS:] = torch.nan
+    return dataclasses.replace(batch, globals=told)
+
+
+def without_guide(batch: SlabBatch) -> SlabBatch:
+    """The whole null space is to be found, from the projections alone."""
+    condition = batch.condition.clone()
+    condition[:, :, 5:LINEAR_CHANNELS] = 0
+    residual = batch.residual + batch.condition[:, :, OWN] / 4
+    return dataclasses.replace(batch, condition=condition, residual=residual)
+
+
+def without_neighbours(batch: SlabBatch) -> SlabBatch:
+    """Each slab is a stack of its own; what its guide knows of others is left."""
+    slabs = batch.residual.shape[1]
+    condition = batch.condition.clone()
+    condition[:, :, 0:5] = batch.condition[:, :, 2:3]
+    condition[:, :, LINEAR_CHANNELS : LINEAR_CHANNELS + 5] = batch.condition[
+        :, :, LINEAR_CHANNELS + 2 : LINEAR_CHANNELS + 3
+    ]
+    for start in (5, 5 + 2 * ORDERS):
+        condition[:, :, start : start + ORDERS] = batch.condition[:, :, OWN]
+    fields = {"condition": condition, "amplitude": batch.amplitude, "residual": batch.residual}
+    alone = {name: value.flatten(0, 1)[:, None] for name, value in fields.items()}
+    shared = {
+        name: getattr(batch, name).repeat_interleave(slabs, 0) for name in ("globals", "mask", "weight")
+    }
+    return SlabBatch(**alone, **shared)
+
+
+VARIANTS: dict[str, Change] = {
+    "all": as_it_is,
+    "no statistics": without_statistics,
+    "no neighbours": without_neighbours,
+    "no guide": without_guide,
+}
+
+
+def trained(change: Change, steps: int, seed: int) -> Denoiser:
+    """A small network that has learned the posterior mean from changed batches, with averaged weights."""
+    settings = BatchSettings(step_length=6)
+    torch.manual_seed(seed)
+    denoiser = new_denoiser(SIZES, *learn_units(settings, seed, 48))
+    loss = DenoisingLoss(mean_share=1.0)
+    fitting: Fitting[SlabBatch] = Fitting(
+        denoiser,
+        lambda model, batch, generator: loss(model, batch, generator)[0],
+        FitSettings(steps=steps, learning_rate=1e-3, warmup_steps=50, ema_decay=0.99),
+        seed,
+    )
+
+    def changed() -> Iterator[SlabBatch]:
+        for batch in batches(settings, seed):
+            yield change(batch)
+
+    for _ in fitting.run(changed()):
+        pass
+    denoiser.load_state_dict(fitting.average)
+    return denoiser.eval()
+
+
+@torch.inference_mode()
+def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.ndarray:
+    """The posterior mean, made to agree; the log-spline alone without a denoiser."""
+    n, x = case.acquisition.step_length, case.projections
+    operator, scale = ProjectionOperator(case.acquisition.profile), IntensityScale.of(x)
+    unit, noise = scale.to_unit(x), relative_noise(x, scale.span)
+    guide = logspline(unit, operator, noise)
+    if denoiser is None:
+        return make_consistent(scale.to_grey(guide), x, operator, "nonnegative")
+    problem = pose(unit, guide, operator, noise, statistics(unit, n))
+    condition, globals_, mask, amplitude = (
+        torch.from_numpy(a)[None]
+        for a in (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
+    )
+    start = torch.from_numpy(problem.guide_orders)[None]
+    # The "residual" of nothing is what the network's answer is to be added to, whatever the change does.
+    batch = change(SlabBatch(condition, globals_, amplitude, mask, 0 * start, torch.ones(1)))
+    units = denoiser.scale(batch.amplitude)
+    blind = torch.full((len(units),), torch.inf)
+    added = denoiser(torch.zeros_like(units), blind, batch.condition, batch.globals, batch.mask) * units
+    orders = (added - batch.residual).reshape(start.shape) + start
+    return make_consistent(
+        scale.to_grey(compose(unit, orders[0].numpy(), operator)), x, operator, "nonnegative"
+    )
+
+
+def main() -> None:
+    """Train, run and print."""
+    parser = arguments_parser(__doc__)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--side", type=int, default=64)
+    arguments = parser.parse_args()
+    cut = np.s_[:, : arguments.side, : arguments.side]
+    small = [
+        dataclasses.replace(case, truth=case.truth[cut], projections=case.projections[cut])
+        for case in cases(arguments)
+    ]
+    print("| trained with | real: PSNR (dB) | null-space R² | frozen: PSNR (dB) | null-space R² |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for name, change in {"log-spline alone": as_it_is, **VARIANTS}.items():
+        denoiser = trained(change, arguments.steps, arguments.seed) if name in VARIANTS else None
+        found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+        for case in small:
+            metrics = compare(reconstructed(case, denoiser, change), case.truth, 6)
+            found["-" in case.name].append((metrics["psnr"], metrics["null_space_r2"]))
+        cells = [
+            f"{psnr:.2f} | {r2:.3f}"
+            for frozen in (False, True)
+            for psnr, r2 in [np.mean(found[frozen] or [(np.nan, np.nan)], 0)]
+        ]
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
