@@ -1,6 +1,6 @@
 """What guide, neighbouring slabs and statistics are worth to a network that is trained without them.
 
-    python benchmarks/ablation_training.py [--data DIR] [--steps 600] [--seed 0] [--side 64]
+    python benchmarks/ablation_training.py [--data DIR] [--steps 500] [--seed 0] [--side 64]
 
 Small twins of the shipped network learn the posterior mean at n = 6 from scratch, from the same specimens,
 each with one thing taken away; prints the PSNR and null-space R² they reach, taken at their word. Steps, not
@@ -131,7 +131,7 @@ def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.n
 def main() -> None:
     """Train, run and print."""
     parser = arguments_parser(__doc__)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--side", type=int, default=64)
     arguments = parser.parse_args()

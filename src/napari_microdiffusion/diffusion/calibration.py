@@ -1,11 +1,11 @@
 """What the spread of samples is worth: factors on the deviation, learned where the truth is known.
 
-The spread of a few samples, with the noise taken over from the measurement, tells where a reconstruction may
-be wrong, but not quite by how much: the network is not a perfect sampler, a few samples give a rough variance,
-and noise is estimated. On fresh specimens the factor is sought by which the deviation must be multiplied for
-nine in ten true voxels to lie within the central 90 % interval (a conformal scale, after Vovk, Gammerman and
-Shafer 2005): by brightness, so that it holds in the foreground and in the background, and by the statistics of
-the projections, so that it holds for easy tissue and for difficult one.
+The spread of a few samples, with the noise taken over from the measurement, tells where a reconstruction
+may be wrong, but not quite by how much: the network is not a perfect sampler, a few samples give a rough
+variance, and noise is estimated. On fresh specimens the factor is sought by which the deviation must be
+multiplied for nine in ten true voxels to lie within the central 90 % interval (a conformal scale, after Vovk,
+Gammerman and Shafer 2005): by brightness, so that it holds in the foreground and in the background, and by
+the statistics of the projections, so that it holds for easy tissue and for difficult one.
 """
 
 from dataclasses import dataclass, replace
