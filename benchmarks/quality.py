@@ -36,9 +36,9 @@ def arguments_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def cases(arguments: argparse.Namespace) -> Iterator[Case]:
-    """The frozen specimens at their own step length, then the real volumes."""
+    """The frozen specimens, then the real volumes."""
     if not arguments.real_only:
-        yield from frozen_cases(HERE / "specimens.yaml")
+        yield from frozen_cases(HERE / "specimens.yaml", arguments.n)
     for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
         yield case_of_volume(path, arguments.n)
 

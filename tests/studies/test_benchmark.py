@@ -81,3 +81,12 @@ def test_the_report_holds_every_row_and_picture(case: Case, tmp_path: Path) -> N
     page = (tmp_path / "report.md").read_text()
     assert "small_n4.png" in page
     assert (tmp_path / "small_n4.png").stat().st_size > 10_000
+
+
+def test_the_frozen_set_is_projected_at_any_step_length() -> None:
+    """The specimens stay the same; slices beyond whole slabs are dropped from the truth as well."""
+    path = Path(__file__).parents[2] / "benchmarks" / "specimens.yaml"
+    own, other = next(frozen_cases(path)), next(frozen_cases(path, 7))
+    assert own.acquisition.step_length == 6
+    assert other.projections.shape[0] == 13
+    np.testing.assert_array_equal(other.truth, own.truth[:91])

@@ -57,12 +57,15 @@ def case_of_volume(path: Path, step_length: int) -> Case:
     return Case(path.name.split(".")[0], volume[: len(projections) * step_length], projections, acquisition)
 
 
-def frozen_cases(path: Path) -> Iterator[Case]:
-    """The procedural specimens of a frozen set (`benchmarks/specimens.yaml`), one after the other."""
+def frozen_cases(path: Path, step_length: int | None = None) -> Iterator[Case]:
+    """The procedural specimens of a frozen set (`benchmarks/specimens.yaml`), one after the other.
+
+    At the set's own step length, where none is given; slices beyond whole slabs are dropped.
+    """
     import yaml
 
     frozen = yaml.safe_load(path.read_text())
-    shape, n = tuple(frozen["shape"]), int(frozen["step_length"])
+    shape, n = tuple(frozen["shape"]), step_length or int(frozen["step_length"])
     acquisition = Acquisition(step_length=n)
     for entry in frozen["specimens"]:
         truth = make_specimen(entry["kind"], shape, entry["seed"], ImagingConditions(**entry["conditions"]))
@@ -73,7 +76,7 @@ def frozen_cases(path: Path) -> Iterator[Case]:
             read_noise=entry["read_noise"],
             seed=entry["noise_seed"],
         )
-        yield Case(entry["name"], truth, projections, acquisition)
+        yield Case(entry["name"], truth[: len(projections) * n], projections, acquisition)
 
 
 def method_config(method: str, **settings: Any) -> ReconstructionConfig:
