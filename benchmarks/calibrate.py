@@ -1,31 +1,54 @@
 """Learn what the spread of a prior's samples is worth, and write it into the prior's file.
 
-    python benchmarks/calibrate.py PRIOR.safetensors [--stacks 60] [--seed 3]
+    python benchmarks/calibrate.py PRIOR.safetensors [--stacks 120] [--seed 3] [--processes 2]
 
-Fresh procedural specimens are reconstructed with the default settings; see `diffusion/calibration.py`.
+Fresh procedural specimens are reconstructed with the default settings, each process those of its own seed; see
+`diffusion/calibration.py`.
 """
 
 import argparse
 import dataclasses
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from napari_microdiffusion.diffusion.calibration import Calibration, Outcome
 from napari_microdiffusion.diffusion.prior import Prior
-from napari_microdiffusion.studies.calibration import calibrate
+from napari_microdiffusion.studies.calibration import outcomes
+
+
+def collect(prior: Path, stacks: int, seed: int) -> list[Outcome]:
+    """The outcomes of one process, on one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    found = []
+    for outcome in outcomes(prior, stacks, seed):
+        found.append(outcome)
+        print(f"seed {seed}: {len(found)} of {stacks}", flush=True)
+    return found
 
 
 def main() -> None:
     """Calibrate, printing as it goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prior", type=Path)
-    parser.add_argument("--stacks", type=int, default=60)
+    parser.add_argument("--stacks", type=int, default=120)
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    for count, calibration in calibrate(arguments.prior, arguments.stacks, arguments.seed):
-        print(count, np.round(calibration.factors(), 2), flush=True)
+    count = arguments.processes
+    seeds = range(arguments.seed, arguments.seed + count)
+    # Not forked: torch's threads do not survive that.
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
+        parts = pool.map(collect, [arguments.prior] * count, [arguments.stacks // count] * count, seeds)
+        found = [outcome for part in parts for outcome in part]
+    calibration = Calibration.of(found)
+    print("factors of a usual sample, dark to bright:", np.round(calibration.factors(), 2))
     prior = Prior.load(arguments.prior)
-    card = prior.card | {"calibration": {"seed": arguments.seed, "stacks": arguments.stacks}}
+    card = prior.card | {"calibration": {"seeds": list(seeds), "stacks": len(found)}}
     dataclasses.replace(prior, card=card, calibration=calibration).save(arguments.prior)
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from napari_microdiffusion.diffusion.calibration import LEVELS
-from napari_microdiffusion.studies.calibration import calibrate, fresh_stacks
+from napari_microdiffusion.diffusion.calibration import LEVELS, Calibration
+from napari_microdiffusion.diffusion.slab import STATISTICS
+from napari_microdiffusion.studies.calibration import fresh_stacks, outcomes
 
 
 def test_the_same_seed_gives_the_same_stacks_and_another_does_not():
@@ -15,9 +16,14 @@ def test_the_same_seed_gives_the_same_stacks_and_another_does_not():
     assert other.shape != truth.shape or (other != truth).any()
 
 
-def test_a_stack_gives_a_factor_for_every_brightness():
-    reports = list(calibrate("general", stacks=1, seed=5))
-    count, calibration = reports[-1]
-    assert count == 1
-    assert calibration.factors().shape == (len(LEVELS),)
-    assert (calibration.factors() > 0).all()
+def test_outcomes_tell_errors_deviations_and_the_stack():
+    """On fresh specimens, which the weights were not fitted to, the deviation is of the size of the error."""
+    found = list(outcomes("general", stacks=1, seed=5))
+    assert len(found) == 1
+    outcome = found[0]
+    assert outcome.brightness.shape == outcome.error.shape == outcome.deviation.shape
+    assert outcome.statistics.shape == (STATISTICS,)
+    assert (outcome.deviation > 0).all()
+    assert 0.2 < outcome.factor() < 5
+    calibration = Calibration.of(found)
+    assert calibration.factors(outcome.statistics).shape == (len(LEVELS),)

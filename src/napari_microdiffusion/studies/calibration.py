@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..diffusion.calibration import SAMPLES, Calibration, Outcome, combined, sample_spread
+from ..diffusion.calibration import SAMPLES, Outcome, combined, sample_spread
 from ..diffusion.statistics import statistics
 from ..optics import Acquisition, IntensityScale, simulate_projections
 from ..optics.noise import likely_variance
@@ -43,8 +43,8 @@ def fresh_stacks(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray
         count -= 1
 
 
-def calibrate(prior: str | Path, stacks: int = 60, seed: int = 3) -> Iterator[tuple[int, Calibration]]:
-    """Reconstruct fresh stacks with the default settings and compare the spread with the errors.
+def outcomes(prior: str | Path, stacks: int, seed: int = 3) -> Iterator[Outcome]:
+    """Reconstruct fresh stacks with the default settings and compare what samples tell with the errors.
 
     Parameters
     ----------
@@ -55,17 +55,15 @@ def calibrate(prior: str | Path, stacks: int = 60, seed: int = 3) -> Iterator[tu
 
     Yields
     ------
-    int, Calibration
-        How many stacks were looked at, and what they say so far.
+    Outcome
+        Of one stack after the other; `Calibration.of` makes a calibration of them.
     """
     rng = np.random.default_rng(seed)
-    found: list[Outcome] = []
     config = method_config(DEFAULT_METHODS[-1], prior=str(prior), samples=SAMPLES, keep_samples=True)
     for truth, projections, n in fresh_stacks(seed, stacks):
         for event in reconstruct(projections, Acquisition(step_length=n), config):
             if isinstance(event, Finished):
-                found.append(_outcome(event, truth, projections, n, rng))
-        yield len(found), Calibration.of(found)
+                yield _outcome(event, truth, projections, n, rng)
 
 
 def _outcome(
