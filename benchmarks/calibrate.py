@@ -2,8 +2,8 @@
 
     python benchmarks/calibrate.py PRIOR.safetensors [--stacks 120] [--seed 3] [--processes 2]
 
-Fresh procedural specimens are reconstructed with the default settings, each process those of its own seed; see
-`diffusion/calibration.py`.
+Fresh procedural specimens are reconstructed with the default settings, each process those of its own seed;
+see `diffusion/calibration.py`.
 """
 
 import argparse

@@ -62,7 +62,8 @@ class Prior:
         sizes = checkpoint.header.get("network")
         if not isinstance(sizes, dict) or not _plausible(sizes):
             raise UserError(
-                f"{path}: the header does not describe a slab network; choose a prior made by `train`"
+                f"{path}: the header does not describe a slab network as this version knows it; "
+                "choose a prior that its `train` made"
             )
         denoiser = new_denoiser(sizes)
         own = denoiser.state_dict()
