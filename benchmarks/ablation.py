@@ -9,17 +9,12 @@ trained anew for a variant: where its input is taken away it sees what it can ma
 import dataclasses
 
 import numpy as np
-import torch
+from at_its_word import at_its_word
 from quality import arguments_parser, cases
 
-from napari_microdiffusion.diffusion.preconditioning import Denoiser
-from napari_microdiffusion.diffusion.slab import compose, pose
 from napari_microdiffusion.evaluation import compare
-from napari_microdiffusion.interpolation import logspline
-from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
-from napari_microdiffusion.optics.noise import relative_noise
 from napari_microdiffusion.reconstruction.priors import load_prior
-from napari_microdiffusion.studies.benchmark import Case, run_case
+from napari_microdiffusion.studies.benchmark import run_case
 
 VARIANTS = {
     "default": "logspline/slab/nonnegative",
@@ -32,26 +27,6 @@ VARIANTS = {
     "no consistency": "logspline/slab/none",
     "noise-aware": "logspline/slab/noise",
 }
-
-
-@torch.inference_mode()
-def without_trust(case: Case, denoiser: Denoiser, alone: bool) -> np.ndarray:
-    """The posterior mean taken at its word; `alone` shows the network each slab without its neighbours."""
-    n, x = case.acquisition.step_length, case.projections
-    operator, scale = ProjectionOperator(case.acquisition.profile), IntensityScale.of(x)
-    unit, noise = scale.to_unit(x), relative_noise(x, scale.span)
-    guide = logspline(unit, operator, noise)
-    volumes = []
-    for first in range(len(x)) if alone else (0,):
-        part = slice(first, first + 1) if alone else slice(0, len(x))
-        problem = pose(unit[part], guide[part.start * n : part.stop * n], operator, noise)
-        inputs = (problem.condition, problem.globals, problem.order_mask)
-        condition, globals_, mask = (torch.from_numpy(a)[None] for a in inputs)
-        amplitude = denoiser.scale(torch.from_numpy(problem.amplitude)[None])
-        blind = torch.full((1,), torch.inf)
-        added = denoiser(torch.zeros_like(amplitude), blind, condition, globals_, mask) * amplitude
-        volumes.append(compose(unit[part], problem.guide_orders + added[0].numpy(), operator))
-    return make_consistent(scale.to_grey(np.concatenate(volumes)), x, operator, "nonnegative")
 
 
 def main() -> None:
@@ -69,8 +44,8 @@ def main() -> None:
         for name, method in VARIANTS.items():
             for row in run_case(small, [method], prior=arguments.prior):
                 volumes[name] = row.result.volume
-        volumes["no trust factor"] = without_trust(small, denoiser, alone=False)
-        volumes["no trust, no neighbours"] = without_trust(small, denoiser, alone=True)
+        volumes["no trust factor"] = at_its_word(small, denoiser)
+        volumes["no trust, no neighbours"] = at_its_word(small, denoiser, alone=True)
         settings = {"prior": arguments.prior, "samples": 4, "keep_samples": True}
         for row in run_case(small, [VARIANTS["default"]], **settings):
             volumes["one sample"] = row.result.samples[0]

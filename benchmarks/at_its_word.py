@@ -1,0 +1,65 @@
+"""The posterior mean taken at its word, without the trust that the sample's own slabs put into it.
+
+    python benchmarks/at_its_word.py [--data DIR] [-n 6] [--prior FILE]
+
+Prints what each specimen gains over its best classical estimate: how variants of a prior are compared.
+"""
+
+import numpy as np
+import torch
+from quality import METRICS, arguments_parser, cases
+
+from napari_microdiffusion.diffusion.preconditioning import Denoiser
+from napari_microdiffusion.diffusion.slab import compose, pose
+from napari_microdiffusion.diffusion.statistics import statistics
+from napari_microdiffusion.evaluation import compare
+from napari_microdiffusion.interpolation import logspline
+from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
+from napari_microdiffusion.optics.noise import relative_noise
+from napari_microdiffusion.reconstruction.priors import load_prior
+from napari_microdiffusion.specimens import KINDS
+from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
+
+
+@torch.inference_mode()
+def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarray:
+    """The posterior mean taken at its word; `alone` shows the network each slab without its neighbours."""
+    n, x = case.acquisition.step_length, case.projections
+    operator, scale = ProjectionOperator(case.acquisition.profile), IntensityScale.of(x)
+    unit, noise = scale.to_unit(x), relative_noise(x, scale.span)
+    guide, known = logspline(unit, operator, noise), statistics(unit, n)
+    volumes = []
+    for first in range(len(x)) if alone else (0,):
+        part = slice(first, first + 1) if alone else slice(0, len(x))
+        problem = pose(unit[part], guide[part.start * n : part.stop * n], operator, noise, known)
+        inputs = (problem.condition, problem.globals, problem.order_mask)
+        condition, globals_, mask = (torch.from_numpy(a)[None] for a in inputs)
+        amplitude = denoiser.scale(torch.from_numpy(problem.amplitude)[None])
+        blind = torch.full((1,), torch.inf)
+        added = denoiser(torch.zeros_like(amplitude), blind, condition, globals_, mask) * amplitude
+        volumes.append(compose(unit[part], problem.guide_orders + added[0].numpy(), operator))
+    return make_consistent(scale.to_grey(np.concatenate(volumes)), x, operator, "nonnegative")
+
+
+def main() -> None:
+    """Run and print."""
+    arguments = arguments_parser(__doc__).parse_args()
+    denoiser = load_prior(arguments.prior).denoiser
+    gains: dict[str, list[list[float]]] = {"frozen": [], "real": []}
+    for case in cases(arguments):
+        classical = list(run_case(case, CLASSICAL))
+        found = compare(at_its_word(case, denoiser), case.truth, case.acquisition.step_length)
+        gained = [found[m] - max(row.metrics[m] for row in classical) for m in METRICS]
+        gains["frozen" if case.name.rsplit("-", 1)[0] in KINDS else "real"].append(gained)
+        print(
+            f"{case.name:26} " + "  ".join(f"{m} {g:+.3f}" for m, g in zip(METRICS, gained, strict=True)),
+            flush=True,
+        )
+    for name, rows in gains.items():
+        if rows:
+            mean = ", ".join(f"{m} {g:+.3f}" for m, g in zip(METRICS, np.mean(rows, 0), strict=True))
+            print(f"mean gain over the best classical, {len(rows)} {name}: {mean}")
+
+
+if __name__ == "__main__":
+    main()
