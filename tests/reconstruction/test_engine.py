@@ -181,6 +181,18 @@ def test_the_ends_of_the_range_run_through(measure, configure, record, n):
     assert run.result.reprojection_max < 1e-5
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("shape", [(3, 4, 4), (2, 7, 9), (2, 1, 30)])
+def test_the_smallest_stacks_run_through_and_are_not_called_strange(shape, configure, rng):
+    """There is too little in them to say what they are like."""
+    projections = rng.random(shape, dtype=np.float32)
+    settings = configure(prior="general", samples=1, steps=2)
+    events = reconstruct(projections, Acquisition(step_length=4), settings)
+    *_, finished = events
+    assert np.isfinite(finished.result.volume).all()
+    assert not any("Unlike" in notice for notice in finished.result.notices)
+
+
 def test_whole_numbers_and_read_only_arrays_are_taken(measurement, configure):
     counts = np.rint(measurement.projections).astype(np.uint16)
     counts.flags.writeable = False

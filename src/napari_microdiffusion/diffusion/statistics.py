@@ -69,9 +69,9 @@ def statistics(projections: np.ndarray, step_length: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape (len(FEATURES) + len(RELATIONS),), float32
-        NaN where there are fewer than two slabs or eight rows or columns: too little to tell.
+        NaN where there is too little to tell.
     """
-    if len(projections) < 2 or min(projections.shape[1:]) < 8:
+    if is_too_little(projections):
         return np.full(len(FEATURES) + len(RELATIONS), np.nan, np.float32)
     starts = [max(0, (size - most) // 2) for size, most in zip(projections.shape, _PIECE, strict=True)]
     z, y, x = (slice(start, start + most) for start, most in zip(starts, _PIECE, strict=True))
@@ -142,6 +142,11 @@ def _correlation(x: np.ndarray, lag: int) -> float:
     """Correlation of slabs that are `lag` apart, over all pixels."""
     one, other = x[:-lag] - x.mean(), x[lag:] - x.mean()
     return float((one * other).mean() / (x.var() + 1e-6))
+
+
+def is_too_little(projections: np.ndarray) -> bool:
+    """Whether a stack (N, H, W) has fewer than two slabs or eight rows or columns."""
+    return len(projections) < 2 or min(projections.shape[1:]) < 8
 
 
 def relations(projections: np.ndarray, step_length: int) -> np.ndarray:

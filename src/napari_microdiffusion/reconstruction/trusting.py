@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..diffusion.slab import compose, pose
-from ..diffusion.statistics import features, statistics
+from ..diffusion.statistics import features, is_too_little, statistics
 from ..diffusion.trust import thicken, trust
 from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import ProjectionOperator
@@ -58,7 +58,7 @@ def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device", side: 
 def unfamiliar(run: Run, prior: "Prior") -> str | None:
     """A warning if the projections look unlike those that the prior was trained on."""
     known = prior.familiarity
-    if known is None:
+    if known is None or is_too_little(run.projections):
         return None
     sample = features(run.scale.to_unit(run.projections), run.acquisition.step_length)
     distance = known.distance(sample)
