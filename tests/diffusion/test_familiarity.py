@@ -6,7 +6,7 @@ import pytest
 from napari_microdiffusion.diffusion.familiarity import Familiarity
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
-from napari_microdiffusion.diffusion.statistics import FEATURES, features
+from napari_microdiffusion.diffusion.statistics import STATISTICS, statistics
 from napari_microdiffusion.specimens import make_specimen
 
 
@@ -19,18 +19,18 @@ def projections(seed: int, n: int = 4) -> np.ndarray:
 @pytest.fixture(scope="module")
 def known() -> Familiarity:
     """What a few dozen vasculatures look like."""
-    return Familiarity.of(np.array([features(projections(seed), 4) for seed in range(40)]))
+    return Familiarity.of(np.array([statistics(projections(seed), 4) for seed in range(40)]))
 
 
-def test_features_are_finite_and_named() -> None:
-    values = features(projections(0), 4)
-    assert values.shape == (len(FEATURES),)
+def test_statistics_are_finite_and_named() -> None:
+    values = statistics(projections(0), 4)
+    assert values.shape == (len(STATISTICS),)
     assert np.isfinite(values).all()
-    assert np.isfinite(features(np.zeros((2, 16, 16), np.float32), 2)).all()
+    assert np.isfinite(statistics(np.zeros((2, 16, 16), np.float32), 2)).all()
 
 
 def test_another_specimen_of_the_kind_is_familiar(known: Familiarity) -> None:
-    distances = [known.distance(features(projections(seed), 4)) for seed in range(100, 110)]
+    distances = [known.distance(statistics(projections(seed), 4)) for seed in range(100, 110)]
     assert np.median(distances) < known.limit
 
 
@@ -42,7 +42,7 @@ def test_noise_bars_and_checkers_are_not(known: Familiarity) -> None:
         "checkers": np.stack([(x // 6 + y // 6 + i) % 2 for i in range(8)]).astype(float),
     }
     for name, image in strange.items():
-        assert known.distance(features(image, 4)) > known.limit, name
+        assert known.distance(statistics(image, 4)) > known.limit, name
 
 
 def test_it_travels_with_the_prior(known: Familiarity, tmp_path) -> None:
@@ -50,10 +50,18 @@ def test_it_travels_with_the_prior(known: Familiarity, tmp_path) -> None:
     Prior(denoiser, {"seed": 1}, known).save(tmp_path / "prior.safetensors")
     loaded = Prior.load(tmp_path / "prior.safetensors").familiarity
     assert loaded is not None
-    sample = features(projections(3), 4)
+    sample = statistics(projections(3), 4)
     assert loaded.distance(sample) == pytest.approx(known.distance(sample), rel=1e-12)
     assert loaded.limit == pytest.approx(known.limit)
 
 
-def test_statistics_of_other_features_are_not_used(known: Familiarity) -> None:
-    assert Familiarity.from_header(known.header() | {"features": ["mean"]}) is None
+def test_what_was_made_of_other_statistics_is_not_used(known: Familiarity) -> None:
+    assert Familiarity.from_header(known.header() | {"statistics": ["mean"]}) is None
+
+
+def test_a_few_odd_specimens_do_not_make_oddity_usual(known: Familiarity) -> None:
+    """Two stacks of noise among many vasculatures leave noise as strange as it was."""
+    noise = [np.random.default_rng(seed).random((8, 48, 48)) for seed in range(3)]
+    samples = [statistics(projections(seed), 4) for seed in range(60)]
+    told = Familiarity.of(np.array(samples + [statistics(n, 4) for n in noise[:2]]))
+    assert told.distance(statistics(noise[2], 4)) > 1.5 * told.limit

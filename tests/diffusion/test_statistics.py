@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
-from napari_microdiffusion.diffusion.statistics import FEATURES, RELATIONS, relations, statistics
+from napari_microdiffusion.diffusion.statistics import RELATIONS, STATISTICS, relations, statistics
 
-COUNT = len(FEATURES) + len(RELATIONS)
+COUNT = len(STATISTICS)
 
 
 def named(x: np.ndarray, n: int = 4) -> dict[str, float]:
@@ -53,22 +53,22 @@ def test_a_ramp_is_as_neighbours_let_expect():
     ramp = np.linspace(0.2, 0.8, 12, dtype=np.float32)[:, None, None] * np.ones((12, 16, 16), np.float32)
     found = named(ramp)
     # Both ends, where the neighbour repeats, have half the slope that is there.
-    assert found["halves, straight: factor"] == pytest.approx(1.0, abs=0.3)
-    assert found["halves, straight: correlation"] > 0.9
+    assert found["pairs of slabs: slope"] == pytest.approx(1.0, abs=0.3)
+    assert found["pairs of slabs: slope, likeness"] > 0.9
     assert found["bend along z"] < -8
 
 
 def test_slabs_without_relation_foretell_nothing(rng):
     found = named(rng.random((24, 40, 40)).astype(np.float32))
-    for name in ("halves, straight: factor", "halves, straight: correlation", "next window"):
+    for name in ("pairs of slabs: slope", "pairs of slabs: slope, likeness", "across the image: next window"):
         assert abs(found[name]) < 0.1, name
 
 
 def test_what_is_alike_along_all_axes_is_told_alike_by_halves_and_windows():
     """Pairs of slices are slabs of two; windows of two pixels lie across them."""
     found = named(isotropic(), 2)
-    assert found["halves, straight: correlation"] == pytest.approx(
-        found["windows, straight: correlation"], abs=0.05
+    assert found["pairs of slabs: slope, likeness"] == pytest.approx(
+        found["across the image: slope, likeness"], abs=0.05
     )
 
 

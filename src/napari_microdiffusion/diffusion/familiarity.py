@@ -1,7 +1,6 @@
 """Whether projections look like those a prior was trained on.
 
-A re-projection error cannot tell, since it is always zero. A few statistics of the projections can: how grey
-levels are distributed, how fine and how oriented the texture is, how alike neighbouring slabs are.
+A re-projection error cannot tell, since it is always zero. The statistics of the projections can.
 """
 
 from dataclasses import dataclass
@@ -9,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .statistics import FEATURES
+from .statistics import STATISTICS
+
+# Rounds in which the farthest are left out of what counts as usual, and how many that are.
+_ROUNDS, _FARTHEST = 3, 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +20,8 @@ class Familiarity:
 
     Attributes
     ----------
-    mean, spread : ndarray, shape (len(FEATURES),)
-    precision : ndarray, shape (len(FEATURES), len(FEATURES))
+    mean, spread : ndarray, shape (len(STATISTICS),)
+    precision : ndarray, shape (len(STATISTICS), len(STATISTICS))
         Inverse correlation matrix.
     limit : float
         Distance beyond which projections count as unlike the training data.
@@ -31,30 +33,38 @@ class Familiarity:
     limit: float
 
     @classmethod
-    def of(cls, samples: np.ndarray, quantile: float = 0.995) -> "Familiarity":
-        """From features of training projections, shape (count, len(FEATURES))."""
-        mean, spread = samples.mean(0), samples.std(0) + 1e-6
-        normal = (samples - mean) / spread
-        # A little of the identity keeps nearly collinear features from making everything look strange.
-        precision = np.linalg.inv(np.cov(normal.T) + 0.05 * np.eye(len(mean)))
-        unlimited = cls(mean, spread, precision, np.inf)
-        distances = np.array([unlimited.distance(sample) for sample in samples])
-        return cls(mean, spread, precision, float(np.quantile(distances, quantile)))
+    def of(cls, samples: np.ndarray) -> "Familiarity":
+        """From statistics of training projections, shape (count, len(STATISTICS)).
+
+        The farthest twentieth does not count: a few specimens of which hardly anything is left would make
+        everything look usual. The limit is where that twentieth begins.
+        """
+        samples = np.asarray(samples, dtype=float)
+        kept = samples
+        for _ in range(_ROUNDS):
+            mean, spread = kept.mean(0), kept.std(0) + 1e-6
+            # A little of the identity keeps nearly collinear statistics from making everything look strange.
+            precision = np.linalg.inv(np.cov(((kept - mean) / spread).T) + 0.05 * np.eye(len(mean)))
+            known = cls(mean, spread, precision, np.inf)
+            distances = np.array([known.distance(sample) for sample in samples])
+            limit = float(np.quantile(distances, 1 - _FARTHEST))
+            kept = samples[distances <= limit]
+        return cls(mean, spread, precision, limit)
 
     def distance(self, sample: np.ndarray) -> float:
-        """Mahalanobis distance of a feature vector over the square root of its length; about 1 is usual."""
+        """Mahalanobis distance of statistics over the square root of its length; about 1 is usual."""
         normal = (sample - self.mean) / self.spread
         return float(np.sqrt(normal @ self.precision @ normal / len(normal)))
 
     def strangest(self, sample: np.ndarray, count: int = 2) -> list[str]:
-        """The features that are farthest from training."""
+        """The statistics that are farthest from training."""
         order = np.argsort(-np.abs((sample - self.mean) / self.spread))
-        return [FEATURES[i] for i in order[:count]]
+        return [STATISTICS[i] for i in order[:count]]
 
     def header(self) -> dict[str, Any]:
         """JSON-ready form, for a checkpoint's header."""
         return {
-            "features": list(FEATURES),
+            "statistics": list(STATISTICS),
             "mean": self.mean.tolist(),
             "spread": self.spread.tolist(),
             "precision": self.precision.tolist(),
@@ -63,8 +73,8 @@ class Familiarity:
 
     @classmethod
     def from_header(cls, header: dict[str, Any]) -> "Familiarity | None":
-        """The inverse of `header`; None where the features are not today's."""
-        if header.get("features") != list(FEATURES):
+        """The inverse of `header`; None where the statistics are not today's."""
+        if header.get("statistics") != list(STATISTICS):
             return None
         mean, spread, precision = (
             np.asarray(header[k], dtype=float) for k in ("mean", "spread", "precision")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..optics.operator import ProjectionOperator
-from .statistics import FEATURES, RELATIONS
+from . import statistics as whole_stack
 
 # What the checkpoint of a prior for this problem is called.
 PRIOR_KIND = "slab-prior"
@@ -25,7 +25,7 @@ MAX_DIFFUSION_STEP_LENGTH = ORDERS + 1
 LINEAR_CHANNELS = 5 + 3 * ORDERS
 CONDITION_CHANNELS = LINEAR_CHANNELS + 5 + 1
 # Numbers that describe step length, beam and noise, and then the statistics of the whole stack.
-STATISTICS = len(FEATURES) + len(RELATIONS)
+STATISTICS = len(whole_stack.STATISTICS)
 GLOBALS = 6 + STATISTICS
 
 # The amplitude below which places count as empty, relative to the projections' range.

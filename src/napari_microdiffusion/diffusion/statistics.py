@@ -32,23 +32,26 @@ FEATURES = (
 )
 
 RELATIONS = (
-    "halves, straight: factor",
-    "halves, straight: correlation",
-    "halves, in proportion: factor",
-    "halves, in proportion: correlation",
+    "pairs of slabs: slope",
+    "pairs of slabs: slope, likeness",
+    "pairs of slabs: ratio",
+    "pairs of slabs: ratio, likeness",
     "bend along z",
-    "windows, straight: factor",
-    "windows, straight: correlation",
-    "windows, in proportion: factor",
-    "windows, in proportion: correlation",
-    "windows, bend: factor",
-    "windows, bend: correlation",
-    "windows, third on first order",
-    "windows, first order",
-    "windows, second order",
-    "windows, third order",
-    "next window",
+    "across the image: slope",
+    "across the image: slope, likeness",
+    "across the image: ratio",
+    "across the image: ratio, likeness",
+    "across the image: bend",
+    "across the image: bend, likeness",
+    "across the image: third on first order",
+    "across the image: first order",
+    "across the image: second order",
+    "across the image: third order",
+    "across the image: next window",
 )
+
+# The names of all, in the order of `statistics`.
+STATISTICS = FEATURES + RELATIONS
 
 # Added to intensities before a logarithm, relative to the projections' range.
 _OFFSET = 0.02
@@ -68,11 +71,11 @@ def statistics(projections: np.ndarray, step_length: int) -> np.ndarray:
 
     Returns
     -------
-    ndarray, shape (len(FEATURES) + len(RELATIONS),), float32
-        NaN where there is too little to tell.
+    ndarray, shape (len(STATISTICS),), float32
+        NaN where there are fewer than two slabs or eight rows or columns: too little to tell.
     """
-    if is_too_little(projections):
-        return np.full(len(FEATURES) + len(RELATIONS), np.nan, np.float32)
+    if len(projections) < 2 or min(projections.shape[1:]) < 8:
+        return np.full(len(STATISTICS), np.nan, np.float32)
     starts = [max(0, (size - most) // 2) for size, most in zip(projections.shape, _PIECE, strict=True)]
     z, y, x = (slice(start, start + most) for start, most in zip(starts, _PIECE, strict=True))
     piece = projections[z, y, x]
@@ -142,11 +145,6 @@ def _correlation(x: np.ndarray, lag: int) -> float:
     """Correlation of slabs that are `lag` apart, over all pixels."""
     one, other = x[:-lag] - x.mean(), x[lag:] - x.mean()
     return float((one * other).mean() / (x.var() + 1e-6))
-
-
-def is_too_little(projections: np.ndarray) -> bool:
-    """Whether a stack (N, H, W) has fewer than two slabs or eight rows or columns."""
-    return len(projections) < 2 or min(projections.shape[1:]) < 8
 
 
 def relations(projections: np.ndarray, step_length: int) -> np.ndarray:

@@ -105,7 +105,7 @@ class SlabDiffusion:
         """
         run = self.run
         yield StageStarted("posterior mean", "Posterior mean")
-        strange = unfamiliar(run, self.prior)
+        strange = unfamiliar(self._statistics(), self.prior)
         if strange is not None:
             yield run.notice(strange)
         count = passes(run.acquisition)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..diffusion.slab import compose, pose
-from ..diffusion.statistics import features, is_too_little, statistics
+from ..diffusion.statistics import statistics
 from ..diffusion.trust import thicken, trust
 from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import ProjectionOperator
@@ -55,12 +55,12 @@ def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device", side: 
     )
 
 
-def unfamiliar(run: Run, prior: "Prior") -> str | None:
-    """A warning if the projections look unlike those that the prior was trained on."""
+def unfamiliar(sample: np.ndarray, prior: "Prior") -> str | None:
+    """A warning if the statistics of a stack are unlike those that the prior was trained on."""
     known = prior.familiarity
-    if known is None or is_too_little(run.projections):
+    # Of a stack that is too small, no statistics are known.
+    if known is None or not np.isfinite(sample).all():
         return None
-    sample = features(run.scale.to_unit(run.projections), run.acquisition.step_length)
     distance = known.distance(sample)
     if distance <= known.limit:
         return None

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..diffusion.familiarity import Familiarity
-from ..diffusion.statistics import features
+from ..diffusion.statistics import statistics
 from ..optics import IntensityScale, ProjectionOperator
 from .batches import BatchSettings, SpecimenPool, add_noise, draw_acquisition
 
@@ -40,5 +40,5 @@ def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Famili
             continue
         scale = IntensityScale.of(projections)
         noisy, _ = add_noise(scale.to_unit(projections), scale.background / scale.span, rng)
-        found.append(features(noisy, n))
+        found.append(statistics(noisy, n))
     return Familiarity.of(np.array(found))
