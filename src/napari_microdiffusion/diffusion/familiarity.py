@@ -11,7 +11,7 @@ import numpy as np
 from .statistics import STATISTICS
 
 # Rounds in which the farthest are left out of what counts as usual, and how many that are.
-_ROUNDS, _FARTHEST = 3, 0.05
+_ROUNDS, _FARTHEST = 3, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ class Familiarity:
     def of(cls, samples: np.ndarray) -> "Familiarity":
         """From statistics of training projections, shape (count, len(STATISTICS)).
 
-        The farthest twentieth does not count: a few specimens of which hardly anything is left would make
-        everything look usual. The limit is where that twentieth begins.
+        The farthest tenth does not count: a few specimens of which hardly anything is left would make
+        everything look usual. The limit is where that tenth begins.
         """
         samples = np.asarray(samples, dtype=float)
         kept = samples
