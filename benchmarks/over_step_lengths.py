@@ -68,7 +68,7 @@ def draw(found: Found, path: Path) -> None:
     """Gains in PSNR and in null-space R² over step lengths, a line a group."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
     groups = list(dict.fromkeys(group for group, _, _ in found))
     for axis, column, title in zip(axes, (4, 5), ("PSNR (dB)", "null-space R²"), strict=True):
         for index, group in enumerate(groups):
@@ -80,7 +80,7 @@ def draw(found: Found, path: Path) -> None:
         axis.set(
             xlabel="step length n (slices)", title=f"{title}: gain over the best classical", xticks=steps
         )
-    axes[0].legend(fontsize=7, frameon=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8, frameon=False)
     figure.savefig(path, dpi=130)
 
 

@@ -1,5 +1,7 @@
 """Projections unlike the training data are noticed."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from napari_microdiffusion.diffusion.statistics import STATISTICS, statistics
 from napari_microdiffusion.specimens import make_specimen
 
 
+@cache
 def projections(seed: int, n: int = 4) -> np.ndarray:
     """Unit projections of a small vasculature."""
     volume = make_specimen("vasculature", (32, 48, 48), seed)
@@ -62,6 +65,6 @@ def test_what_was_made_of_other_statistics_is_not_used(known: Familiarity) -> No
 def test_a_few_odd_specimens_do_not_make_oddity_usual(known: Familiarity) -> None:
     """Two stacks of noise among many vasculatures leave noise as strange as it was."""
     noise = [np.random.default_rng(seed).random((8, 48, 48)) for seed in range(3)]
-    samples = [statistics(projections(seed), 4) for seed in range(60)]
+    samples = [statistics(projections(seed), 4) for seed in range(40)]
     told = Familiarity.of(np.array(samples + [statistics(n, 4) for n in noise[:2]]))
     assert told.distance(statistics(noise[2], 4)) > 1.5 * told.limit
