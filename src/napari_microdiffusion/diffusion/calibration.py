@@ -117,7 +117,7 @@ class Calibration:
 
     @classmethod
     def from_header(cls, header: dict[str, Any]) -> "Calibration | None":
-        """The inverse of `header`; None where brightness bins or statistics are not today's."""
+        """The inverse of `header`; None where its brightness bins or its form are not today's."""
         names = ("logs", "usual", "bounds")
         if header.get("levels") != list(LEVELS) or not all(name in header for name in names):
             return None
