@@ -149,7 +149,9 @@ def test_one_step_length_alone_is_drawn_where_the_recipe_says_so(tmp_path, refer
 
 
 def test_adapting_keeps_what_samples_are_worth_and_training_anew_drops_it(tmp_path, references):
-    prior = Prior(new_denoiser(TINY, np.ones(ORDERS)), {}, calibration=Calibration(np.full(len(LEVELS), 1.5)))
+    logs = np.full((len(LEVELS), 1), 0.4)
+    calibration = Calibration(logs, np.zeros((2, 0)), np.hstack([logs, logs]))
+    prior = Prior(new_denoiser(TINY, np.ones(ORDERS)), {}, calibration=calibration)
     adapted = training(tmp_path / "a.safetensors", references, init=prior).averaged()
     assert adapted.calibration is prior.calibration
     recipe = TrainingRecipe(steps=1, **TINY)
