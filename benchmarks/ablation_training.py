@@ -1,8 +1,8 @@
 """What guide, neighbouring slabs and statistics are worth to a network that is trained without them.
 
-    python benchmarks/ablation_training.py [--data DIR] [--steps 500] [--seed 0] [--side 64]
+    python benchmarks/ablation_training.py [--data DIR] [-n 6] [--steps 500] [--seed 0] [--side 64]
 
-Small twins of the shipped network learn the posterior mean at n = 6 from scratch, from the same specimens,
+Small twins of the shipped network learn the posterior mean at one n from scratch, from the same specimens,
 each with one thing taken away; prints the mean PSNR and median null-space R² they reach, taken at their word.
 Steps, not minutes, so that the figures come out alike on any machine.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from quality import arguments_parser, cases
+from quality import arguments_parser, cases, frozen_kind
 
 from napari_microdiffusion.diffusion.fitting import FitSettings, Fitting
 from napari_microdiffusion.diffusion.loss import DenoisingLoss, SlabBatch
@@ -79,9 +79,9 @@ VARIANTS: dict[str, Change] = {
 }
 
 
-def trained(change: Change, steps: int, seed: int) -> Denoiser:
+def trained(change: Change, step_length: int, steps: int, seed: int) -> Denoiser:
     """A small network that has learned the posterior mean from changed batches, with averaged weights."""
-    settings = BatchSettings(step_length=6)
+    settings = BatchSettings(step_length=step_length)
     torch.manual_seed(seed)
     denoiser = new_denoiser(SIZES, *learn_units(settings, seed, 48))
     loss = DenoisingLoss(mean_share=1.0)
@@ -143,11 +143,11 @@ def main() -> None:
     print("| trained with | real: PSNR (dB) | null-space R² | frozen: PSNR (dB) | null-space R² |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, change in {"log-spline alone": as_it_is, **VARIANTS}.items():
-        denoiser = trained(change, arguments.steps, arguments.seed) if name in VARIANTS else None
+        denoiser = trained(change, arguments.n, arguments.steps, arguments.seed) if name in VARIANTS else None
         found: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
         for case in small:
-            metrics = compare(reconstructed(case, denoiser, change), case.truth, 6)
-            found["-" in case.name].append((metrics["psnr"], metrics["null_space_r2"]))
+            metrics = compare(reconstructed(case, denoiser, change), case.truth, arguments.n)
+            found[frozen_kind(case) is not None].append((metrics["psnr"], metrics["null_space_r2"]))
         cells = [
             f"{psnr:.2f} | {r2:.3f}"
             for frozen in (False, True)

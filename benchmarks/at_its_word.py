@@ -7,7 +7,7 @@ Prints what each specimen gains over its best classical estimate: how variants o
 
 import numpy as np
 import torch
-from quality import METRICS, arguments_parser, cases
+from quality import METRICS, arguments_parser, cases, frozen_kind
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.slab import compose, pose
@@ -17,7 +17,6 @@ from napari_microdiffusion.interpolation import logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
 from napari_microdiffusion.optics.noise import relative_noise
 from napari_microdiffusion.reconstruction.priors import load_prior
-from napari_microdiffusion.specimens import KINDS
 from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 
 
@@ -50,7 +49,7 @@ def main() -> None:
         classical = list(run_case(case, CLASSICAL))
         found = compare(at_its_word(case, denoiser), case.truth, case.acquisition.step_length)
         gained = [found[m] - max(row.metrics[m] for row in classical) for m in METRICS]
-        gains["frozen" if case.name.rsplit("-", 1)[0] in KINDS else "real"].append(gained)
+        gains["frozen" if frozen_kind(case) else "real"].append(gained)
         print(
             f"{case.name:26} " + "  ".join(f"{m} {g:+.3f}" for m, g in zip(METRICS, gained, strict=True)),
             flush=True,

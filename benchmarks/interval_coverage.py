@@ -9,7 +9,7 @@ first SIDE pixels are used.
 import dataclasses
 
 import numpy as np
-from quality import arguments_parser, cases
+from quality import arguments_parser, cases, frozen_kind
 
 from napari_microdiffusion.evaluation import compare, coverage, foreground, normal_intervals
 from napari_microdiffusion.studies.benchmark import DEFAULT_METHODS, run_case
@@ -35,7 +35,7 @@ def main() -> None:
             inside = [shares[f"coverage_90_{part}"] or np.nan for part in ("foreground", "background")]
             sample = compare(result.samples[0], small.truth, row.step_length)
             ratios = [m["border_inner_step_ratio"] for m in (row.metrics, sample)]
-            found["frozen" if "-" in case.name else "real"].append([*inside, *ratios])
+            found["frozen" if frozen_kind(case) else "real"].append([*inside, *ratios])
             print(
                 f"{case.name:26} {inside[0]:10.3f}  {inside[1]:10.3f}  {ratios[0]:.3f} {ratios[1]:.3f}  "
                 f"{row.metrics['psnr']:.2f} {sample['psnr']:.2f}  {row.seconds:.1f} s",

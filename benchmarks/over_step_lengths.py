@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from quality import METRICS, arguments_parser, cases
+from quality import METRICS, arguments_parser, cases, frozen_kind
 
 from napari_microdiffusion.specimens import KINDS
 from napari_microdiffusion.studies.benchmark import CLASSICAL, Row, gain, run_case
@@ -24,8 +24,7 @@ def measure(arguments: argparse.Namespace) -> Found:
     for n in arguments.step_lengths:
         arguments.n = n
         for case in cases(arguments):
-            kind = case.name.rsplit("-", 1)[0]
-            group = kind if kind in KINDS else case.name
+            group = frozen_kind(case) or case.name
             rows: list[Row] = list(run_case(case, CLASSICAL))
             for row in run_case(case, OWN, prior=arguments.prior):
                 values = [row.metrics[m] for m in METRICS] + [gain(rows, row, m) or 0 for m in METRICS]
@@ -87,7 +86,9 @@ def draw(found: Found, path: Path) -> None:
 def main() -> None:
     """Run, print and draw."""
     parser = arguments_parser(__doc__)
-    parser.add_argument("--steps", dest="step_lengths", type=int, nargs="+", default=[4, 6, 8, 12, 16])
+    parser.add_argument(
+        "--steps", dest="step_lengths", type=int, nargs="+", default=[4, 6, 8, 12, 16], help="instead of -n"
+    )
     parser.add_argument("-o", "--output", type=Path)
     arguments = parser.parse_args()
     found = measure(arguments)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_microdiffusion.specimens import KINDS
 from napari_microdiffusion.studies.benchmark import (
     CLASSICAL,
     Case,
@@ -41,6 +42,12 @@ def cases(arguments: argparse.Namespace) -> Iterator[Case]:
         yield from frozen_cases(HERE / "specimens.yaml", arguments.n)
     for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
         yield case_of_volume(path, arguments.n)
+
+
+def frozen_kind(case: Case) -> str | None:
+    """The kind of a frozen specimen; None for a real volume."""
+    kind = case.name.rsplit("-", 1)[0]
+    return kind if kind in KINDS else None
 
 
 def describe(rows: list[Row], row: Row) -> str:

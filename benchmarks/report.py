@@ -23,7 +23,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     chosen = (case for case in cases(arguments) if not arguments.only or case.name in arguments.only)
-    for row in write_benchmark(chosen, DEFAULT_METHODS, arguments.output, samples=arguments.samples):
+    settings = {"samples": arguments.samples, "prior": arguments.prior}
+    for row in write_benchmark(chosen, DEFAULT_METHODS, arguments.output, **settings):
         print(
             f"{row.case:26} {row.method:30} {row.metrics['psnr']:7.3f} dB  {row.seconds:6.1f} s", flush=True
         )

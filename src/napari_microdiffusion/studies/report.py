@@ -29,7 +29,13 @@ _ALSO_SAVED = (
 
 
 def write_benchmark(
-    cases: Iterable[Case], methods: Sequence[str], folder: Path, *, samples: int = 0, seed: int = 0
+    cases: Iterable[Case],
+    methods: Sequence[str],
+    folder: Path,
+    *,
+    samples: int = 0,
+    seed: int = 0,
+    prior: str = "general",
 ) -> Iterator[Row]:
     """Run every method on every case and write `table.csv`, `report.md` and pictures into a folder.
 
@@ -44,6 +50,8 @@ def write_benchmark(
         Samples for the uncertainty of methods with a diffusion.
     seed : int
         Seed of the samples.
+    prior : str
+        A shipped prior's name, or a file, for methods with a diffusion.
 
     Yields
     ------
@@ -55,7 +63,7 @@ def write_benchmark(
         rows: list[Row] = []
         for method in methods:
             wanted = samples if "/off/" not in method else 0
-            for row in run_case(case, [method], samples=wanted, seed=seed):
+            for row in run_case(case, [method], samples=wanted, seed=seed, prior=prior):
                 rows.append(row)
                 yield row
         _picture(case, rows, folder)
