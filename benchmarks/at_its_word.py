@@ -6,7 +6,6 @@ Prints what each specimen gains over its best classical estimate: how variants o
 """
 
 import numpy as np
-import torch
 from quality import METRICS, arguments_parser, cases, frozen_kind
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
@@ -20,7 +19,6 @@ from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 
 
-@torch.inference_mode()
 def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarray:
     """The posterior mean taken at its word; `alone` shows the network each slab without its neighbours."""
     n, x = case.acquisition.step_length, case.projections
@@ -31,12 +29,8 @@ def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarr
     for first in range(len(x)) if alone else (0,):
         part = slice(first, first + 1) if alone else slice(0, len(x))
         problem = pose(unit[part], guide[part.start * n : part.stop * n], operator, noise, known)
-        inputs = (problem.condition, problem.globals, problem.order_mask)
-        condition, globals_, mask = (torch.from_numpy(a)[None] for a in inputs)
-        amplitude = denoiser.scale(torch.from_numpy(problem.amplitude)[None])
-        blind = torch.full((1,), torch.inf)
-        added = denoiser(torch.zeros_like(amplitude), blind, condition, globals_, mask) * amplitude
-        volumes.append(compose(unit[part], problem.guide_orders + added[0].numpy(), operator))
+        added = denoiser.expected_residual(problem)
+        volumes.append(compose(unit[part], problem.guide_orders + added, operator))
     return make_consistent(scale.to_grey(np.concatenate(volumes)), x, operator, "nonnegative")
 
 

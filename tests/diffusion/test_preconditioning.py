@@ -1,12 +1,14 @@
 """Preconditioning: the limits that make a denoiser of a network, and what a blind evaluation may look at."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from napari_microdiffusion.diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN, Denoiser
 from napari_microdiffusion.diffusion.slab import GLOBALS as NUMBERS
-from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS
+from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS, pose
+from napari_microdiffusion.optics import ProjectionOperator
 
 SHAPE = (2, 3, ORDERS, 4, 4)
 CONDITION, GLOBALS = torch.zeros(2, 3, 1, 4, 4), torch.zeros(2, NUMBERS)
@@ -116,3 +118,16 @@ def test_statistics_are_told_relative_to_the_training_data_and_unknown_ones_as_u
     assert (seen[0, -STATISTICS:-2] == 2).all()
     assert seen[0, -2:].tolist() == [-3, 3]
     assert not seen[1, -STATISTICS:].any()
+
+
+def test_the_expected_residual_is_the_blind_answer_in_intensities(rng):
+    operator = ProjectionOperator([0.25] * 4)
+    problem = pose(rng.random((3, 4, 4), dtype=np.float32), np.zeros((12, 4, 4), np.float32), operator)
+    residual = denoiser(0.7).expected_residual(problem)
+    expected = (
+        0.7
+        * problem.amplitude
+        * np.linspace(0.5, 2, ORDERS)[:, None, None]
+        * (np.arange(ORDERS) < 3)[:, None, None]
+    )
+    np.testing.assert_allclose(residual, expected, rtol=1e-5)

@@ -1,10 +1,11 @@
 """Preconditioning of the denoiser (Karras et al. 2022, EDM, Table 1), for states of spread 1."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .networks import SlabNetwork
-from .slab import ORDERS, STATISTICS
+from .slab import ORDERS, STATISTICS, SlabProblem
 
 SIGMA_MIN = 0.02
 SIGMA_MAX = 40.0
@@ -76,6 +77,22 @@ class Denoiser(nn.Module):
         skip, gain = unit**2 * informative, torch.where(informative > 0, wide * unit, torch.ones_like(wide))
         denoised = skip * torch.where(informative > 0, noisy, torch.zeros_like(noisy)) + gain * raw
         return denoised * mask[:, None, :, None, None]
+
+    @torch.inference_mode()
+    def expected_residual(self, problem: SlabProblem) -> np.ndarray:
+        """The posterior mean of the residual from the guide, in one evaluation on the denoiser's device.
+
+        Returns
+        -------
+        ndarray, shape (N, ORDERS, H, W)
+            Unit intensities, to be added to the problem's guide orders.
+        """
+        inputs = (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
+        device = self.order_spread.device
+        condition, globals_, mask, amplitude = (torch.from_numpy(a).to(device)[None] for a in inputs)
+        scale, blind = self.scale(amplitude), torch.full((1,), torch.inf, device=device)
+        mean = self(torch.zeros_like(scale), blind, condition, globals_, mask)
+        return np.asarray((mean * scale)[0].cpu().numpy())
 
     def _described(self, globals_: Tensor) -> Tensor:
         """The globals with their statistics relative to the training data's; unknown ones count as usual."""

@@ -167,7 +167,7 @@ class SlabDiffusion:
         while True:
             try:
                 with named_troubles():
-                    self.run.trust = measure_trust(self.run, self.denoiser, self.device, self.plan.side)
+                    self.run.trust = measure_trust(self.run, self.denoiser, self.plan.side)
                 return
             except Trouble as trouble:
                 yield self._retreat(trouble)

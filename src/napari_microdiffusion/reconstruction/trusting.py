@@ -12,8 +12,6 @@ from ..optics import ProjectionOperator
 from .run import Run
 
 if TYPE_CHECKING:
-    import torch
-
     from ..diffusion.preconditioning import Denoiser
     from ..diffusion.prior import Prior
 
@@ -22,14 +20,12 @@ _SIDE = 160
 _SLABS = 16
 
 
-def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device", side: int = _SIDE) -> float:
+def measure_trust(run: Run, denoiser: "Denoiser", side: int = _SIDE) -> float:
     """The factor on what the prior adds to the guide, 0 to 1; 1 where the stack allows no test.
 
     The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
     too long to fit and is close to it. Of the projections it takes a piece of at most `side` pixels square.
     """
-    import torch
-
     thick = thicken(_middle(run, min(side, _SIDE)), run.operator)
     if thick is None:
         return 1.0
@@ -41,17 +37,12 @@ def measure_trust(run: Run, denoiser: "Denoiser", device: "torch.device", side: 
         guide = logspline(thick.projections, operator, run.noise_level)
     known = statistics(thick.projections, operator.step_length)
     problem = pose(thick.projections, guide, operator, run.noise_level, known)
-    scale = denoiser.scale(torch.from_numpy(problem.amplitude).to(device)[None])
-    with torch.inference_mode():
-        inputs = (problem.condition, problem.globals, problem.order_mask)
-        condition, globals_, mask = (torch.from_numpy(a).to(device)[None] for a in inputs)
-        blind = torch.full((1,), torch.inf, device=device)
-        residual = denoiser(torch.zeros_like(scale), blind, condition, globals_, mask) * scale
+    residual = denoiser.expected_residual(problem)
     orders = problem.guide_orders
     return trust(
         thick,
         compose(thick.projections, orders, operator),
-        compose(thick.projections, orders + residual[0].cpu().numpy(), operator),
+        compose(thick.projections, orders + residual, operator),
     )
 
 
