@@ -73,6 +73,29 @@ def test_conditions_do_what_they_are_called():
     assert flat > np.abs(np.diff(plain, axis=1)).mean()
 
 
+def axial_profile(**conditions: float) -> np.ndarray:
+    """What becomes of one bright slice: the light of each slice, relative to the brightest."""
+    sheet = np.zeros((81, 9, 9), np.float32)
+    sheet[40] = 1
+    light = image_specimen(sheet, ImagingConditions(axial_blur=0.8, **conditions), np.random.default_rng(0))
+    return light[:, 4, 4] / light[40, 4, 4]
+
+
+def test_the_tails_of_the_axial_blur_fall_as_asked():
+    profile = axial_profile(axial_tail=0.8, tail_length=3, tail_exponent=1)
+    np.testing.assert_allclose(profile[48:54] / profile[47:53], np.exp(-1 / 3), rtol=0.01)
+    np.testing.assert_allclose(profile, profile[::-1], atol=1e-5)
+    heavy = axial_profile(axial_tail=0.8, tail_length=3, tail_exponent=0.6)
+    assert heavy[55] / heavy[45] > profile[55] / profile[45]
+    # Without tails it is the Gaussian core alone.
+    np.testing.assert_allclose(axial_profile()[38:43], np.exp(-(np.arange(-2, 3) ** 2) / 1.28), atol=0.02)
+
+
+def test_a_skewed_tail_lies_behind_the_core():
+    profile = axial_profile(axial_tail=0.8, tail_length=3, tail_skew=0.5)
+    assert profile[44:60].sum() == pytest.approx(3 * profile[21:37].sum(), rel=0.05)
+
+
 def test_a_ball_has_the_brightness_and_volume_that_was_asked_for():
     volume = np.zeros((24, 24, 24), np.float32)
     stamp_balls(volume, np.array([[12, 12, 12]]), np.array([6.0]), 0.8)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, zoom
+from scipy.ndimage import convolve1d, gaussian_filter, zoom
 
 
 @dataclass(frozen=True)
@@ -13,9 +13,15 @@ class ImagingConditions:
     lateral_blur: float = 0.7
     """Standard deviation of the lateral blur."""
     axial_blur: float = 1.2
-    """Standard deviation of the axial blur."""
+    """Standard deviation of the core of the axial blur."""
     axial_tail: float = 0.0
-    """Fraction of the light in an axial blur three times as wide: real foci are no Gaussians."""
+    """Fraction of the light in the tails of the axial blur: real foci are no Gaussians."""
+    tail_length: float = 2.0
+    """Distance from the core at which the tails have fallen to 1/e."""
+    tail_exponent: float = 1.0
+    """p of the tails exp(-(|z|/length)^p): 1 is a light sheet's in scattering tissue, 2 a Gaussian."""
+    tail_skew: float = 0.0
+    """How much brighter the tail behind the core is than the one before it, -1 to 1: spherical aberration."""
     unevenness: float = 0.0
     """Standard deviation of the logarithm of the brightness from place to place: few objects are alike."""
     patch_size: float = 12.0
@@ -44,12 +50,15 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
     """Random conditions over the whole range that training covers."""
     lateral = float(np.exp(rng.uniform(np.log(0.25), np.log(1.8))))
     # From sharper than lateral (coarsely sampled stacks) to thicker than many a slab: few are isotropic.
-    thickest = float(rng.choice([2.5, 6.0]))
+    thickest = float(rng.choice([2.5, 6.0], p=[0.7, 0.3]))
     axial = float(np.exp(rng.uniform(np.log(0.7 * lateral), np.log(thickest))))
     return ImagingConditions(
         lateral_blur=lateral,
         axial_blur=axial,
-        axial_tail=float(rng.choice([0, rng.uniform(0, 0.4)])),
+        axial_tail=float(rng.choice([0, rng.uniform(0.1, 0.9)], p=[0.35, 0.65])),
+        tail_length=float(np.exp(rng.uniform(np.log(0.8), np.log(5)))),
+        tail_exponent=float(rng.uniform(0.6, 1.6)),
+        tail_skew=float(rng.choice([0, rng.uniform(-0.6, 0.6)], p=[0.7, 0.3])),
         unevenness=float(rng.choice([0, rng.uniform(0.1, 1.3)], p=[0.2, 0.8])),
         patch_size=float(np.exp(rng.uniform(np.log(5), np.log(40)))),
         attenuation=float(rng.choice([0, rng.uniform(0, 1.5)])),
@@ -86,18 +95,11 @@ def image_specimen(
     light: np.ndarray = structure.astype(np.float32)
     if c.unevenness:
         light = light * np.exp(c.unevenness * _field(light.shape, c.patch_size, rng))
-    light = gaussian_filter(light, (c.axial_blur, c.lateral_blur, c.lateral_blur), mode="nearest", truncate=3)
-    if c.axial_tail:
-        tail = gaussian_filter1d(light, 2.83 * c.axial_blur, axis=0, mode="nearest", truncate=3)
-        light = (1 - c.axial_tail) * light + c.axial_tail * tail
+    light = _blur(light, c)
     peak = float(np.percentile(light, 99.9))
     light /= max(peak, 0.05)
     if c.texture:
-        grain = gaussian_filter(
-            rng.standard_normal(light.shape, dtype=np.float32),
-            (c.axial_blur, c.lateral_blur, c.lateral_blur),
-            truncate=3,
-        )
+        grain = _blur(rng.standard_normal(light.shape, dtype=np.float32), c)
         light += c.texture * np.abs(grain / max(float(grain.std()), 1e-6))
     if c.haze:
         coarse = zoom(light, 0.25, order=1)
@@ -117,6 +119,21 @@ def image_specimen(
         noise = rng.standard_normal(light.shape, dtype=np.float32)
         light = np.maximum(light + c.voxel_noise * np.sqrt(np.maximum(light, 0)) * noise, 0)
     return light.astype(np.float32)
+
+
+def _blur(light: np.ndarray, c: ImagingConditions) -> np.ndarray:
+    """The point spread function: Gaussian laterally, a Gaussian core with tails axially."""
+    blurred = gaussian_filter(
+        light, (c.axial_blur, c.lateral_blur, c.lateral_blur), mode="nearest", truncate=3
+    )
+    if not c.axial_tail:
+        return np.asarray(blurred)
+    # Where the tails have fallen to e^-5; nothing is gained by going on for as long as the stack is deep.
+    reach = min(int(np.ceil(c.tail_length * 5 ** (1 / c.tail_exponent))), 40)
+    z = np.arange(-reach, reach + 1)
+    tails = np.exp(-((np.abs(z) / c.tail_length) ** c.tail_exponent)) * (1 + c.tail_skew * np.sign(z))
+    kernel = c.axial_tail * tails / tails.sum() + (1 - c.axial_tail) * (z == 0)
+    return np.asarray(convolve1d(blurred, kernel.astype(np.float32), axis=0, mode="nearest"))
 
 
 def _background(shape: tuple[int, ...], variation: float, rng: np.random.Generator) -> np.ndarray:

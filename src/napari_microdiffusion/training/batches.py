@@ -26,8 +26,8 @@ _GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
 # Step lengths up to 16; the usual ones more often.
 _STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
 _STEP_SHARES = np.array([1, 1, 3, 2, 10, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 37
-# Added to the squared error of the guide, relative to the range: what is at 37 dB already counts half.
-_ERROR_FLOOR = 2e-4
+# Added to the squared error of the guide, relative to the range: what is at 40 dB already counts half.
+_ERROR_FLOOR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ def draw_statistics(projections: np.ndarray, step_length: int, rng: np.random.Ge
 def _guide_error(
     volume: np.ndarray, projections: np.ndarray, operator: ProjectionOperator, noise: float
 ) -> float:
-    """Mean squared error of the log-spline within slabs, on every fourth pixel either way."""
-    sparse = np.s_[:, ::4, ::4]
+    """Mean squared error of the log-spline within slabs, on every sixth pixel either way."""
+    sparse = np.s_[:, ::6, ::6]
     guide = logspline(np.ascontiguousarray(projections[sparse]), operator, noise, iterations=3)
     return float(np.square(null_orders(volume[sparse] - guide, operator)).sum(1).mean())
 

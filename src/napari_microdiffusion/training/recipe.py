@@ -44,6 +44,7 @@ class TrainingRecipe(BaseModel):
     patch: int = Field(48, ge=16, description="Side of a training patch in pixels.")
     pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
+    gradient_limit: float = Field(2.0, gt=0, description="Gradients longer than this are shortened to it.")
     mean_share: float = Field(0.7, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
     step_length: int | None = Field(
         None,
@@ -132,6 +133,7 @@ class PriorTraining:
                 recipe.steps,
                 None if recipe.steps else recipe.minutes,
                 recipe.learning_rate,
+                gradient_limit=recipe.gradient_limit,
                 warmup_steps=200 if init is None else 30,
             ),
             recipe.seed,
