@@ -21,7 +21,7 @@ from napari_microdiffusion.diffusion.prior import new_denoiser
 from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, pose
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
-from napari_microdiffusion.interpolation import logspline
+from napari_microdiffusion.interpolation import choose_pedestal, logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
 from napari_microdiffusion.optics.noise import relative_noise
 from napari_microdiffusion.studies.benchmark import Case
@@ -108,7 +108,7 @@ def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.n
     n, x = case.acquisition.step_length, case.projections
     operator, scale = ProjectionOperator(case.acquisition.profile), IntensityScale.of(x)
     unit, noise = scale.to_unit(x), relative_noise(x, scale.span)
-    guide = logspline(unit, operator, noise)
+    guide = logspline(unit, operator, noise, pedestal=choose_pedestal(unit, operator, noise))
     if denoiser is None:
         return make_consistent(scale.to_grey(guide), x, operator, "nonnegative")
     problem = pose(unit, guide, operator, noise, statistics(unit, n))

@@ -12,7 +12,7 @@ from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.slab import compose, pose
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
-from napari_microdiffusion.interpolation import logspline
+from napari_microdiffusion.interpolation import choose_pedestal, logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
 from napari_microdiffusion.optics.noise import relative_noise
 from napari_microdiffusion.reconstruction.priors import load_prior
@@ -24,7 +24,8 @@ def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarr
     n, x = case.acquisition.step_length, case.projections
     operator, scale = ProjectionOperator(case.acquisition.profile), IntensityScale.of(x)
     unit, noise = scale.to_unit(x), relative_noise(x, scale.span)
-    guide, known = logspline(unit, operator, noise), statistics(unit, n)
+    pedestal, known = choose_pedestal(unit, operator, noise), statistics(unit, n)
+    guide = logspline(unit, operator, noise, pedestal=pedestal)
     volumes = []
     for first in range(len(x)) if alone else (0,):
         part = slice(first, first + 1) if alone else slice(0, len(x))

@@ -21,7 +21,7 @@ import numpy as np
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.inr import FittedInr, InrSettings, fit_inr
 from napari_microdiffusion.inr.settings import PAPER_EPOCHS
-from napari_microdiffusion.interpolation import histospline, logspline
+from napari_microdiffusion.interpolation import choose_pedestal, histospline, logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
 from napari_microdiffusion.optics.noise import estimate_noise
 from napari_microdiffusion.specimens import make_specimen
@@ -109,11 +109,17 @@ def fitted_guide(settings: InrSettings) -> Guide:
     return lambda unit, operator: fit(unit, operator.profile, settings)[0].render()
 
 
+def smooth_logarithm(unit: np.ndarray, operator: ProjectionOperator) -> np.ndarray:
+    """The log-spline as a run makes it."""
+    noise = estimate_noise(unit)
+    return logspline(unit, operator, noise, pedestal=choose_pedestal(unit, operator, noise))
+
+
 def guides(is_from_zero: bool) -> dict[str, Guide]:
     """Guides by name, the reference of the differences first."""
     named: dict[str, Guide] = {
         "histospline": lambda unit, operator: histospline(unit, operator.step_length),
-        "logspline": lambda unit, operator: logspline(unit, operator, estimate_noise(unit)),
+        "logspline": smooth_logarithm,
         "inr": fitted_guide(InrSettings()),
         "inr, no coherence": fitted_guide(InrSettings(coherence=0)),
     }

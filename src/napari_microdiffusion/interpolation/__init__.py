@@ -3,10 +3,12 @@
 from .bent import bent_logspline_parts, first_estimate
 from .classical import INTERPOLATIONS, cubic, histospline, histospline_slab, linear, nearest
 from .logspline import logspline, logspline_parts
+from .pedestal import choose_pedestal
 
 __all__ = [
     "INTERPOLATIONS",
     "bent_logspline_parts",
+    "choose_pedestal",
     "cubic",
     "first_estimate",
     "histospline",

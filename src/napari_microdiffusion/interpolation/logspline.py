@@ -40,11 +40,14 @@ def logspline(
     operator: ProjectionOperator | BeamOperator,
     noise: float = 0.0,
     iterations: int = _ITERATIONS,
+    *,
+    pedestal: float = 0.0,
 ) -> np.ndarray:
     """The volume of smoothest log intensity.
 
     Minimises, per pixel column, sum_i (X_i - sum_k w_k m_k)^2 / s^2 + c sum (D^2 log(m + offset))^2, with D^2
-    the second difference along z.
+    the second difference along z. With a pedestal, m is what lies above it, and what lies below it stays flat
+    within its slab.
 
     Parameters
     ----------
@@ -56,6 +59,8 @@ def logspline(
         Standard deviation of the projections' noise, in unit intensities.
     iterations : int
         Gauss-Newton steps.
+    pedestal : float
+        Light that does not fade with the structures, in unit intensities; of disjoint slabs only.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def logspline(
     virtual = operator.virtual_slabs if isinstance(operator, BeamOperator) else 0
     depth = (len(projections) + 2 * virtual) * operator.step_length
     volume = np.empty((depth, *projections.shape[1:]), np.float32)
-    for part, values in logspline_parts(projections, operator, noise, iterations):
+    for part, values in logspline_parts(projections, operator, noise, iterations, pedestal=pedestal):
         volume[part] = values
     return volume
 
@@ -75,6 +80,8 @@ def logspline_parts(
     operator: ProjectionOperator | BeamOperator,
     noise: float = 0.0,
     iterations: int = _ITERATIONS,
+    *,
+    pedestal: float = 0.0,
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
     """The same, piece by piece: (slices, rows) of the volume and its values there."""
     count, height, width = projections.shape
@@ -92,7 +99,9 @@ def logspline_parts(
         start, stop = piece.start, piece.stop
         inverse = damped_bending_inverse((stop - start + 2 * virtual) * n)
         for top in range(0, height, rows):
-            block = np.asarray(projections[start:stop, top : top + rows], dtype=np.float64)
+            whole = np.asarray(projections[start:stop, top : top + rows], dtype=np.float64)
+            flat = np.minimum(whole, pedestal) if pedestal else np.zeros_like(whole)
+            block = whole - flat
             columns = block.reshape(stop - start, -1).T
             light = np.maximum(histospline(block, n), 0) + OFFSET
             light = np.pad(light, ((virtual * n, virtual * n), (0, 0), (0, 0)), mode="edge")
@@ -100,7 +109,10 @@ def logspline_parts(
             logs = _gauss_newton(columns, logs, windows, precision, inverse, iterations)
             values = (np.exp(logs[:, piece.own(n)]) - OFFSET).T
             place = piece.slices(n), slice(top, top + rows)
-            yield place, values.reshape(len(values), -1, width).astype(np.float32)
+            values = values.reshape(len(values), -1, width)
+            if pedestal:
+                values += np.repeat(flat[piece.first - start : piece.last - start], n, axis=0)
+            yield place, values.astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,13 @@ import numpy as np
 
 from ..errors import RunFailed
 from ..inr import FittedInr, fit_inr
-from ..interpolation import INTERPOLATIONS, bent_logspline_parts, logspline_parts, nearest
+from ..interpolation import (
+    INTERPOLATIONS,
+    bent_logspline_parts,
+    choose_pedestal,
+    logspline_parts,
+    nearest,
+)
 from ..optics import IntensityScale
 from .config import ReconstructionConfig
 from .device import choose_device, limit_threads
@@ -41,8 +47,11 @@ def smooth_logarithm(run: Run) -> Events:
     beam, unit = run.beam, run.scale.to_unit(run.measured)
     guide = np.empty(run.volume.shape if beam is None else beam.operator.extended_shape, np.float32)
     clock = Clock("guide", guide.size)
-    if beam is None or beam.operator.is_straight:
-        parts = logspline_parts(unit, run.operator if beam is None else beam.operator, run.noise_level)
+    if beam is None:
+        run.pedestal = choose_pedestal(unit, run.operator, run.noise_level)
+        parts = logspline_parts(unit, run.operator, run.noise_level, pedestal=run.pedestal)
+    elif beam.operator.is_straight:
+        parts = logspline_parts(unit, beam.operator, run.noise_level)
     else:
         parts = bent_logspline_parts(unit, beam.operator, run.noise_level, run.cancel.check)
     for part, values in parts:

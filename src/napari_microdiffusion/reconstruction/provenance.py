@@ -20,6 +20,7 @@ def provenance(run: Run, stopped: bool) -> dict[str, Any]:
         "input": {"shape": list(run.given.shape), "sha256": digest(run.given)},
         "light": [round(float(gain), 4) for gain in run.light.gains] if run.light.is_changed else None,
         "device": run.device,
+        "pedestal": round(run.pedestal, 4),
         "trust": round(run.trust, 4),
         "seconds": {stage: round(seconds, 3) for stage, seconds in run.seconds.items()},
         "stopped": stopped,

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..inr import FittedInr
-from ..interpolation import INTERPOLATIONS, logspline_parts
+from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
 from ..optics.light import EvenedLight, even_light
 from ..optics.noise import likely_variance, local_light, relative_noise
@@ -48,6 +48,8 @@ class Run:
     notices: list[str] = field(default_factory=list)
     device: str = "cpu"
     trust: float = 1.0
+    pedestal: float = 0.0
+    """Of a log-spline that is the guide, unit intensities."""
 
     def __post_init__(self) -> None:
         """Set up the operator, the intensity scale and the volumes."""
@@ -155,7 +157,8 @@ class Run:
             return
         unit = self.scale.to_unit(self.projections)
         self.guide = np.empty_like(self.volume)
-        for part, values in logspline_parts(unit, self.operator, self.noise_level):
+        self.pedestal = choose_pedestal(unit, self.operator, self.noise_level)
+        for part, values in logspline_parts(unit, self.operator, self.noise_level, pedestal=self.pedestal):
             self.cancel.check()
             self.guide[part] = self.scale.to_grey(values)
 

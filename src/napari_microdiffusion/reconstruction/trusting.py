@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.slab import compose, pose
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, compose, pose
 from ..diffusion.statistics import statistics
-from ..diffusion.trust import thicken, trust
+from ..diffusion.trust import trust
 from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import ProjectionOperator
+from ..optics.thick_slabs import thicken
 from .run import Run
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def measure_trust(run: Run, denoiser: "Denoiser", side: int = _SIDE) -> float:
     The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
     too long to fit and is close to it. Of the projections it takes a piece of at most `side` pixels square.
     """
-    thick = thicken(_middle(run, min(side, _SIDE)), run.operator)
+    middle = _middle(run, min(side, _SIDE))
+    thick = thicken(middle, run.operator, MAX_DIFFUSION_STEP_LENGTH)
     if thick is None:
         return 1.0
     operator = ProjectionOperator(thick.profile)
@@ -34,7 +36,7 @@ def measure_trust(run: Run, denoiser: "Denoiser", side: int = _SIDE) -> float:
     if interpolation is not None:
         guide = interpolation(thick.projections, operator.step_length)
     else:
-        guide = logspline(thick.projections, operator, run.noise_level)
+        guide = logspline(thick.projections, operator, run.noise_level, pedestal=run.pedestal)
     known = statistics(thick.projections, operator.step_length)
     problem = pose(thick.projections, guide, operator, run.noise_level, known)
     residual = denoiser.expected_residual(problem)

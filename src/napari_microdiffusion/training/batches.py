@@ -5,24 +5,33 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from scipy.ndimage import zoom
 
 from ..diffusion.loss import SlabBatch
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, ORDERS, STATISTICS, SlabProblem, null_orders, pose
 from ..diffusion.statistics import statistics
 from ..errors import UserError
-from ..interpolation import INTERPOLATIONS, logspline
+from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
 from ..specimens import TISSUES, draw_conditions, image_specimen
 
 _SIDE = 112
 # In the order of TISSUES.
 _TISSUE_SHARES = (0.22, 0.18, 0.18, 0.1, 0.17, 0.15)
+# Structures drawn this many times as large and shrunk, and how often: most are thin for a slab.
+_FINENESS = (1.0, 1.5)
+_FINENESS_SHARES = (0.55, 0.45)
 # Slices this many times as far apart as pixels, and how often: many a published stack is coarse along z.
 _COARSENESS = (1, 2, 3)
 _COARSENESS_SHARES = (0.7, 0.2, 0.1)
-# The log-spline stands in for the INR, whose default field it starts, and takes a hundredth of its time.
+# The log-spline without a pedestal stands in for the INR, whose default field it starts, and takes a
+# hundredth of its time.
 _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
 _GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
+# How often the log-spline's pedestal is chosen as for a whole stack.
+_PEDESTAL_SHARE = 0.8
+# What stands for a stack where every pixel would say no more.
+_SPARSE = np.s_[:, ::7, ::7]
 # Step lengths up to 16; the usual ones more often.
 _STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
 _STEP_SHARES = np.array([1, 1, 3, 2, 10, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 37
@@ -69,7 +78,9 @@ class SpecimenPool:
         rng = self.rng
         if not self._structures:
             kind = str(rng.choice(list(TISSUES), p=_TISSUE_SHARES))
-            structure = TISSUES[kind](rng, (_SIDE, _SIDE, _SIDE))
+            fineness = float(rng.choice(_FINENESS, p=_FINENESS_SHARES))
+            side = round(_SIDE * fineness)
+            structure = zoom(TISSUES[kind](rng, (side, side, side)), 1 / fineness, order=1)
             self._structures = [structure] * self.settings.images_per_structure
         structure = np.transpose(self._structures.pop(), rng.permutation(3))
         volume = image_specimen(structure, draw_conditions(rng), rng)
@@ -136,7 +147,10 @@ def draw_stack(
     truth = volume[slabs.start * n : slabs.stop * n, rows, columns]
     noisy, noise = add_noise(clean, scale.background / scale.span, rng)
     projections = noisy[slabs, rows, columns]
-    guide = draw_guide(projections, operator, noise, rng)
+    pedestal = 0.0
+    if rng.random() < _PEDESTAL_SHARE:
+        pedestal = choose_pedestal(np.ascontiguousarray(noisy[_SPARSE]), operator, noise)
+    guide = draw_guide(projections, operator, noise, rng, pedestal)
     problem = pose(projections, guide, operator, noise, draw_statistics(noisy, n, rng))
     residual = null_orders(truth, operator) - problem.guide_orders
     # Quality is judged in dB: what counts is by which factor the error falls, noise that stays included.
@@ -164,10 +178,9 @@ def draw_statistics(projections: np.ndarray, step_length: int, rng: np.random.Ge
 def _guide_error(
     volume: np.ndarray, projections: np.ndarray, operator: ProjectionOperator, noise: float
 ) -> float:
-    """Mean squared error of the log-spline within slabs, on every sixth pixel either way."""
-    sparse = np.s_[:, ::6, ::6]
-    guide = logspline(np.ascontiguousarray(projections[sparse]), operator, noise, iterations=3)
-    return float(np.square(null_orders(volume[sparse] - guide, operator)).sum(1).mean())
+    """Mean squared error of the log-spline within slabs, on some of the pixels."""
+    guide = logspline(np.ascontiguousarray(projections[_SPARSE]), operator, noise, iterations=3)
+    return float(np.square(null_orders(volume[_SPARSE] - guide, operator)).sum(1).mean())
 
 
 def draw_acquisition(rng: np.random.Generator, longest: int, step_length: int | None = None) -> Acquisition:
@@ -193,12 +206,16 @@ def add_noise(unit: np.ndarray, pedestal: float, rng: np.random.Generator) -> tu
 
 
 def draw_guide(
-    projections: np.ndarray, operator: ProjectionOperator, noise: float, rng: np.random.Generator
+    projections: np.ndarray,
+    operator: ProjectionOperator,
+    noise: float,
+    rng: np.random.Generator,
+    pedestal: float = 0.0,
 ) -> np.ndarray:
     """One of the guides, sometimes weakened, so that no particular guide is relied on."""
     name, n = str(rng.choice(_GUIDES, p=_GUIDE_SHARES)), operator.step_length
     if name == "logspline":
-        guide = logspline(projections, operator, noise, iterations=3)
+        guide = logspline(projections, operator, noise, iterations=3, pedestal=pedestal)
     else:
         guide = INTERPOLATIONS[name](projections, n)
     if rng.random() < 0.15:
