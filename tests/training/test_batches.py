@@ -60,7 +60,11 @@ def test_shapes_masks_and_weights(references):
         assert batch.amplitude.shape == (3, 4, 1, 24, 24)
         assert batch.mask.shape == (3, ORDERS)
         assert batch.residual.shape == (3, 4, ORDERS, 24, 24)
-        assert all(torch.isfinite(tensor).all() for tensor in tensors(batch))
+        described, known = batch.globals.split([GLOBALS - STATISTICS, STATISTICS], 1)
+        whole = [batch.condition, described, batch.amplitude, batch.mask, batch.residual, batch.weight]
+        assert all(torch.isfinite(tensor).all() for tensor in whole)
+        # A stack's statistics are known or withheld as a whole.
+        assert (torch.isfinite(known).all(1) | torch.isnan(known).all(1)).all()
         assert {tensor.dtype for tensor in tensors(batch)} == {torch.float32}
         # What a step length does not have is never to be learned.
         masked = batch.mask[:, None, :, None, None] == 0

@@ -41,7 +41,7 @@ class ImagingConditions:
     threshold: float = 0.0
     """Level subtracted, with what falls below cut to zero, as published volumes often are."""
     saturation: float = 1.0
-    """Level at which bright voxels clip."""
+    """Level at which bright voxels clip, relative to the brightest 0.05 %."""
     voxel_noise: float = 0.0
     """Standard deviation, at full brightness, of the noise in the point scan itself (photon-like)."""
 
@@ -68,8 +68,13 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
         haze=float(rng.choice([0, rng.uniform(0, 0.4)], p=[0.6, 0.4])),
         gamma=float(np.exp(rng.normal(0.1, 0.35))),
         threshold=float(rng.choice([0, rng.uniform(0.02, 0.35)], p=[0.65, 0.35])),
-        # Down to where compact objects become flat discs with steep edges.
-        saturation=float(rng.choice([1.0, np.exp(rng.uniform(np.log(0.15), 0))], p=[0.75, 0.25])),
+        # Down to where compact objects become flat discs with steep edges, up to where few voxels are far
+        # brighter than all others.
+        saturation=float(
+            np.exp(
+                rng.choice([0, rng.uniform(np.log(0.15), 0), rng.uniform(0, np.log(8))], p=[0.25, 0.25, 0.5])
+            )
+        ),
         voxel_noise=float(rng.choice([0, np.exp(rng.uniform(np.log(0.01), np.log(0.12)))], p=[0.5, 0.5])),
     )
 
@@ -89,7 +94,7 @@ def image_specimen(
     Returns
     -------
     ndarray, shape (Z, H, W), float32
-        Non-negative, brightest structures near 1.
+        Non-negative, brightest structures near 1, or brighter where they do not clip.
     """
     c = conditions
     light: np.ndarray = structure.astype(np.float32)
@@ -112,7 +117,7 @@ def image_specimen(
     if c.threshold:
         light = np.maximum(light - c.threshold, 0)
     light /= max(float(np.percentile(light, 99.95)), 1e-3)
-    light = np.minimum(light, c.saturation) / c.saturation
+    light = np.minimum(light, c.saturation) / min(c.saturation, 1)
     if c.gamma != 1:
         light = np.maximum(light, 0) ** np.float32(c.gamma)
     if c.voxel_noise:
