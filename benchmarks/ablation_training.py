@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from quality import arguments_parser, cases, frozen_kind
+from seen_by_the_prior import SeenByThePrior
 
 from napari_microdiffusion.diffusion.fitting import FitSettings, Fitting
 from napari_microdiffusion.diffusion.loss import DenoisingLoss, SlabBatch
@@ -21,9 +22,7 @@ from napari_microdiffusion.diffusion.prior import new_denoiser
 from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, pose
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
-from napari_microdiffusion.interpolation import choose_pedestal, logspline
-from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
-from napari_microdiffusion.optics.noise import relative_noise
+from napari_microdiffusion.optics import make_consistent
 from napari_microdiffusion.studies.benchmark import Case
 from napari_microdiffusion.training.batches import BatchSettings, batches, learn_units
 
@@ -106,12 +105,11 @@ def trained(change: Change, step_length: int, steps: int, seed: int) -> Denoiser
 def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.ndarray:
     """The posterior mean, made to agree; the log-spline alone without a denoiser."""
     n, x = case.acquisition.step_length, case.projections
-    operator, scale = ProjectionOperator(case.acquisition.profile), IntensityScale.of(x)
-    unit, noise = scale.to_unit(x), relative_noise(x, scale.span)
-    guide = logspline(unit, operator, noise, pedestal=choose_pedestal(unit, operator, noise))
+    seen = SeenByThePrior.of(case)
+    unit, operator, scale = seen.projections, seen.operator, seen.scale
     if denoiser is None:
-        return make_consistent(scale.to_grey(guide), x, operator, "nonnegative")
-    problem = pose(unit, guide, operator, noise, statistics(unit, n))
+        return make_consistent(scale.to_grey(seen.guide), x, operator, "nonnegative")
+    problem = pose(unit, seen.guide, operator, seen.noise, statistics(unit, n))
     condition, globals_, mask, amplitude = (
         torch.from_numpy(a)[None]
         for a in (problem.condition, problem.globals, problem.order_mask, problem.amplitude)

@@ -7,14 +7,13 @@ Prints what each specimen gains over its best classical estimate: how variants o
 
 import numpy as np
 from quality import METRICS, arguments_parser, cases, frozen_kind
+from seen_by_the_prior import SeenByThePrior
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.slab import compose, pose
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
-from napari_microdiffusion.interpolation import choose_pedestal, logspline
-from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
-from napari_microdiffusion.optics.noise import relative_noise
+from napari_microdiffusion.optics import make_consistent
 from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 
@@ -22,17 +21,15 @@ from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarray:
     """The posterior mean taken at its word; `alone` shows the network each slab without its neighbours."""
     n, x = case.acquisition.step_length, case.projections
-    operator, scale = ProjectionOperator(case.acquisition.profile), IntensityScale.of(x)
-    unit, noise = scale.to_unit(x), relative_noise(x, scale.span)
-    pedestal, known = choose_pedestal(unit, operator, noise), statistics(unit, n)
-    guide = logspline(unit, operator, noise, pedestal=pedestal)
+    seen = SeenByThePrior.of(case)
+    unit, operator, known = seen.projections, seen.operator, statistics(seen.projections, n)
     volumes = []
     for first in range(len(x)) if alone else (0,):
         part = slice(first, first + 1) if alone else slice(0, len(x))
-        problem = pose(unit[part], guide[part.start * n : part.stop * n], operator, noise, known)
+        problem = pose(unit[part], seen.guide[part.start * n : part.stop * n], operator, seen.noise, known)
         added = denoiser.expected_residual(problem)
         volumes.append(compose(unit[part], problem.guide_orders + added, operator))
-    return make_consistent(scale.to_grey(np.concatenate(volumes)), x, operator, "nonnegative")
+    return make_consistent(seen.scale.to_grey(np.concatenate(volumes)), x, operator, "nonnegative")
 
 
 def main() -> None:

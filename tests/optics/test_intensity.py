@@ -39,3 +39,29 @@ def test_large_stacks_are_sampled():
 def test_constant_projections_are_refused():
     with pytest.raises(UserError, match="constant"):
         IntensityScale.of(np.full((2, 8, 8), 7.0))
+
+
+def test_a_priors_scale_reaches_the_brightest_pixels_and_is_never_narrower():
+    projections = np.random.default_rng(0).uniform(10, 20, (8, 64, 64)).astype(np.float32)
+    narrow = IntensityScale.of(projections)
+    assert narrow.widened(projections) == narrow
+    projections[:, :2, :2] = 60
+    narrow = IntensityScale.of(projections)
+    wide = narrow.widened(projections)
+    assert wide.background == narrow.background
+    assert wide.to_unit(projections).max() == pytest.approx(1.1, rel=0.01)
+    np.testing.assert_allclose(wide.to_grey(wide.to_unit(projections)), projections, rtol=1e-5)
+
+
+@pytest.mark.parametrize("side", [2, 12, 64])
+def test_hot_pixels_do_not_widen_it(side):
+    projections = np.random.default_rng(0).uniform(10, 20, (8, side, side)).astype(np.float32)
+    narrow = IntensityScale.of(projections)
+    projections[3:6, 1, 1] = 4000
+    assert narrow.widened(projections).span < 1.1 * narrow.span
+
+
+def test_a_stack_of_few_pixels_keeps_its_scale():
+    projections = np.array([[[1.0, 2.0]], [[3.0, 9.0]]], np.float32)
+    narrow = IntensityScale.of(projections)
+    assert narrow.widened(projections) == narrow

@@ -82,6 +82,16 @@ class Run:
         """The whole image."""
         return Region(0, self.projections.shape[1], 0, self.projections.shape[2])
 
+    @cached_property
+    def prior_scale(self) -> IntensityScale:
+        """The intensity scale of what the prior sees."""
+        return self.scale.widened(self.measured)
+
+    @property
+    def prior_noise(self) -> float:
+        """Standard deviation of the noise at mid-range, in the unit of what the prior sees."""
+        return self.noise_level * self.scale.span / self.prior_scale.span
+
     def _noise_level(self) -> float:
         """Standard deviation of the noise at mid-range, in unit intensities."""
         if not self.acquisition.has_noise_model:

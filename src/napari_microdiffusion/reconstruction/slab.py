@@ -228,14 +228,14 @@ class SlabDiffusion:
         for i in range(len(run.projections)):
             run.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
-            unit = run.scale.to_unit(run.projections[slab])
-            guide_orders = null_orders(run.scale.to_unit(run.guide[part]), run.operator)
+            unit = run.prior_scale.to_unit(run.projections[slab])
+            guide_orders = null_orders(run.prior_scale.to_unit(run.guide[part]), run.operator)
             scale = (
-                local_amplitude(unit, run.noise_level)
+                local_amplitude(unit, run.prior_noise)
                 * self.denoiser.order_spread.cpu().numpy()[:, None, None]
             )
             orders = guide_orders + state[slab].numpy() * scale
-            slices = run.scale.to_grey(compose(unit, orders, run.operator))
+            slices = run.prior_scale.to_grey(compose(unit, orders, run.operator))
             sample[part] = run.agree(slices, slab, run.region, rng)
         sample = run.settled(sample, rng)
         squares += np.square(sample - run.volume)
@@ -261,9 +261,9 @@ class SlabDiffusion:
         run = self.run
         n = run.acquisition.step_length
         slabs, region = window.read_slabs, window.read
-        unit = run.scale.to_unit(run.projections[slabs, *region.index])
-        guide = run.scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
-        problem = pose(unit, guide, run.operator, run.noise_level, self._statistics())
+        unit = run.prior_scale.to_unit(run.projections[slabs, *region.index])
+        guide = run.prior_scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
+        problem = pose(unit, guide, run.operator, run.prior_noise, self._statistics())
         with named_troubles():
             amplitude = torch.from_numpy(problem.amplitude).to(self.device)[None]
             posed = PosedWindow(
@@ -281,7 +281,7 @@ class SlabDiffusion:
         """The statistics of the whole stack, which every window is told."""
         run = self.run
         if self._known is None:
-            self._known = statistics(run.scale.to_unit(run.projections), run.acquisition.step_length)
+            self._known = statistics(run.prior_scale.to_unit(run.projections), run.acquisition.step_length)
         return self._known
 
     def _evaluate(
@@ -301,8 +301,8 @@ class SlabDiffusion:
         run = self.run
         slabs, rows, columns = window.inner
         orders = (posed.guide_orders + residual)[slabs, :, rows, columns]
-        unit = run.scale.to_unit(run.projections[window.keep_slabs, *window.keep.index])
-        return run.scale.to_grey(compose(unit, orders, run.operator))
+        unit = run.prior_scale.to_unit(run.projections[window.keep_slabs, *window.keep.index])
+        return run.prior_scale.to_grey(compose(unit, orders, run.operator))
 
     def _retreat(self, trouble: Trouble) -> Notice:
         """After a full memory smaller tiles, after the smallest or a lost card the CPU, then give up."""

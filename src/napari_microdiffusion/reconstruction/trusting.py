@@ -37,14 +37,16 @@ def measure_trust(run: Run, denoiser: "Denoiser", side: int = _SIDE) -> float:
         guide = interpolation(thick.projections, operator.step_length)
     else:
         guide = logspline(thick.projections, operator, run.noise_level, pedestal=run.pedestal)
-    known = statistics(thick.projections, operator.step_length)
-    problem = pose(thick.projections, guide, operator, run.noise_level, known)
-    residual = denoiser.expected_residual(problem)
-    orders = problem.guide_orders
+    # From the unit of the guide to that of what the prior sees.
+    unit = np.float32(run.scale.span / run.prior_scale.span)
+    projections = unit * thick.projections
+    known = statistics(projections, operator.step_length)
+    problem = pose(projections, unit * guide, operator, run.prior_noise, known)
+    orders, residual = problem.guide_orders, denoiser.expected_residual(problem)
     return trust(
         thick,
-        compose(thick.projections, orders, operator),
-        compose(thick.projections, orders + residual, operator),
+        compose(projections, orders, operator) / unit,
+        compose(projections, orders + residual, operator) / unit,
     )
 
 

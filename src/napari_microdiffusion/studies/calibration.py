@@ -84,6 +84,6 @@ def _outcome(
         brightness=scale.to_unit(result.volume).ravel(),
         error=(np.abs(result.volume - truth) / scale.span).ravel(),
         deviation=combined(spread, noise).ravel(),
-        statistics=statistics(scale.to_unit(projections), n),
+        statistics=statistics(scale.widened(projections).to_unit(projections), n),
     )
     return whole.where(rng.choice(truth.size, min(_KEPT, truth.size), replace=False))

@@ -151,10 +151,14 @@ def draw_stack(
     if rng.random() < _PEDESTAL_SHARE:
         pedestal = choose_pedestal(np.ascontiguousarray(noisy[_SPARSE]), operator, noise)
     guide = draw_guide(projections, operator, noise, rng, pedestal)
-    problem = pose(projections, guide, operator, noise, draw_statistics(noisy, n, rng))
-    residual = null_orders(truth, operator) - problem.guide_orders
-    # Quality is judged in dB: what counts is by which factor the error falls, noise that stays included.
     error = _guide_error(volume, noisy, operator, noise) + noise**2
+    # From here on in the unit of what the prior sees.
+    unit = np.float32(1 / IntensityScale(0, 1).widened(noisy).span)
+    known = draw_statistics(unit * noisy, n, rng)
+    problem = pose(unit * projections, unit * guide, operator, float(unit * noise), known)
+    residual = null_orders(unit * truth, operator) - problem.guide_orders
+    # Quality is judged in dB: what counts is by which factor the error falls, noise that stays included.
+    error *= float(unit**2)
     # The patch's own error takes part so that single patches with most of a specimen's do not rule the batch.
     error = (error + float(np.square(residual).sum(1).mean())) / 2
     return TrainingStack(problem, residual, 1 / (error + _ERROR_FLOOR))

@@ -40,5 +40,5 @@ def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Famili
             continue
         scale = IntensityScale.of(projections)
         noisy, _ = add_noise(scale.to_unit(projections), scale.background / scale.span, rng)
-        found.append(statistics(noisy, n))
+        found.append(statistics(IntensityScale(0, 1).widened(noisy).to_unit(noisy), n))
     return Familiarity.of(np.array(found))

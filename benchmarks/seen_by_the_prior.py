@@ -1,0 +1,32 @@
+"""A case as a run shows it to a prior, for benchmarks that evaluate networks by themselves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_microdiffusion.interpolation import choose_pedestal, logspline
+from napari_microdiffusion.optics import IntensityScale, ProjectionOperator
+from napari_microdiffusion.optics.noise import relative_noise
+from napari_microdiffusion.studies.benchmark import Case
+
+
+@dataclass(frozen=True, eq=False)
+class SeenByThePrior:
+    """Projections, default guide and noise in the unit of `scale`."""
+
+    operator: ProjectionOperator
+    scale: IntensityScale
+    projections: np.ndarray
+    guide: np.ndarray
+    noise: float
+
+    @classmethod
+    def of(cls, case: Case) -> "SeenByThePrior":
+        """What a run with the default settings would show."""
+        x, operator = case.projections, ProjectionOperator(case.acquisition.profile)
+        narrow = IntensityScale.of(x)
+        wide = narrow.widened(x)
+        unit, noise = narrow.to_unit(x), relative_noise(x, narrow.span)
+        guide = logspline(unit, operator, noise, pedestal=choose_pedestal(unit, operator, noise))
+        factor = narrow.span / wide.span
+        return cls(operator, wide, wide.to_unit(x), np.float32(factor) * guide, factor * noise)
