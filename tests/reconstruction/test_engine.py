@@ -1,11 +1,13 @@
 """The engine: what comes in which order, what every slice is, and what the result promises."""
 
+import dataclasses
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from napari_microdiffusion.diffusion.slab import pose
 from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
@@ -313,3 +315,29 @@ def test_the_preview_needs_no_torch(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_prior_sees_few_bright_places_in_the_range_it_knows(measure, configure, record, monkeypatch):
+    bright = measure(slabs=6, height=64, width=64)
+    projections = bright.projections.copy()
+    projections[2, 4:8, 4:8] = 8 * projections.max()
+    bright = dataclasses.replace(bright, projections=projections)
+    seen: list[float] = []
+
+    def spy(unit, *rest):
+        seen.append(float(unit.max()))
+        return pose(unit, *rest)
+
+    monkeypatch.setattr(slab_module, "pose", spy)
+    run = record(bright, configure(samples=0, consistency="exact"))
+    assert IntensityScale.of(projections).to_unit(projections).max() > 1.5
+    assert 0.9 < max(seen) < 1.5
+    again = ProjectionOperator(bright.acquisition.profile).project(run.result.volume)
+    np.testing.assert_allclose(again, projections, atol=1e-4 * np.ptp(projections))
+
+
+def test_the_provenance_tells_the_pedestal_of_the_log_spline(measurement, configure, record):
+    told = record(measurement, configure(samples=0)).result.provenance["pedestal"]
+    assert 0 <= told < 0.5
+    linear = record(measurement, configure(samples=0, guide="linear"))
+    assert linear.result.provenance["pedestal"] == 0
