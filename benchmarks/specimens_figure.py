@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=5)
     arguments = parser.parse_args()
     shown = [(p.name.split(".")[0], np.asarray(depth_stack(read_image(p)).data)) for p in arguments.volumes]
-    pool = SpecimenPool(BatchSettings(pool=arguments.count), arguments.seed)
+    pool = SpecimenPool(BatchSettings(pool=arguments.count, images_per_structure=1), arguments.seed)
     shown += [(f"specimen {i}", volume) for i, volume in enumerate(pool.volumes, 1)]
     columns = 7
     rows = -(-len(shown) // columns)
