@@ -20,13 +20,14 @@ _SLICES, _PIXELS = (1, 2, 4, 6, 8, 10), (1, 2, 4, 6)
 
 
 def profiles(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean profile along z and laterally of the brighter local maxima, NaN where there is none."""
+    """Mean profile along z and laterally of the brighter local maxima, NaN where there is none inside."""
     smooth = gaussian_filter(volume, 0.7)
     inner = (slice(_REACH, -_REACH),) * 3
     is_top = np.zeros(volume.shape, bool)
     is_top[inner] = (smooth == maximum_filter(smooth, 5))[inner] & (smooth[inner] > 0)
     if not is_top.any():
-        return np.full(_REACH + 1, np.nan), np.full(_REACH + 1, np.nan)
+        unknown = np.full(_REACH + 1, np.nan)
+        return unknown, unknown
     spots = np.argwhere(is_top & (smooth >= np.quantile(smooth[is_top], 0.85)))
     around = np.mean(
         [volume[tuple(slice(c - _REACH, c + _REACH + 1) for c in spot)] for spot in spots], axis=0
@@ -34,11 +35,8 @@ def profiles(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     middle = around[_REACH]
     # The surroundings of a slice as far from the spot as is looked at.
     around = (around - middle[:3].mean()) / (middle[_REACH, _REACH] - middle[:3].mean())
-    along = [np.take(around, [_REACH + d, _REACH - d], axis) for axis in range(3) for d in range(_REACH + 1)]
-    z, y, x = (
-        np.array([along[axis * (_REACH + 1) + d].mean(axis)[_REACH, _REACH] for d in range(_REACH + 1)])
-        for axis in range(3)
-    )
+    lines = around[:, _REACH, _REACH], around[_REACH, :, _REACH], around[_REACH, _REACH]
+    z, y, x = ((line[_REACH:] + line[_REACH::-1]) / 2 for line in lines)
     return z, (y + x) / 2
 
 
@@ -61,9 +59,7 @@ def main() -> None:
         projections = operator.project(whole)
         scale = IntensityScale.of(projections)
         reach = scale.widened(projections).span / scale.span
-        along, across = (
-            profiles(whole) if min(whole.shape) > 2 * _REACH else (np.full(_REACH + 1, np.nan),) * 2
-        )
+        along, across = profiles(whole)
         shown = " ".join(f"{v:5.2f}" for v in along[list(_SLICES)])
         print(
             f"{name:24} {shown}   " + " ".join(f"{v:5.2f}" for v in across[list(_PIXELS)]) + f"   {reach:.2f}"

@@ -147,10 +147,7 @@ def draw_stack(
     truth = volume[slabs.start * n : slabs.stop * n, rows, columns]
     noisy, noise = add_noise(clean, scale.background / scale.span, rng)
     projections = noisy[slabs, rows, columns]
-    pedestal = 0.0
-    if rng.random() < _PEDESTAL_SHARE:
-        pedestal = choose_pedestal(np.ascontiguousarray(noisy[_SPARSE]), operator, noise)
-    guide = draw_guide(projections, operator, noise, rng, pedestal)
+    guide = draw_guide(projections, operator, noise, rng, noisy)
     error = _guide_error(volume, noisy, operator, noise) + noise**2
     # From here on in the unit of what the prior sees.
     unit = np.float32(1 / IntensityScale(0, 1).widened(noisy).span)
@@ -214,11 +211,17 @@ def draw_guide(
     operator: ProjectionOperator,
     noise: float,
     rng: np.random.Generator,
-    pedestal: float = 0.0,
+    stack: np.ndarray | None = None,
 ) -> np.ndarray:
-    """One of the guides, sometimes weakened, so that no particular guide is relied on."""
+    """One of the guides, sometimes weakened, so that no particular guide is relied on.
+
+    Where the projections are a piece of a stack, the pedestal is that of the stack, as it is in a run.
+    """
+    is_above_pedestal = rng.random() < _PEDESTAL_SHARE
     name, n = str(rng.choice(_GUIDES, p=_GUIDE_SHARES)), operator.step_length
     if name == "logspline":
+        sparse = np.ascontiguousarray((projections if stack is None else stack)[_SPARSE])
+        pedestal = choose_pedestal(sparse, operator, noise) if is_above_pedestal else 0.0
         guide = logspline(projections, operator, noise, iterations=3, pedestal=pedestal)
     else:
         guide = INTERPOLATIONS[name](projections, n)
