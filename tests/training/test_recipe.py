@@ -156,3 +156,14 @@ def test_adapting_keeps_what_samples_are_worth_and_training_anew_drops_it(tmp_pa
     assert adapted.calibration is prior.calibration
     recipe = TrainingRecipe(steps=1, **TINY)
     assert PriorTraining(recipe, tmp_path / "b.safetensors", prior).averaged().calibration is None
+
+
+def test_bfloat16_takes_nearly_the_same_step_and_keeps_whole_weights(tmp_path, references):
+    gradients = []
+    for bfloat16 in (False, True):
+        recipe = TrainingRecipe(steps=1, bfloat16=bfloat16, **TINY)
+        learning = PriorTraining(recipe, tmp_path / f"{bfloat16}.safetensors", references=references)
+        gradients += [report.step.gradient for report in learning.run()]
+        assert learning.averaged().denoiser.network.stem.weight.dtype == torch.float32
+    assert gradients[0] != gradients[1]
+    assert gradients[1] == pytest.approx(gradients[0], rel=0.02)

@@ -45,6 +45,7 @@ class TrainingRecipe(BaseModel):
     pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     gradient_limit: float = Field(2.0, gt=0, description="Gradients longer than this are shortened to it.")
+    bfloat16: bool = Field(False, description="Convolve in bfloat16: faster on processors made for it.")
     mean_share: float = Field(0.7, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
     step_length: int | None = Field(
         None,
@@ -126,9 +127,14 @@ class PriorTraining:
             "torch": torch.__version__,
         }
         loss = DenoisingLoss(recipe.mean_share)
+
+        def total_loss(model: Denoiser, batch: SlabBatch, generator: torch.Generator) -> torch.Tensor:
+            with torch.autocast(model.order_spread.device.type, torch.bfloat16, recipe.bfloat16):
+                return loss(model, batch, generator)[0]
+
         self.fitting: Fitting[SlabBatch] = Fitting(
             self.denoiser,
-            lambda model, batch, generator: loss(model, batch, generator)[0],
+            total_loss,
             FitSettings(
                 recipe.steps,
                 None if recipe.steps else recipe.minutes,

@@ -1,0 +1,59 @@
+"""One leg of the training of the shipped prior, on one thread: from weights to better weights.
+
+    python benchmarks/training_leg.py -o FILE.safetensors --init general --minutes 90 --rate 7e-4 --seed 81
+
+Weights, state and curve are saved every five minutes; the same command goes on from them. A leg may grow the
+network (`--blocks`, `--deep-blocks`) and compute in bfloat16. At the end it learns what is familiar;
+`calibrate.py` then learns what the spread of samples is worth.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from napari_microdiffusion.reconstruction.priors import load_prior
+from napari_microdiffusion.training.batches import BatchSettings
+from napari_microdiffusion.training.familiar import learn_familiarity
+from napari_microdiffusion.training.growing import grown
+from napari_microdiffusion.training.recipe import PriorTraining, TrainingRecipe
+
+
+def main() -> None:
+    """Train, printing whenever it has saved."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--init", default="general", help="general (shipped), or a safetensors file")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--rate", type=float, default=5e-4, help="peak learning rate")
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--mean-share", type=float, default=0.75, help="share that trains the posterior mean")
+    parser.add_argument("--blocks", type=int, default=0, help="grow to this many at half resolution")
+    parser.add_argument("--deep-blocks", type=int, default=0, help="grow to this many at quarter resolution")
+    parser.add_argument("--bfloat16", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    start = load_prior(arguments.init)
+    sizes = start.denoiser.network.description()
+    blocks = {name: max(getattr(arguments, name), sizes[name]) for name in ("blocks", "deep_blocks")}
+    recipe = TrainingRecipe(
+        minutes=arguments.minutes,
+        learning_rate=arguments.rate,
+        seed=arguments.seed,
+        mean_share=arguments.mean_share,
+        bfloat16=arguments.bfloat16,
+        familiarity_stacks=0,
+        **blocks,
+    )
+    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks))
+    training = PriorTraining(recipe, arguments.output, start)
+    for report in training.run():
+        if report.validation is not None:
+            print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)
+    familiarity = learn_familiarity(BatchSettings(), seed=2, stacks=500)
+    dataclasses.replace(training.averaged(), familiarity=familiarity).save(arguments.output)
+
+
+if __name__ == "__main__":
+    main()
