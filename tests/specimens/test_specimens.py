@@ -73,6 +73,40 @@ def test_conditions_do_what_they_are_called():
     assert flat > np.abs(np.diff(plain, axis=1)).mean()
 
 
+def test_contrast_keeps_the_bright_and_dims_the_dim():
+    tissue = np.zeros((24, 24, 48), np.float32)
+    tissue[8:16, 8:16, 8:16], tissue[8:16, 8:16, 32:40] = 1, 0.5
+
+    def imaged(contrast: float) -> np.ndarray:
+        conditions = ImagingConditions(contrast=contrast)
+        return image_specimen(tissue, conditions, np.random.default_rng(0))[12, 12]
+
+    for contrast in (1, 2, 3):
+        bright, dim = imaged(contrast)[[12, 36]]
+        assert dim / bright == pytest.approx(0.5**contrast, rel=0.01)
+
+
+def test_flicker_changes_whole_slices_and_jitter_moves_them():
+    tissue = np.zeros((48, 32, 32), np.float32)
+    tissue[:, 14:18, 14:18] = 1
+
+    def imaged(**conditions: float) -> np.ndarray:
+        # Grey levels that no percentile rules: what is asked for is between slices.
+        return image_specimen(tissue, ImagingConditions(saturation=8, **conditions), np.random.default_rng(0))
+
+    steady, flickering, moving = imaged(), imaged(flicker=0.05), imaged(jitter=0.6)
+    of_slices = (flickering / np.maximum(steady, 1e-3))[:, 14:18, 14:18]
+    assert np.ptp(of_slices, axis=(1, 2)).max() < 1e-4
+    assert np.log(of_slices[:, 0, 0]).std() == pytest.approx(0.05, rel=0.3)
+    rows = np.arange(32)[:, None]
+
+    def centres(volume: np.ndarray) -> np.ndarray:
+        return (volume * rows).sum((1, 2)) / volume.sum((1, 2))
+
+    assert centres(steady).std() < 1e-4
+    assert centres(moving).std() == pytest.approx(0.6, rel=0.3)
+
+
 def axial_profile(**conditions: float) -> np.ndarray:
     """What becomes of one bright slice: the light of each slice, relative to the brightest."""
     sheet = np.zeros((81, 9, 9), np.float32)

@@ -185,3 +185,17 @@ def test_a_specimen_that_its_guide_knows_better_counts_more(references):
         for v in (easy, hard)
     ]
     assert weights[0] > 3 * weights[1]
+
+
+def test_coarse_specimens_may_come_interpolated_between_their_slices(monkeypatch):
+    module = "napari_microdiffusion.training.batches"
+    monkeypatch.setattr(f"{module}._COARSENESS_SHARES", (0, 1, 0))
+    found = []
+    for share in (0, 1):
+        monkeypatch.setattr(f"{module}._INTERPOLATED_SHARE", share)
+        found += [volume.astype(np.float32) for volume in SpecimenPool(BatchSettings(pool=1), 3).volumes]
+    coarse, fine = found
+    assert (len(coarse), len(fine)) == (56, 112)
+    # A slice between two others is their mixture, three to one.
+    np.testing.assert_allclose(fine[3:-1:2], 0.75 * coarse[1:-1] + 0.25 * coarse[2:], atol=5e-3)
+    np.testing.assert_allclose(fine[2:-2:2], 0.75 * coarse[1:-1] + 0.25 * coarse[:-2], atol=5e-3)

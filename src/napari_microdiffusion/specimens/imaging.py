@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import convolve1d, gaussian_filter, zoom
+from scipy.ndimage import convolve1d, gaussian_filter, gaussian_filter1d, shift, zoom
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class ImagingConditions:
     """p of the tails exp(-(|z|/length)^p): 1 is a light sheet's in scattering tissue, 2 a Gaussian."""
     tail_skew: float = 0.0
     """How much brighter the tail behind the core is than the one before it, -1 to 1: spherical aberration."""
+    contrast: float = 1.0
+    """Exponent of the structures' brightness: above 1, the bright ones outshine the dim ones."""
     unevenness: float = 0.0
     """Standard deviation of the logarithm of the brightness from place to place: few objects are alike."""
     patch_size: float = 12.0
@@ -42,6 +44,10 @@ class ImagingConditions:
     """Level subtracted, with what falls below cut to zero, as published volumes often are."""
     saturation: float = 1.0
     """Level at which bright voxels clip, relative to the brightest 0.05 %."""
+    flicker: float = 0.0
+    """Standard deviation of the logarithm of the brightness from slice to slice."""
+    jitter: float = 0.0
+    """Standard deviation of the lateral displacement of slices: the stage, or a breathing animal, moves."""
     voxel_noise: float = 0.0
     """Standard deviation, at full brightness, of the noise in the point scan itself (photon-like)."""
 
@@ -59,6 +65,7 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
         tail_length=float(np.exp(rng.uniform(np.log(0.8), np.log(5)))),
         tail_exponent=float(rng.uniform(0.6, 1.6)),
         tail_skew=float(rng.choice([0, rng.uniform(-0.6, 0.6)], p=[0.7, 0.3])),
+        contrast=float(rng.choice([1, rng.uniform(1, 4)], p=[0.5, 0.5])),
         unevenness=float(rng.choice([0, rng.uniform(0.1, 1.3)], p=[0.2, 0.8])),
         patch_size=float(np.exp(rng.uniform(np.log(5), np.log(40)))),
         attenuation=float(rng.choice([0, rng.uniform(0, 1.5)])),
@@ -75,6 +82,8 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
                 rng.choice([0, rng.uniform(np.log(0.15), 0), rng.uniform(0, np.log(8))], p=[0.25, 0.25, 0.5])
             )
         ),
+        flicker=float(rng.choice([0, rng.uniform(0.005, 0.05)], p=[0.75, 0.25])),
+        jitter=float(rng.choice([0, rng.uniform(0.1, 0.8)], p=[0.85, 0.15])),
         voxel_noise=float(rng.choice([0, np.exp(rng.uniform(np.log(0.01), np.log(0.12)))], p=[0.5, 0.5])),
     )
 
@@ -98,6 +107,8 @@ def image_specimen(
     """
     c = conditions
     light: np.ndarray = structure.astype(np.float32)
+    if c.contrast != 1:
+        light = np.maximum(light, 0) ** np.float32(c.contrast)
     if c.unevenness:
         light = light * np.exp(c.unevenness * _field(light.shape, c.patch_size, rng))
     light = _blur(light, c)
@@ -112,8 +123,12 @@ def image_specimen(
         light = (1 - c.haze) * light + c.haze * _enlarge(spread, light.shape)
     if c.attenuation:
         light *= np.exp(-c.attenuation * np.linspace(0, 1, len(light), dtype=np.float32))[:, None, None]
+    if c.jitter:
+        light = _displaced(light, c.jitter, rng)
     if c.background:
         light += c.background * _background(light.shape, c.background_variation, rng)
+    if c.flicker:
+        light *= np.exp(c.flicker * rng.standard_normal((len(light), 1, 1), dtype=np.float32))
     if c.threshold:
         light = np.maximum(light - c.threshold, 0)
     light /= max(float(np.percentile(light, 99.95)), 1e-3)
@@ -139,6 +154,15 @@ def _blur(light: np.ndarray, c: ImagingConditions) -> np.ndarray:
     tails = np.exp(-((np.abs(z) / c.tail_length) ** c.tail_exponent)) * (1 + c.tail_skew * np.sign(z))
     kernel = c.axial_tail * tails / tails.sum() + (1 - c.axial_tail) * (z == 0)
     return np.asarray(convolve1d(blurred, kernel.astype(np.float32), axis=0, mode="nearest"))
+
+
+def _displaced(light: np.ndarray, distance: float, rng: np.random.Generator) -> np.ndarray:
+    """Slices moved sideways by about `distance` pixels; neighbours move alike."""
+    moves = gaussian_filter1d(rng.standard_normal((len(light), 2)), 1.0, axis=0)
+    moves *= distance / max(float(moves.std()), 1e-6)
+    return np.stack(
+        [shift(plane, move, order=1, mode="nearest") for plane, move in zip(light, moves, strict=True)]
+    )
 
 
 def _background(shape: tuple[int, ...], variation: float, rng: np.random.Generator) -> np.ndarray:

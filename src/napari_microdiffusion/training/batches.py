@@ -23,7 +23,9 @@ _FINENESS = (1.0, 1.5)
 _FINENESS_SHARES = (0.55, 0.45)
 # Slices this many times as far apart as pixels, and how often: many a published stack is coarse along z.
 _COARSENESS = (1, 2, 3)
-_COARSENESS_SHARES = (0.7, 0.2, 0.1)
+_COARSENESS_SHARES = (0.6, 0.27, 0.13)
+# How often a coarse one has been interpolated to slices as close as pixels, as many a published stack is.
+_INTERPOLATED_SHARE = 0.4
 # The log-spline without a pedestal stands in for the INR, whose default field it starts, and takes a
 # hundredth of its time.
 _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
@@ -87,6 +89,8 @@ class SpecimenPool:
         if (coarseness := int(rng.choice(_COARSENESS, p=_COARSENESS_SHARES))) > 1:
             whole = volume[: len(volume) // coarseness * coarseness]
             volume = whole.reshape(-1, coarseness, *volume.shape[1:]).mean(1)
+            if rng.random() < _INTERPOLATED_SHARE:
+                volume = zoom(volume, (coarseness, 1, 1), order=1, mode="nearest", grid_mode=True)
         volume = volume.astype(np.float16)
         # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
         return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
