@@ -237,7 +237,7 @@ def test_a_defect_is_one_line_too_unless_debugged(run, monkeypatch):
     def broken(*_arguments):
         raise KeyError("axes")
 
-    monkeypatch.setattr("napari_microdiffusion.cli.commands.describe", broken)
+    monkeypatch.setattr("napari_microdiffusion.cli.volumes.describe", broken)
     result = run("info", "truth.tif")
     assert result.exit_code == 1
     assert (
