@@ -1,30 +1,20 @@
 """The functions of `import napari_microdiffusion as md`: arrays in, arrays out, no file or viewer needed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import ValidationError
 
 from .errors import UsageError
-from .optics import Acquisition
+from .reconstruction.settings import OPTICS, make_acquisition, make_config
 
 if TYPE_CHECKING:
     from .inr import FittedInr
     from .io import ImageStack
-    from .reconstruction.config import ReconstructionConfig
     from .reconstruction.events import CancelToken, Event, Events
     from .reconstruction.result import ReconstructionResult
-
-# Arguments of `make_acquisition`, by which the optics are known among the settings.
-_OPTICS = frozenset(Acquisition.model_fields) - {"step_length"} | {
-    "step",
-    "beam_file",
-    "slice_spacing",
-    "pixel_size",
-}
 
 
 def read(
@@ -218,7 +208,7 @@ def reconstruct_events(
     """
     from .reconstruction.engine import reconstruct as run
 
-    optics = {name: settings.pop(name) for name in _OPTICS & settings.keys()}
+    optics = {name: settings.pop(name) for name in OPTICS & settings.keys()}
     acquisition, config = make_acquisition(n, **optics), make_config(**settings)
     return run(np.asarray(projections), acquisition, config, cancel=cancel)
 
@@ -298,7 +288,7 @@ def fit_inr(
     from .optics import BeamOperator, IntensityScale
     from .reconstruction.device import choose_device
 
-    optics = {name: settings.pop(name) for name in _OPTICS & settings.keys()}
+    optics = {name: settings.pop(name) for name in OPTICS & settings.keys()}
     acquisition, config = make_acquisition(n, **optics), make_config(inr=settings, device=device, seed=seed)
     validate_projections(array := np.asarray(projections), "the projections")
     scale = IntensityScale.of(array)
@@ -331,78 +321,3 @@ def load_inr(path: str | PathLike[str]) -> "FittedInr":
     from .inr import FittedInr
 
     return FittedInr.load(path)
-
-
-def make_acquisition(
-    n: Any,
-    names: Mapping[str, str] | None = None,
-    *,
-    step: Any = None,
-    beam_file: str | PathLike[str] | None = None,
-    slice_spacing: float | None = None,
-    pixel_size: Sequence[float] | None = None,
-    **optics: Any,
-) -> Acquisition:
-    """The acquisition for a step length and optics, or a `UsageError` with one sentence.
-
-    Parameters
-    ----------
-    n
-        Step length in slices: from one projection to the next, and the beam's width where no other is given.
-    names
-        How the person calls a setting, where that is not its field's name.
-    step
-        Slices from one projection to the next, where the beam's width, `n`, is another.
-    beam_file
-        A measured beam: a table or a z-stack of a bead, see `io.beam_files.read_beam`. It replaces the axial
-        profile and, where it has one, the displacement.
-    slice_spacing
-        Of the volume, in um; needed with `beam_file`.
-    pixel_size
-        Of the projections (y, x), in um; needed where the measured beam is displaced laterally.
-    **optics
-        Other fields of `Acquisition`.
-
-    Raises
-    ------
-    UsageError
-        For a setting that cannot be.
-    UserError
-        For a measured beam that cannot be used.
-    """
-    from .reconstruction.config import settings_error
-
-    fields: dict[str, Any] = {"step_length": n} | optics
-    if step is not None:
-        fields["step_length"] = step
-        if n is not None and n != step:
-            fields.setdefault("width", n)
-    try:
-        acquisition = Acquisition(**fields)
-        if beam_file is None:
-            return acquisition
-        if slice_spacing is None:
-            raise UsageError("a measured beam needs the slice_spacing of the volume, in um")
-        from .io.beam_files import read_beam
-
-        measured = read_beam(beam_file).fields(acquisition.step_length, slice_spacing, pixel_size)
-        return Acquisition(**(fields | measured))
-    except ValidationError as error:
-        raise settings_error(error, dict(names or {})) from error
-
-
-def make_config(names: Mapping[str, str] | None = None, **settings: Any) -> "ReconstructionConfig":
-    """The configuration for some settings, or a `UsageError` with one sentence.
-
-    A saved INR implies the guide `inr` where no guide is named.
-    """
-    from .reconstruction.config import ReconstructionConfig, settings_error
-
-    if settings.get("inr_file") is not None and settings.setdefault("guide", "inr") != "inr":
-        raise UsageError(f"an INR file is given, but the guide is {settings['guide']}; choose the guide inr")
-    if isinstance(settings.get("prior"), PathLike):
-        settings["prior"] = str(settings["prior"])
-    try:
-        return ReconstructionConfig(**settings)
-    except ValidationError as error:
-        raise settings_error(error, dict(names or {})) from error

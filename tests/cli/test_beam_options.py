@@ -13,6 +13,7 @@ from napari_microdiffusion.cli import app
 from napari_microdiffusion.errors import UsageError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.reconstruction.settings import make_acquisition
 from napari_microdiffusion.specimens import make_specimen
 
 TRUTH = 1000 * make_specimen("vasculature", (24, 20, 24), 3)
@@ -162,13 +163,13 @@ def test_what_cannot_be_is_refused_before_any_file_is_read(run, words, said):
 def test_the_same_for_scripts(tmp_path):
     (tmp_path / "beam.csv").write_text(TABLE)
     optics = {"beam_file": tmp_path / "beam.csv", "slice_spacing": 0.75}
-    acquisition = md.api.make_acquisition(4, **optics)
+    acquisition = make_acquisition(4, **optics)
     assert len(acquisition.axial_profile) == 8
     projections = md.simulate(TRUTH, 4, **optics)
     result = md.reconstruct(projections, 4, guide="linear", diffusion="off", **optics)
     assert result.volume.shape == TRUTH.shape
-    stepped = md.api.make_acquisition(6, step=4, beam="gaussian")
+    stepped = make_acquisition(6, step=4, beam="gaussian")
     assert (stepped.step_length, stepped.width) == (4, 6)
-    assert md.api.make_acquisition(4, step=4).width is None
+    assert make_acquisition(4, step=4).width is None
     with pytest.raises(UsageError, match="slice_spacing"):
-        md.api.make_acquisition(4, beam_file=tmp_path / "beam.csv")
+        make_acquisition(4, beam_file=tmp_path / "beam.csv")

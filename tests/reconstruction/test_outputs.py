@@ -6,12 +6,12 @@ import os
 import numpy as np
 import pytest
 
-from napari_microdiffusion.api import make_acquisition, make_config
 from napari_microdiffusion.errors import UsageError, UserError
 from napari_microdiffusion.io import ImageStack, read_image
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.outputs import Outputs
 from napari_microdiffusion.reconstruction.provenance import digest
+from napari_microdiffusion.reconstruction.settings import make_acquisition, make_config
 from napari_microdiffusion.reconstruction.settings_file import read_settings
 
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..api import make_config
 from ..cluster import Report, Work, connected, pieces_of, run_batch, threads_for
 from ..errors import Cancelled, UsageError
 from ..io import IMAGE_SUFFIXES
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken
+from ..reconstruction.settings import make_config
 from ..reconstruction.settings_file import read_settings
 from .beam_options import BeamRequest, acquisition_for
 from .options import Choice, step_length

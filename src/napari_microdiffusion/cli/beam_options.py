@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
-from ..api import make_acquisition
 from ..errors import UsageError, UserError
 from ..io import ImageStack
 from ..optics import Acquisition
 from ..optics.recorded import BEAM_FIELDS, beam_in
+from ..reconstruction.settings import make_acquisition
 
 Beam = Literal["uniform", "gaussian", "bessel", "airy"]
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..api import make_config
 from ..errors import UsageError, UserError
 from ..io import ImageStack, check_output, validate_projections
 from ..optics import Acquisition
 from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.presets import merged, preset
 from ..reconstruction.result import ReconstructionResult
+from ..reconstruction.settings import make_config
 from .beam_options import BeamRequest, acquisition_for, with_second_view
 from .options import NO_CHOICE, Choice, read_stack, step_length
 from .terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
