@@ -33,6 +33,19 @@ def test_samples_have_the_mean_and_variance_of_the_gaussian(name):
     assert samples.std() == pytest.approx(SPREAD, rel=0.04)
 
 
+@pytest.mark.parametrize("spread", [0.2, 0.6, 1.0])
+def test_a_start_around_the_mean_gives_nearly_the_whole_spread(spread):
+    """As runs start: at 3 times the unit of the state, without the spread that is then part of the noise."""
+
+    def denoiser(x, sigma):
+        return (spread**2 * x + sigma**2 * MEAN) / (spread**2 + sigma**2)
+
+    start = MEAN + 3.0 * np.random.default_rng(0).standard_normal(20_000)
+    samples = drive(dpm_solver_2m(start, karras_sigmas(10, LOW, 3.0)), denoiser)
+    assert samples.mean() == pytest.approx(MEAN, abs=0.02)
+    assert samples.std() / spread == pytest.approx(3.0 / np.hypot(3.0, spread), rel=0.03)
+
+
 @pytest.mark.parametrize(("sampler", "factor"), [(heun, 3.0), (dpm_solver_2m, 2.5)])
 def test_the_error_falls_with_the_square_of_the_step(sampler, factor):
     # The final step from the lowest level to none adds an error of its own, far below these.

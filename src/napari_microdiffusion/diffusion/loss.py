@@ -34,7 +34,7 @@ class DenoisingLoss:
         Normal distribution of the logarithm of the other noise levels.
     """
 
-    def __init__(self, mean_share: float = 0.5, log_mean: float = -0.2, log_spread: float = 1.3) -> None:
+    def __init__(self, mean_share: float = 0.5, log_mean: float = -0.7, log_spread: float = 1.1) -> None:
         self.mean_share = mean_share
         self.log_mean = log_mean
         self.log_spread = log_spread

@@ -39,6 +39,10 @@ LITTLE_TRUST = 0.5
 # through a bent one, where slab means are too uncertain to be improved on.
 STRAIGHT_PASSES, BENT_PASSES = 3, 1
 
+# Noise level around the posterior mean that samples start from: well above what is open, in units of the
+# state, and still among those that training sees often.
+SIGMA_START = 3.0
+
 # Slabs that the posterior mean finishes at a time.
 STREAMED_SLABS = 8
 
@@ -176,7 +180,7 @@ class SlabDiffusion:
         """Draw samples; their spread around the posterior mean is the uncertainty, updated after each."""
         import torch
 
-        from ..diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN
+        from ..diffusion.preconditioning import SIGMA_MIN
         from ..diffusion.samplers import dpm_solver_2m, karras_sigmas
 
         run, config = self.run, self.run.config
@@ -184,13 +188,17 @@ class SlabDiffusion:
         self.plan = self._new_plan()
         self._posed.clear()
         self._known = None
-        sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_MAX)
-        clock = Clock("samples", config.samples * config.steps * len(self.plan.windows()))
+        sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_START)
+        clock = Clock("samples", (1 + config.samples * config.steps) * len(self.plan.windows()))
+        shape = (*run.projections.shape[:1], len(self.denoiser.order_spread), *run.projections.shape[1:])
+        # At high noise the denoised state is the posterior mean; starting from it, a sample is spared the
+        # levels where it would be little else.
+        mean = yield from self._denoise(torch.zeros(shape), float("inf"), clock)
         squares = np.zeros_like(run.volume)
         for number in range(config.samples):
             generator = torch.Generator().manual_seed(_seed(config.seed, number))
-            shape = (*run.projections.shape[:1], len(self.denoiser.order_spread), *run.projections.shape[1:])
-            solver = dpm_solver_2m(float(sigmas[0]) * torch.randn(shape, generator=generator), sigmas)
+            start = mean + float(sigmas[0]) * torch.randn(shape, generator=generator)
+            solver = dpm_solver_2m(start, sigmas)
             request = next(solver)
             while True:
                 clean = yield from self._denoise(*request, clock)
@@ -343,7 +351,7 @@ def passes(acquisition: Acquisition) -> int:
 def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
     """Memory that a run holds besides one evaluation: volumes, and the states of a sampler."""
     voxels = int(np.prod(volume_shape))
-    states = 4 * 15 * 4 * voxels // 6 if samples else 0
+    states = 5 * 15 * 4 * voxels // 6 if samples else 0
     return 4 * voxels * (4 if samples else 2) + states + 500_000_000
 
 

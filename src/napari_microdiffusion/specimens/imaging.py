@@ -1,9 +1,12 @@
 """What a point-scanning microscope makes of a structure: blur, attenuation, background, noise."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import convolve1d, gaussian_filter, gaussian_filter1d, shift, zoom
+
+# How many specimens are as sharp and clean as volumes that were deconvolved or cut out to be traced.
+_CRISP_SHARE = 0.15
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
     # From sharper than lateral (coarsely sampled stacks) to thicker than many a slab: few are isotropic.
     thickest = float(rng.choice([2.5, 6.0], p=[0.7, 0.3]))
     axial = float(np.exp(rng.uniform(np.log(0.7 * lateral), np.log(thickest))))
-    return ImagingConditions(
+    conditions = ImagingConditions(
         lateral_blur=lateral,
         axial_blur=axial,
         axial_tail=float(rng.choice([0, rng.uniform(0.1, 0.9)], p=[0.35, 0.65])),
@@ -85,6 +88,16 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
         flicker=float(rng.choice([0, rng.uniform(0.005, 0.05)], p=[0.75, 0.25])),
         jitter=float(rng.choice([0, rng.uniform(0.1, 0.8)], p=[0.85, 0.15])),
         voxel_noise=float(rng.choice([0, np.exp(rng.uniform(np.log(0.01), np.log(0.12)))], p=[0.5, 0.5])),
+    )
+    if rng.random() >= _CRISP_SHARE:
+        return conditions
+    return replace(
+        conditions,
+        axial_blur=min(axial, float(rng.uniform(0.3, 1.2))),
+        axial_tail=0.0,
+        texture=0.0,
+        haze=0.0,
+        threshold=float(rng.uniform(0.02, 0.35)),
     )
 
 
