@@ -7,22 +7,20 @@ from napari_microdiffusion.diffusion.calibration import (
     HALF_WIDTH,
     LEVELS,
     SAMPLES,
-    TESTED,
     Calibration,
     Outcome,
     combined,
     sample_spread,
 )
 
-UNTESTED = np.full(TESTED, np.nan)
-# What is told of a sample: here two statistics, and no test on thick slabs.
-USUAL = np.array([0.3, -1.0, *UNTESTED])
+# What is told of a sample, here two numbers.
+USUAL = np.array([0.3, -1.0])
 
 
-def outcome(brightness, error, noise=0.0, told=USUAL):
+def outcome(brightness, error, noise=0.0, statistics=USUAL):
     """Voxels for which the samples say a spread of 1, far above the floor."""
     deviation = combined(np.ones_like(brightness), noise)
-    return Outcome(brightness, error, deviation, told)
+    return Outcome(brightness, error, deviation, statistics)
 
 
 def stacks(rng, count=12, overconfident=(3.0, 0.5)):
@@ -85,18 +83,18 @@ def difficult(rng, count):
     """Samples whose errors grow with the first of the numbers told of them."""
     found = []
     for _ in range(count):
-        told = np.array([*rng.normal(0, 1, 2), *UNTESTED])
+        told = rng.normal(0, 1, 2)
         error = np.abs(rng.standard_normal(1500)) * np.exp(0.7 * told[0])
-        found.append(outcome(np.full(1500, 0.8), error, told=told))
+        found.append(outcome(np.full(1500, 0.8), error, statistics=told))
     return found
 
 
 def test_difficult_samples_get_wider_intervals_so_that_each_is_covered():
     calibration = Calibration.of(difficult(np.random.default_rng(5), 60))
     for stack in difficult(np.random.default_rng(6), 12):
-        deviation = calibration.apply(stack.deviation, stack.brightness, stack.told)
+        deviation = calibration.apply(stack.deviation, stack.brightness, stack.statistics)
         covered = (stack.error <= HALF_WIDTH * deviation).mean()
-        assert covered == pytest.approx(0.9, abs=0.06), stack.told
+        assert covered == pytest.approx(0.9, abs=0.06), stack.statistics
 
 
 def test_statistics_that_tell_nothing_change_next_to_nothing():
@@ -106,55 +104,29 @@ def test_statistics_that_tell_nothing_change_next_to_nothing():
             np.full(800, 0.8),
             np.abs(rng.standard_normal(800)) * np.exp(0.3 * rng.normal()),
             0,
-            np.array([*rng.normal(size=2), *UNTESTED]),
+            rng.normal(size=2),
         )
         for _ in range(40)
     ]
     calibration = Calibration.of(found)
     usual = calibration.factors()[-1]
     for stack in found:
-        assert calibration.factors(stack.told)[-1] == pytest.approx(usual, rel=0.25)
-
-
-def test_a_test_on_the_sample_itself_outweighs_many_statistics():
-    """Of few stacks, with more statistics than can be made use of, the test foretells the factor."""
-    rng = np.random.default_rng(11)
-
-    def drawn(count):
-        found = []
-        for _ in range(count):
-            needed = 0.6 * rng.normal()
-            error = np.abs(rng.standard_normal(1500)) * np.exp(needed)
-            told = np.array([*rng.normal(size=30), np.nan, np.nan, needed + 0.2 * rng.normal()])
-            found.append(outcome(np.full(1500, 0.8), error, told=told))
-        return found
-
-    calibration = Calibration.of(drawn(40))
-    fresh = drawn(40)
-    off = np.log([stack.factor() / calibration.factors(stack.told)[-1] for stack in fresh])
-    unknown = np.log([stack.factor() / calibration.factors()[-1] for stack in fresh])
-    assert off.std() < 0.6 * unknown.std()
-
-
-def test_a_calibration_without_the_test_goes_on_without_it():
-    logs = np.log(np.full((len(LEVELS), 1), 2.0))
-    old = Calibration(np.hstack([logs, 0 * logs]), np.array([[0.0], [1.0]]), np.hstack([logs, logs]))
-    np.testing.assert_allclose(old.factors(np.array([1.0, 0.5, 0.5, 0.5])), 2.0)
+        assert calibration.factors(stack.statistics)[-1] == pytest.approx(usual, rel=0.25)
 
 
 def test_no_sample_gets_a_factor_beyond_those_that_were_seen():
     found = difficult(np.random.default_rng(8), 40)
     calibration = Calibration.of(found)
-    seen = [calibration.factors(stack.told)[-1] for stack in found]
+    seen = [calibration.factors(stack.statistics)[-1] for stack in found]
     for told in ([50.0, 0.0], [-50.0, 0.0], [np.nan, np.nan]):
-        assert min(seen) * 0.999 <= calibration.factors(np.array([*told, *UNTESTED]))[-1] <= max(seen) * 1.001
+        assert min(seen) * 0.999 <= calibration.factors(np.array(told))[-1] <= max(seen) * 1.001
 
 
 def test_it_comes_back_from_a_header_and_other_bins_are_not_trusted():
     calibration = Calibration.of(difficult(np.random.default_rng(9), 12))
     again = Calibration.from_header(calibration.header())
     assert again is not None
-    told = np.array([0.4, -0.2, *UNTESTED])
+    told = np.array([0.4, -0.2])
     np.testing.assert_allclose(again.factors(told), calibration.factors(told), rtol=1e-4)
     assert Calibration.from_header(calibration.header() | {"levels": [1.0]}) is None
     assert Calibration.from_header({"levels": list(LEVELS), "factors": [1.0] * len(LEVELS)}) is None

@@ -7,9 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from napari_microdiffusion.diffusion.calibration import LEVELS, TESTED, Calibration
-from napari_microdiffusion.diffusion.prior import Prior
-from napari_microdiffusion.diffusion.slab import STATISTICS, pose
+from napari_microdiffusion.diffusion.slab import pose
 from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
@@ -343,30 +341,3 @@ def test_the_provenance_tells_the_pedestal_of_the_log_spline(measurement, config
     assert 0 <= told < 0.5
     linear = record(measurement, configure(samples=0, guide="linear"))
     assert linear.result.provenance["pedestal"] == 0
-
-
-def test_what_the_spread_is_worth_is_tested_only_where_samples_are_drawn(measure, configure, record):
-    many = measure(n=3, slabs=6, height=40, width=40)
-    tested, again, untested, few = (
-        record(of, configure(samples=samples)).result.provenance["tested_spread"]
-        for of, samples in ((many, 1), (many, 2), (many, 0), (measure(n=3, slabs=3), 1))
-    )
-    assert len(tested) == TESTED
-    assert any(factor is not None for factor in tested)
-    assert tested == again
-    assert untested == few == [None] * TESTED
-
-
-def test_the_calibration_is_told_of_the_test(measure, configure, record, tiny_prior, tmp_path):
-    """Where the test alone decides the factor, the uncertainty follows it."""
-    many = measure(n=3, slabs=6, height=40, width=40)
-    logs = np.zeros((len(LEVELS), 1 + STATISTICS + TESTED))
-    logs[:, -1] = 1.0
-    usual = np.stack([np.zeros(STATISTICS + TESTED), np.ones(STATISTICS + TESTED)])
-    calibration = Calibration(logs, usual, np.tile([-9.0, 9.0], (len(LEVELS), 1)))
-    path = tmp_path / "told.safetensors"
-    dataclasses.replace(Prior.load(tiny_prior), calibration=calibration).save(path)
-    plain, told = (record(many, configure(samples=1, prior=p)).result for p in (tiny_prior, str(path)))
-    bright = plain.provenance["tested_spread"][-1]
-    assert abs(bright) > 0.05
-    np.testing.assert_allclose(told.uncertainty, np.exp(bright) * plain.uncertainty, rtol=1e-3)

@@ -53,7 +53,9 @@ def test_other_errors_pass():
 
 @pytest.mark.parametrize("failure", FULL[:3], ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("is_sampling", [False, True], ids=["posterior mean", "samples"])
-def test_out_of_memory_goes_on_with_smaller_tiles(wide, configure, record, monkeypatch, failure, is_sampling):
+def test_out_of_memory_goes_on_with_smaller_tiles(
+    wide, configure, record, monkeypatch, failure, is_sampling
+):
     whole = record(wide, configure(samples=1)).result
     real = Denoiser.forward
 
@@ -70,23 +72,6 @@ def test_out_of_memory_goes_on_with_smaller_tiles(wide, configure, record, monke
     assert np.abs(found.result.volume - whole.volume).max() < 0.02 * np.ptp(wide.projections)
     assert found.result.uncertainty is not None
     assert found.result.notices == notices(found)
-
-
-def test_out_of_memory_in_the_test_of_the_spread_tests_a_smaller_piece(
-    measure, configure, record, monkeypatch
-):
-    many = measure(n=3, slabs=6, height=72, width=80)
-    real = Denoiser.denoised
-
-    def scarce(self, problem, *rest):
-        if rest and problem.amplitude.shape[-1] > 70:
-            raise FULL[0]
-        return real(self, problem, *rest)
-
-    monkeypatch.setattr(Denoiser, "denoised", scarce)
-    found = record(many, configure(samples=1))
-    assert ["smaller tiles" in text for text in notices(found)] == [True]
-    assert any(found.result.provenance["tested_spread"])
 
 
 def test_when_even_the_smallest_tile_is_too_large_the_run_fails_in_plain_words(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_microdiffusion.diffusion.calibration import LEVELS, TESTED, Calibration
+from napari_microdiffusion.diffusion.calibration import LEVELS, Calibration
 from napari_microdiffusion.diffusion.slab import STATISTICS
 from napari_microdiffusion.studies.calibration import fresh_stacks, outcomes
 
@@ -22,8 +22,8 @@ def test_outcomes_tell_errors_deviations_and_the_stack():
     assert len(found) == 1
     outcome = found[0]
     assert outcome.brightness.shape == outcome.error.shape == outcome.deviation.shape
-    assert outcome.told.shape == (STATISTICS + TESTED,)
+    assert outcome.statistics.shape == (STATISTICS,)
     assert (outcome.deviation > 0).all()
     assert 0.2 < outcome.factor() < 5
     calibration = Calibration.of(found)
-    assert calibration.factors(outcome.told).shape == (len(LEVELS),)
+    assert calibration.factors(outcome.statistics).shape == (len(LEVELS),)

@@ -5,8 +5,7 @@ may be wrong, but not quite by how much: the network is not a perfect sampler, a
 variance, and noise is estimated. On fresh specimens the factor is sought by which the deviation must be
 multiplied for nine in ten true voxels to lie within the central 90 % interval (a conformal scale, after Vovk,
 Gammerman and Shafer 2005): by brightness, so that it holds in the foreground and in the background, and by
-what is told of a sample, so that it holds for easy tissue and for difficult one. Told are the statistics of
-its projections and what the spread was worth on its own thick slabs (`self_test`).
+the statistics of the projections, so that it holds for easy tissue and for difficult one.
 """
 
 from dataclasses import dataclass, replace
@@ -24,8 +23,6 @@ FLOOR = 0.002
 LEVELS = (0.005, 0.02, 0.06, 0.15, 0.35, 0.8)
 # Samples that the factors are learned with.
 SAMPLES = 4
-# The last numbers that are told of a sample: what the spread was worth on its own thick slabs.
-TESTED = 3
 
 # Voxels of a brightness that a stack must have to count there.
 _FEWEST = 50
@@ -35,8 +32,6 @@ _LEAST = 0.05
 _FARTHEST = 2.5
 # How strongly what statistics add may be drawn to zero; with the last, hardly anything is left of it.
 _STRENGTHS = (3.0, 10.0, 30.0, 100.0, 1e6)
-# The same for the test on thick slabs, which is about the very thing that is asked.
-_TEST_STRENGTH = 2.0
 
 
 def sample_spread(squares: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
@@ -70,9 +65,9 @@ class Calibration:
     Attributes
     ----------
     logs : ndarray, shape (len(LEVELS), 1 + S)
-        The factors' logarithms, for `SAMPLES` samples: of a usual sample, and what each number told adds.
+        The factors' logarithms, for `SAMPLES` samples: of a usual sample, and what each of S statistics adds.
     usual : ndarray, shape (2, S)
-        Mean and spread of what is told.
+        Mean and spread of the statistics.
     bounds : ndarray, shape (len(LEVELS), 2)
         Least and largest logarithm that any sample is given.
     """
@@ -81,13 +76,13 @@ class Calibration:
     usual: np.ndarray
     bounds: np.ndarray
 
-    def factors(self, told: np.ndarray | None = None) -> np.ndarray:
+    def factors(self, statistics: np.ndarray | None = None) -> np.ndarray:
         """The factors of a sample, or of a usual one, shape (len(LEVELS),)."""
-        logs = self.logs @ _described(told, self.usual)
+        logs = self.logs @ _described(statistics, self.usual)
         return np.asarray(np.exp(np.clip(logs, *self.bounds.T)))
 
     def apply(
-        self, deviation: np.ndarray, brightness: np.ndarray, told: np.ndarray | None = None
+        self, deviation: np.ndarray, brightness: np.ndarray, statistics: np.ndarray | None = None
     ) -> np.ndarray:
         """The deviation for which nine in ten true voxels of a usual sample lie in the 90 % interval.
 
@@ -95,16 +90,17 @@ class Calibration:
         ----------
         deviation, brightness : ndarray, same shape
             From `combined`, and the posterior mean, unit intensities.
-        told : ndarray, shape (S,), optional
-            `statistics.statistics` of the whole stack, then `self_test.spread_test`; unknown ones are NaN.
+        statistics : ndarray, shape (S,), optional
+            `statistics.statistics` of the whole stack.
         """
-        factors = self.factors(told)
+        factors = self.factors(statistics)
         return np.asarray(deviation * np.interp(np.maximum(brightness, 0) ** 0.5, np.sqrt(LEVELS), factors))
 
     @classmethod
     def of(cls, stacks: list["Outcome"]) -> "Calibration":
         """From stacks with known truth, each counting alike."""
-        usual = np.array([_usual(column) for column in np.array([s.told for s in stacks], dtype=float).T]).T
+        known = np.array([stack.statistics for stack in stacks], dtype=float)
+        usual = np.stack([known.mean(0), known.std(0) + 1e-6])
         edges = np.sqrt(np.array(LEVELS[:-1]) * np.array(LEVELS[1:]))
         found = [
             [stack.where(np.digitize(stack.brightness, edges) == level) for stack in stacks]
@@ -138,8 +134,8 @@ class Outcome:
     """Its absolute error."""
     deviation: np.ndarray
     """From `combined`."""
-    told: np.ndarray
-    """Statistics of the whole stack and the test on its thick slabs, shape (S,)."""
+    statistics: np.ndarray
+    """Of the whole stack, shape (S,)."""
 
     def where(self, chosen: np.ndarray) -> "Outcome":
         """The chosen voxels alone."""
@@ -151,27 +147,20 @@ class Outcome:
         return float(np.quantile(self.error / self.deviation, 0.9) / HALF_WIDTH)
 
 
-def _usual(values: np.ndarray) -> tuple[float, float]:
-    """Mean and spread of what is known of the values."""
-    known = values[np.isfinite(values)]
-    return (float(known.mean()), float(known.std()) + 1e-6) if len(known) else (0.0, 1.0)
-
-
-def _described(told: np.ndarray | None, usual: np.ndarray) -> np.ndarray:
-    """One, and what is told relative to what is usual; what is unknown counts as usual."""
+def _described(statistics: np.ndarray | None, usual: np.ndarray) -> np.ndarray:
+    """One, and the statistics relative to the usual ones; unknown ones count as usual."""
     mean, spread = usual
-    if told is None:
+    if statistics is None:
         return np.concatenate([[1.0], np.zeros(len(mean))])
-    # A calibration from before there was a test knows the statistics alone.
-    relative = np.clip((np.asarray(told, dtype=float)[: len(mean)] - mean) / spread, -_FARTHEST, _FARTHEST)
+    relative = np.clip((np.asarray(statistics, dtype=float) - mean) / spread, -_FARTHEST, _FARTHEST)
     return np.concatenate([[1.0], np.nan_to_num(relative)])
 
 
 def _level(stacks: list[Outcome], usual: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of the factors at one brightness, by ridge regression on what is told, and their bounds."""
+    """Logarithms of the factors at one brightness, by ridge regression on statistics, and their bounds."""
     if not stacks:
         return np.zeros(1 + usual.shape[1]), np.zeros(2)
-    described = np.array([_described(stack.told, usual) for stack in stacks])
+    described = np.array([_described(stack.statistics, usual) for stack in stacks])
     logs = _ridge(described, np.log([max(stack.factor(), _LEAST) for stack in stacks]))
     found = described @ logs
     return logs, np.array([found.min(), found.max()])
@@ -184,9 +173,8 @@ def _ridge(described: np.ndarray, values: np.ndarray) -> np.ndarray:
     """
     count, columns = described.shape
     best, chosen = np.inf, np.zeros(columns)
-    tested = min(TESTED, columns - 1)
     for strength in _STRENGTHS:
-        penalty = np.diag([1e-9, *[strength] * (columns - 1 - tested), *[_TEST_STRENGTH] * tested])
+        penalty = np.diag([1e-9, *[strength] * (columns - 1)])
         inverse = np.linalg.inv(described.T @ described + penalty)
         coefficients = inverse @ described.T @ values
         leverage = np.einsum("ij,jk,ik->i", described, inverse, described)

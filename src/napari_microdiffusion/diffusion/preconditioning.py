@@ -9,9 +9,6 @@ from .slab import ORDERS, STATISTICS, SlabProblem
 
 SIGMA_MIN = 0.02
 SIGMA_MAX = 40.0
-# Where samples start, around the posterior mean: well above what is open, in units of the state, and still
-# among the levels that training sees often.
-SIGMA_START = 3.0
 
 # Statistics further from training than this many standard deviations count as this far.
 _FARTHEST = 3.0
@@ -82,36 +79,6 @@ class Denoiser(nn.Module):
         return denoised * mask[:, None, :, None, None]
 
     @torch.inference_mode()
-    def denoised(
-        self, problem: SlabProblem, noisy: np.ndarray | None = None, sigma: float = np.inf
-    ) -> np.ndarray:
-        """The expected normalised state of a problem, in one evaluation on the denoiser's device.
-
-        Parameters
-        ----------
-        problem : SlabProblem
-        noisy : ndarray, shape (N, ORDERS, H, W), optional
-            A normalised state with noise; without one the answer is the posterior mean.
-        sigma : float
-            Its noise level.
-
-        Returns
-        -------
-        ndarray, shape (N, ORDERS, H, W)
-        """
-        inputs = (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
-        device = self.order_spread.device
-        condition, globals_, mask, amplitude = (torch.from_numpy(a).to(device)[None] for a in inputs)
-        level = torch.full((1,), sigma, device=device)
-        state = torch.zeros_like(self.scale(amplitude))
-        if noisy is not None:
-            state = torch.from_numpy(noisy.astype(np.float32)).to(device)[None]
-        return np.asarray(self(state, level, condition, globals_, mask)[0].cpu().numpy())
-
-    def units(self, problem: SlabProblem) -> np.ndarray:
-        """Unit of a problem's normalised state, in the problem's own, shape (N, ORDERS, H, W)."""
-        return np.asarray(problem.amplitude * self.order_spread.cpu().numpy()[:, None, None])
-
     def expected_residual(self, problem: SlabProblem) -> np.ndarray:
         """The posterior mean of the residual from the guide, in one evaluation on the denoiser's device.
 
@@ -120,7 +87,12 @@ class Denoiser(nn.Module):
         ndarray, shape (N, ORDERS, H, W)
             Unit intensities, to be added to the problem's guide orders.
         """
-        return self.denoised(problem) * self.units(problem)
+        inputs = (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
+        device = self.order_spread.device
+        condition, globals_, mask, amplitude = (torch.from_numpy(a).to(device)[None] for a in inputs)
+        scale, blind = self.scale(amplitude), torch.full((1,), torch.inf, device=device)
+        mean = self(torch.zeros_like(scale), blind, condition, globals_, mask)
+        return np.asarray((mean * scale)[0].cpu().numpy())
 
     def _described(self, globals_: Tensor) -> Tensor:
         """The globals with their statistics relative to the training data's; unknown ones count as usual."""

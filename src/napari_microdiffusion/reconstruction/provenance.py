@@ -22,7 +22,6 @@ def provenance(run: Run, stopped: bool) -> dict[str, Any]:
         "device": run.device,
         "pedestal": round(run.pedestal, 4),
         "trust": round(run.trust, 4),
-        "tested_spread": [round(float(f), 4) if np.isfinite(f) else None for f in run.tested_spread],
         "seconds": {stage: round(seconds, 3) for stage, seconds in run.seconds.items()},
         "stopped": stopped,
         "reached": list(run.reached),

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 
-from ..diffusion.calibration import TESTED
 from ..inr import FittedInr
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
@@ -49,8 +48,6 @@ class Run:
     notices: list[str] = field(default_factory=list)
     device: str = "cpu"
     trust: float = 1.0
-    tested_spread: np.ndarray = field(default_factory=lambda: np.full(TESTED, np.nan))
-    """What the spread of samples is worth on the run's own thick slabs; see `self_test.spread_test`."""
     pedestal: float = 0.0
     """Of a log-spline that is the guide, unit intensities."""
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.self_test import TEST_SAMPLES
 from ..diffusion.slab import compose, local_amplitude, null_orders, pose
 from ..diffusion.statistics import statistics
 from ..errors import RunFailed
@@ -16,9 +15,8 @@ from .events import Event, Events, Notice, SliceReady, StageStarted
 from .fallback import DeviceLost, Trouble, named_troubles
 from .priors import load_prior
 from .run import Clock, Run
-from .thick_problem import ThickProblem
 from .tiling import TilePlan, Window
-from .trusting import SAMPLED_SIDE, measure_spread, measure_trust, unfamiliar
+from .trusting import measure_trust, unfamiliar
 from .uncertainty import slab_deviation
 
 if TYPE_CHECKING:
@@ -40,6 +38,10 @@ LITTLE_TRUST = 0.5
 # Passes of the posterior mean through a straight beam that leaves its slab, more bring hardly 0.1 dB; and
 # through a bent one, where slab means are too uncertain to be improved on.
 STRAIGHT_PASSES, BENT_PASSES = 3, 1
+
+# Noise level around the posterior mean that samples start from: well above what is open, in units of the
+# state, and still among those that training sees often.
+SIGMA_START = 3.0
 
 # Slabs that the posterior mean finishes at a time.
 STREAMED_SLABS = 8
@@ -174,29 +176,11 @@ class SlabDiffusion:
             except Trouble as trouble:
                 yield self._retreat(trouble)
 
-    def _measure_spread(self, clock: Clock) -> Events:
-        while True:
-            test = ThickProblem.of(self.run, min(self.plan.side, SAMPLED_SIDE))
-            if test is None:
-                clock.total -= self._test_evaluations
-                return
-            try:
-                for _ in measure_spread(self.run, self.denoiser, test):
-                    self.run.cancel.check()
-                    yield clock.advance()
-                return
-            except Trouble as trouble:
-                yield self._retreat(trouble)
-
-    @property
-    def _test_evaluations(self) -> int:
-        return TEST_SAMPLES * self.run.config.steps
-
     def samples(self) -> Events:
         """Draw samples; their spread around the posterior mean is the uncertainty, updated after each."""
         import torch
 
-        from ..diffusion.preconditioning import SIGMA_MIN, SIGMA_START
+        from ..diffusion.preconditioning import SIGMA_MIN
         from ..diffusion.samplers import dpm_solver_2m, karras_sigmas
 
         run, config = self.run, self.run.config
@@ -205,9 +189,7 @@ class SlabDiffusion:
         self._posed.clear()
         self._known = None
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_START)
-        evaluations = (1 + config.samples * config.steps) * len(self.plan.windows())
-        clock = Clock("samples", self._test_evaluations + evaluations)
-        yield from self._measure_spread(clock)
+        clock = Clock("samples", (1 + config.samples * config.steps) * len(self.plan.windows()))
         shape = (*run.projections.shape[:1], len(self.denoiser.order_spread), *run.projections.shape[1:])
         # At high noise the denoised state is the posterior mean; starting from it, a sample is spared the
         # levels where it would be little else.
@@ -266,12 +248,11 @@ class SlabDiffusion:
         sample = run.settled(sample, rng)
         squares += np.square(sample - run.volume)
         uncertainty = np.empty_like(run.volume)
-        told = np.concatenate([self._statistics(), run.tested_spread])
         for i in range(len(run.projections)):
             part = slice(i * n, (i + 1) * n)
             # Deviations from the posterior mean, which is known, so one sample already counts.
             uncertainty[part] = slab_deviation(
-                run, i, squares[part] / (number + 1), number + 1, self.prior.calibration, told
+                run, i, squares[part] / (number + 1), number + 1, self.prior.calibration, self._statistics()
             )
         if run.config.keep_samples:
             run.samples.append(sample)

@@ -1,16 +1,16 @@
 """How far a run's prior is to be trusted, as its own projections tell."""
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.samplers import dpm_solver_2m, karras_sigmas
-from ..diffusion.self_test import TEST_SAMPLES, spread_test
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, compose, pose
+from ..diffusion.statistics import statistics
 from ..diffusion.trust import trust
-from .fallback import named_troubles
+from ..interpolation import INTERPOLATIONS, logspline
+from ..optics import ProjectionOperator
+from ..optics.thick_slabs import thicken
 from .run import Run
-from .thick_problem import ThickProblem
 
 if TYPE_CHECKING:
     from ..diffusion.preconditioning import Denoiser
@@ -18,49 +18,36 @@ if TYPE_CHECKING:
 
 # A piece this large says as much as the whole image and costs a fraction of a second.
 _SIDE = 160
-# The same of what has to be sampled.
-SAMPLED_SIDE = 96
+_SLABS = 16
 
 
 def measure_trust(run: Run, denoiser: "Denoiser", side: int = _SIDE) -> float:
     """The factor on what the prior adds to the guide, 0 to 1; 1 where the stack allows no test.
 
-    Of the projections it takes a piece of at most `side` pixels square.
+    The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
+    too long to fit and is close to it. Of the projections it takes a piece of at most `side` pixels square.
     """
-    test = ThickProblem.of(run, min(side, _SIDE))
-    if test is None:
+    middle = _middle(run, min(side, _SIDE))
+    thick = thicken(middle, run.operator, MAX_DIFFUSION_STEP_LENGTH)
+    if thick is None:
         return 1.0
-    residual = denoiser.expected_residual(test.problem)
-    return trust(test.thick, test.volume(np.zeros_like(residual)), test.volume(residual))
-
-
-def measure_spread(run: Run, denoiser: "Denoiser", test: ThickProblem) -> Iterator[None]:
-    """Find out what the spread of samples is worth on thick slabs; see `self_test.spread_test`.
-
-    Yields after each of its evaluations, `TEST_SAMPLES` times the settings' steps; after the last the answer
-    is in the run.
-    """
-    from ..diffusion.preconditioning import SIGMA_MIN, SIGMA_START
-
-    with named_troubles():
-        units, mean = denoiser.units(test.problem), denoiser.denoised(test.problem)
-    sigmas = karras_sigmas(run.config.steps, SIGMA_MIN, SIGMA_START)
-    samples = []
-    for number in range(TEST_SAMPLES):
-        noise = np.random.default_rng(number).standard_normal(mean.shape, dtype=np.float32)
-        solver = dpm_solver_2m(mean + np.float32(SIGMA_START) * noise, sigmas)
-        request = next(solver)
-        while True:
-            with named_troubles():
-                clean = denoiser.denoised(test.problem, *request)
-            yield
-            try:
-                request = solver.send(clean)
-            except StopIteration as finished:
-                samples.append(test.volume(finished.value * units))
-                break
-    expected = test.volume(run.trust * mean * units)
-    run.tested_spread = spread_test(test.thick, expected, samples, run.noise_level)
+    operator = ProjectionOperator(thick.profile)
+    interpolation = INTERPOLATIONS.get("nearest" if run.config.guide == "none" else run.config.guide)
+    if interpolation is not None:
+        guide = interpolation(thick.projections, operator.step_length)
+    else:
+        guide = logspline(thick.projections, operator, run.noise_level, pedestal=run.pedestal)
+    # From the unit of the guide to that of what the prior sees.
+    unit = np.float32(run.scale.span / run.prior_scale.span)
+    projections = unit * thick.projections
+    known = statistics(projections, operator.step_length)
+    problem = pose(projections, unit * guide, operator, run.prior_noise, known)
+    orders, residual = problem.guide_orders, denoiser.expected_residual(problem)
+    return trust(
+        thick,
+        compose(projections, orders, operator) / unit,
+        compose(projections, orders + residual, operator) / unit,
+    )
 
 
 def unfamiliar(sample: np.ndarray, prior: "Prior") -> str | None:
@@ -77,3 +64,13 @@ def unfamiliar(sample: np.ndarray, prior: "Prior") -> str | None:
         "Unlike anything the prior was trained on "
         f"({reasons}; distance {distance:.1f}, limit {known.limit:.1f}): trust the uncertainty."
     )
+
+
+def _middle(run: Run, side: int) -> np.ndarray:
+    """The middle of the projections, in unit intensities, no larger than the test needs."""
+    starts = [
+        max(0, (size - most) // 2)
+        for size, most in zip(run.projections.shape, (_SLABS, side, side), strict=True)
+    ]
+    z, y, x = starts
+    return run.scale.to_unit(run.projections[z : z + _SLABS, y : y + side, x : x + side])

@@ -17,7 +17,7 @@ def slab_deviation(
     squares: np.ndarray,
     samples: int,
     calibration: "Calibration | None",
-    told: np.ndarray | None = None,
+    statistics: np.ndarray | None = None,
 ) -> np.ndarray:
     """The standard deviation in one slab.
 
@@ -31,8 +31,8 @@ def slab_deviation(
     samples : int
     calibration : Calibration, optional
         The prior's; without one the deviation is as the samples tell it.
-    told : ndarray, optional
-        Statistics of the whole stack and the test on its thick slabs, for the calibration.
+    statistics : ndarray, optional
+        Of the whole stack, for the calibration.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def slab_deviation(
     deviation = combined(sample_spread(squares / span**2, samples), _taken_over(run, slab))
     if calibration is not None:
         brightness = run.scale.to_unit(run.volume[slab * n : (slab + 1) * n])
-        deviation = calibration.apply(deviation, brightness, told)
+        deviation = calibration.apply(deviation, brightness, statistics)
     return np.asarray(deviation * span, dtype=np.float32)
 
 

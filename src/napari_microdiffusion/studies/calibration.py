@@ -80,12 +80,10 @@ def _outcome(
     slabs = squares.reshape(-1, n, *squares.shape[1:])
     spread = np.concatenate([sample_spread(slab) for slab in slabs])
     noise = np.repeat(np.sqrt(variance) / scale.span, n, axis=0)
-    tested = np.array([np.nan if f is None else f for f in result.provenance["tested_spread"]])
-    known = statistics(scale.widened(projections).to_unit(projections), n)
     whole = Outcome(
         brightness=scale.to_unit(result.volume).ravel(),
         error=(np.abs(result.volume - truth) / scale.span).ravel(),
         deviation=combined(spread, noise).ravel(),
-        told=np.concatenate([known, tested]),
+        statistics=statistics(scale.widened(projections).to_unit(projections), n),
     )
     return whole.where(rng.choice(truth.size, min(_KEPT, truth.size), replace=False))
