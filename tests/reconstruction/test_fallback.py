@@ -53,9 +53,7 @@ def test_other_errors_pass():
 
 @pytest.mark.parametrize("failure", FULL[:3], ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("is_sampling", [False, True], ids=["posterior mean", "samples"])
-def test_out_of_memory_goes_on_with_smaller_tiles(
-    wide, configure, record, monkeypatch, failure, is_sampling
-):
+def test_out_of_memory_goes_on_with_smaller_tiles(wide, configure, record, monkeypatch, failure, is_sampling):
     whole = record(wide, configure(samples=1)).result
     real = Denoiser.forward
 

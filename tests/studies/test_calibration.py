@@ -24,6 +24,6 @@ def test_outcomes_tell_errors_deviations_and_the_stack():
     assert outcome.brightness.shape == outcome.error.shape == outcome.deviation.shape
     assert outcome.statistics.shape == (STATISTICS,)
     assert (outcome.deviation > 0).all()
-    assert 0.2 < outcome.factor() < 5
+    assert 0.2 < np.exp(np.quantile(outcome.log_ratios(), 0.9)) < 5
     calibration = Calibration.of(found)
     assert calibration.factors(outcome.statistics).shape == (len(LEVELS),)
