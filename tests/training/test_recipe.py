@@ -90,7 +90,13 @@ def test_a_prior_is_fine_tuned_from_its_own_weights(tmp_path, references):
     for name, value in tuning.denoiser.state_dict().items():
         torch.testing.assert_close(value, before[name])
     list(tuning.run())
-    assert Prior.load(tuned_path).card["init"]["steps"] == 1
+    tuned = Prior.load(tuned_path)
+    assert tuned.card["init"]["steps"] == 1
+    # Half-way between the weights before and those that the references taught.
+    for name, value in tuned.denoiser.state_dict().items():
+        torch.testing.assert_close(value, (before[name] + tuning.fitting.average[name]) / 2)
+    stem = "network.stem.weight"
+    assert (tuned.denoiser.state_dict()[stem] - before[stem]).abs().max() > 0
 
 
 def test_training_explains_more_and_more(tmp_path, references):

@@ -25,6 +25,10 @@ from .familiar import learn_familiarity
 MIN_REFERENCE = (8, 16)
 # Adapting starts from good weights; a high rate would only shake them.
 ADAPTING_RATE = 4e-4
+# How far towards what the references taught an adapted prior goes. Averaged with the weights before, it keeps
+# most of what helps on the references' tissue, and no longer loses on a tissue that it had already known
+# (Wortsman et al. 2022).
+ADAPTED_SHARE = 0.5
 
 
 class TrainingRecipe(BaseModel):
@@ -118,8 +122,14 @@ class PriorTraining:
             self.familiarity: Familiarity | None = None
         else:
             self.denoiser, self.familiarity = init.denoiser, init.familiarity
+        is_adapting = init is not None and bool(references)
+        self._before = (
+            {name: value.clone() for name, value in self.denoiser.state_dict().items()}
+            if is_adapting
+            else None
+        )
         # What samples are worth outlives a short adaptation, not a training of other weights.
-        self.calibration = init.calibration if init and references else None
+        self.calibration = init.calibration if init and is_adapting else None
         self.card: dict[str, Any] = {
             "data": "reference volumes" if references else "procedural specimens",
             "recipe": recipe.model_dump(),
@@ -167,9 +177,12 @@ class PriorTraining:
             yield TrainingReport(step, validation)
 
     def averaged(self) -> Prior:
-        """The prior with averaged weights, on a denoiser of its own."""
+        """The prior with averaged weights, on a denoiser of its own; an adapted one half-way from before."""
         twin = new_denoiser(self.denoiser.network.description())
-        twin.load_state_dict(self.fitting.average)
+        weights = self.fitting.average
+        if self._before is not None:
+            weights = {k: torch.lerp(v, weights[k], ADAPTED_SHARE) for k, v in self._before.items()}
+        twin.load_state_dict(weights)
         return Prior(twin.eval(), self.card, self.familiarity, self.calibration)
 
     def validate(self) -> float:
