@@ -199,3 +199,19 @@ def test_coarse_specimens_may_come_interpolated_between_their_slices(monkeypatch
     # A slice between two others is their mixture, three to one.
     np.testing.assert_allclose(fine[3:-1:2], 0.75 * coarse[1:-1] + 0.25 * coarse[2:], atol=5e-3)
     np.testing.assert_allclose(fine[2:-2:2], 0.75 * coarse[1:-1] + 0.25 * coarse[:-2], atol=5e-3)
+
+
+@pytest.mark.parametrize(("share", "most"), [(0.0, 0), (0.5, 9), (1.0, 16)])
+def test_specimens_may_be_drawn_without_the_noise_of_a_point_scan(monkeypatch, share, most):
+    seen = []
+
+    def spy(structure, conditions, _):
+        seen.append(conditions.voxel_noise > 0)
+        return np.asarray(structure, np.float32)
+
+    monkeypatch.setattr("napari_microdiffusion.training.batches.image_specimen", spy)
+    monkeypatch.setattr("napari_microdiffusion.training.batches._SIDE", 32)
+    SpecimenPool(BatchSettings(pool=16, images_per_structure=16, noisy_share=share), 11)
+    assert len(seen) >= 16
+    assert (sum(seen) > 0) == (share > 0)
+    assert sum(seen) <= most

@@ -1,7 +1,7 @@
 """Training batches: specimen, imaging, projections, guide, residual; every nuisance varied widely."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,8 @@ class BatchSettings:
     """Point-scanned volumes to learn from instead of procedural specimens."""
     step_length: int | None = None
     """The only step length to learn; all that the diffusion serves where None."""
+    noisy_share: float = 1.0
+    """How many of the specimens with noise of the point scan itself keep it."""
 
 
 class SpecimenPool:
@@ -85,7 +87,10 @@ class SpecimenPool:
             structure = zoom(TISSUES[kind](rng, (side, side, side)), 1 / fineness, order=1)
             self._structures = [structure] * self.settings.images_per_structure
         structure = np.transpose(self._structures.pop(), rng.permutation(3))
-        volume = image_specimen(structure, draw_conditions(rng), rng)
+        conditions = draw_conditions(rng)
+        if rng.random() >= self.settings.noisy_share:
+            conditions = replace(conditions, voxel_noise=0.0)
+        volume = image_specimen(structure, conditions, rng)
         if (coarseness := int(rng.choice(_COARSENESS, p=_COARSENESS_SHARES))) > 1:
             whole = volume[: len(volume) // coarseness * coarseness]
             volume = whole.reshape(-1, coarseness, *volume.shape[1:]).mean(1)
