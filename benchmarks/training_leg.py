@@ -3,8 +3,8 @@
     python benchmarks/training_leg.py -o FILE.safetensors --init general --minutes 90 --rate 7e-4 --seed 81
 
 Weights, state and curve are saved every five minutes; the same command goes on from them. A leg may grow the
-network (`--blocks`, `--deep-blocks`) and compute in bfloat16. At the end it learns what is familiar;
-`calibrate.py` then learns what the spread of samples is worth.
+network (`--blocks`, `--deep-blocks`), compute in bfloat16, and keep a share of the weights before.
+At the end it learns what is familiar; `calibrate.py` then learns what the spread of samples is worth.
 """
 
 import argparse
@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=0, help="grow to this many at half resolution")
     parser.add_argument("--deep-blocks", type=int, default=0, help="grow to this many at quarter resolution")
     parser.add_argument("--bfloat16", action="store_true")
+    parser.add_argument("--before", type=float, default=0, help="share of the weights before that is kept")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = load_prior(arguments.init)
@@ -47,12 +48,18 @@ def main() -> None:
         **blocks,
     )
     start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks))
+    before = {name: value.clone() for name, value in start.denoiser.state_dict().items()}
     training = PriorTraining(recipe, arguments.output, start)
     for report in training.run():
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)
-    familiarity = learn_familiarity(BatchSettings(), seed=2, stacks=500)
-    dataclasses.replace(training.averaged(), familiarity=familiarity).save(arguments.output)
+    stacks = {"seed": 2, "stacks": 500}
+    finished = training.averaged()
+    for name, value in finished.denoiser.state_dict().items():
+        value.lerp_(before[name], arguments.before)
+    card = finished.card | {"familiarity": stacks, "share_before": arguments.before}
+    familiarity = learn_familiarity(BatchSettings(), **stacks)
+    dataclasses.replace(finished, card=card, familiarity=familiarity).save(arguments.output)
 
 
 if __name__ == "__main__":
