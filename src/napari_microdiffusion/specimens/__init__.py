@@ -2,12 +2,20 @@
 
 import numpy as np
 
-from .imaging import ImagingConditions, draw_conditions, image_specimen
+from .imaging import ImagingConditions, draw_conditions, image_specimen, plain
 from .tissue import TISSUES
 
 KINDS = ("vasculature", "dendrites", "neurons", "nuclei")
 
-__all__ = ["KINDS", "TISSUES", "ImagingConditions", "draw_conditions", "image_specimen", "make_specimen"]
+__all__ = [
+    "KINDS",
+    "TISSUES",
+    "ImagingConditions",
+    "draw_conditions",
+    "image_specimen",
+    "make_specimen",
+    "plain",
+]
 
 
 def make_specimen(
