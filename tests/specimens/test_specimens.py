@@ -10,7 +10,6 @@ from napari_microdiffusion.specimens import (
     draw_conditions,
     image_specimen,
     make_specimen,
-    plain,
 )
 from napari_microdiffusion.specimens.curves import slow_noise, unit_vectors, wander, winding_edges
 from napari_microdiffusion.specimens.stamping import stamp_balls
@@ -53,18 +52,6 @@ def test_any_drawn_conditions_give_a_usable_volume(seed):
     assert np.isfinite(volume).all()
     assert volume.min() >= 0
     assert volume.std() > 1e-4
-
-
-def test_plain_conditions_keep_blur_and_background_alone():
-    drawn = draw_conditions(np.random.default_rng(3))
-    kept = plain(drawn)
-    assert (kept.lateral_blur, kept.axial_blur, kept.gamma) == (
-        drawn.lateral_blur,
-        drawn.axial_blur,
-        drawn.gamma,
-    )
-    assert kept.voxel_noise == kept.texture == kept.threshold == kept.axial_tail == 0
-    assert plain(kept) == kept
 
 
 def test_conditions_do_what_they_are_called():

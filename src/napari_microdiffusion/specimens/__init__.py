@@ -2,20 +2,12 @@
 
 import numpy as np
 
-from .imaging import ImagingConditions, draw_conditions, image_specimen, plain
+from .imaging import ImagingConditions, draw_conditions, image_specimen
 from .tissue import TISSUES
 
 KINDS = ("vasculature", "dendrites", "neurons", "nuclei")
 
-__all__ = [
-    "KINDS",
-    "TISSUES",
-    "ImagingConditions",
-    "draw_conditions",
-    "image_specimen",
-    "make_specimen",
-    "plain",
-]
+__all__ = ["KINDS", "TISSUES", "ImagingConditions", "draw_conditions", "image_specimen", "make_specimen"]
 
 
 def make_specimen(

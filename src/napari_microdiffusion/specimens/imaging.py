@@ -101,20 +101,6 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
     )
 
 
-def plain(conditions: ImagingConditions) -> ImagingConditions:
-    """The same blur, light and background, with nothing else that makes a specimen difficult."""
-    kept = (
-        "lateral_blur",
-        "axial_blur",
-        "attenuation",
-        "background",
-        "background_variation",
-        "haze",
-        "gamma",
-    )
-    return ImagingConditions(**{name: getattr(conditions, name) for name in kept})
-
-
 def image_specimen(
     structure: np.ndarray, conditions: ImagingConditions, rng: np.random.Generator
 ) -> np.ndarray:

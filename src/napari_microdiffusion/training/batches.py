@@ -1,7 +1,7 @@
 """Training batches: specimen, imaging, projections, guide, residual; every nuisance varied widely."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
-from ..specimens import TISSUES, draw_conditions, image_specimen, plain
+from ..specimens import TISSUES, draw_conditions, image_specimen
 
 _SIDE = 112
 # In the order of TISSUES.
@@ -55,8 +55,8 @@ class BatchSettings:
     """Point-scanned volumes to learn from instead of procedural specimens."""
     step_length: int | None = None
     """The only step length to learn; all that the diffusion serves where None."""
-    plain_share: float = 0.0
-    """How many of the specimens have nothing but blur, light and background: what makes tissue easy."""
+    noisy_share: float = 1.0
+    """How many of the specimens with noise of the point scan itself keep it."""
 
 
 class SpecimenPool:
@@ -88,8 +88,8 @@ class SpecimenPool:
             self._structures = [structure] * self.settings.images_per_structure
         structure = np.transpose(self._structures.pop(), rng.permutation(3))
         conditions = draw_conditions(rng)
-        if rng.random() < self.settings.plain_share:
-            conditions = plain(conditions)
+        if rng.random() >= self.settings.noisy_share:
+            conditions = replace(conditions, voxel_noise=0.0)
         volume = image_specimen(structure, conditions, rng)
         if (coarseness := int(rng.choice(_COARSENESS, p=_COARSENESS_SHARES))) > 1:
             whole = volume[: len(volume) // coarseness * coarseness]
