@@ -44,21 +44,18 @@ def main() -> None:
         seed=arguments.seed,
         mean_share=arguments.mean_share,
         bfloat16=arguments.bfloat16,
+        share_before=arguments.before,
         familiarity_stacks=0,
         **blocks,
     )
     start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks))
-    before = {name: value.clone() for name, value in start.denoiser.state_dict().items()}
     training = PriorTraining(recipe, arguments.output, start)
     for report in training.run():
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)
     stacks = {"seed": 2, "stacks": 500}
     finished = training.averaged()
-    for name, value in finished.denoiser.state_dict().items():
-        value.lerp_(before[name], arguments.before)
-    card = finished.card | {"familiarity": stacks, "share_before": arguments.before}
-    familiarity = learn_familiarity(BatchSettings(), **stacks)
+    card, familiarity = finished.card | {"familiarity": stacks}, learn_familiarity(BatchSettings(), **stacks)
     dataclasses.replace(finished, card=card, familiarity=familiarity).save(arguments.output)
 
 

@@ -25,10 +25,9 @@ from .familiar import learn_familiarity
 MIN_REFERENCE = (8, 16)
 # Adapting starts from good weights; a high rate would only shake them.
 ADAPTING_RATE = 4e-4
-# How far towards what the references taught an adapted prior goes. Averaged with the weights before, it keeps
-# most of what helps on the references' tissue, and no longer loses on a tissue that it had already known
-# (Wortsman et al. 2022).
-ADAPTED_SHARE = 0.5
+# How much of an adapted prior stays as it was. Averaged with the weights before, it keeps most of what helps
+# on the references' tissue, and no longer loses on one that it had already known (Wortsman et al. 2022).
+KEPT_IN_ADAPTING = 0.5
 
 
 class TrainingRecipe(BaseModel):
@@ -51,6 +50,13 @@ class TrainingRecipe(BaseModel):
     gradient_limit: float = Field(2.0, gt=0, description="Gradients longer than this are shortened to it.")
     bfloat16: bool = Field(False, description="Convolve in bfloat16: faster on processors made for it.")
     mean_share: float = Field(0.7, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
+    share_before: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Share of the weights to start from that stays in the result. Where none is given, half "
+        "with references and nothing without.",
+    )
     step_length: int | None = Field(
         None,
         ge=2,
@@ -123,11 +129,9 @@ class PriorTraining:
         else:
             self.denoiser, self.familiarity = init.denoiser, init.familiarity
         is_adapting = init is not None and bool(references)
-        self._before = (
-            {name: value.clone() for name, value in self.denoiser.state_dict().items()}
-            if is_adapting
-            else None
-        )
+        share = recipe.share_before
+        self._share_before = (KEPT_IN_ADAPTING if is_adapting else 0.0) if share is None else share
+        self._before = {name: value.clone() for name, value in self.denoiser.state_dict().items()}
         # What samples are worth outlives a short adaptation, not a training of other weights.
         self.calibration = init.calibration if init and is_adapting else None
         self.card: dict[str, Any] = {
@@ -177,12 +181,10 @@ class PriorTraining:
             yield TrainingReport(step, validation)
 
     def averaged(self) -> Prior:
-        """The prior with averaged weights, on a denoiser of its own; an adapted one half-way from before."""
+        """The prior with averaged weights, on a denoiser of its own, and with the share of those before."""
         twin = new_denoiser(self.denoiser.network.description())
-        weights = self.fitting.average
-        if self._before is not None:
-            weights = {k: torch.lerp(v, weights[k], ADAPTED_SHARE) for k, v in self._before.items()}
-        twin.load_state_dict(weights)
+        before, share = self._before, self._share_before
+        twin.load_state_dict({k: v.lerp(before[k], share) for k, v in self.fitting.average.items()})
         return Prior(twin.eval(), self.card, self.familiarity, self.calibration)
 
     def validate(self) -> float:
