@@ -1,6 +1,6 @@
 """What adapting the prior to one half of a volume gains on the other half.
 
-    python benchmarks/adaptation.py VOLUME ... [-n 6] [--minutes 3] [--prior general]
+    python benchmarks/adaptation.py VOLUME ... [-n 6] [--minutes 3] [--prior general] [--keep 0.5]
 
 The left half (columns) is the reference; projections of the right half alone are reconstructed, with the
 prior as it is and with the adapted one. Eight columns between the halves are left out.
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--prior", default="general")
+    parser.add_argument("--keep", type=float, help="share of the weights before; 0 is adapted all the way")
     arguments = parser.parse_args()
     own = "logspline/slab/nonnegative"
     for path in arguments.volumes:
@@ -38,6 +39,7 @@ def main() -> None:
                 minutes=arguments.minutes,
                 learning_rate=ADAPTING_RATE,
                 step_length=arguments.n,
+                share_before=arguments.keep,
                 familiarity_stacks=0,
             )
             reference = np.ascontiguousarray(case.truth[:, :, :middle])
