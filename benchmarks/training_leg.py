@@ -2,9 +2,9 @@
 
     python benchmarks/training_leg.py -o FILE.safetensors --init general --minutes 90 --rate 7e-4 --seed 81
 
-Weights, state and curve are saved every five minutes; the same command goes on from them. A leg may grow the
-network (`--blocks`, `--deep-blocks`), compute in bfloat16, and keep a share of the weights before.
-At the end it learns what is familiar; `calibrate.py` then learns what the spread of samples is worth.
+It learns anew what is familiar, then trains; `calibrate.py` afterwards learns what the spread of samples is
+worth. Weights, state and curve are saved every five minutes, and the same command goes on from them. A leg
+may grow the network (`--blocks`, `--deep-blocks`), compute in bfloat16, and keep a share of the old weights.
 """
 
 import argparse
@@ -14,8 +14,6 @@ from pathlib import Path
 import torch
 
 from napari_microdiffusion.reconstruction.priors import load_prior
-from napari_microdiffusion.training.batches import BatchSettings
-from napari_microdiffusion.training.familiar import learn_familiarity
 from napari_microdiffusion.training.growing import grown
 from napari_microdiffusion.training.recipe import PriorTraining, TrainingRecipe
 
@@ -45,18 +43,12 @@ def main() -> None:
         mean_share=arguments.mean_share,
         bfloat16=arguments.bfloat16,
         share_before=arguments.before,
-        familiarity_stacks=0,
         **blocks,
     )
-    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks))
-    training = PriorTraining(recipe, arguments.output, start)
-    for report in training.run():
+    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), familiarity=None)
+    for report in PriorTraining(recipe, arguments.output, start).run():
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)
-    stacks = {"seed": 2, "stacks": 500}
-    finished = training.averaged()
-    card, familiarity = finished.card | {"familiarity": stacks}, learn_familiarity(BatchSettings(), **stacks)
-    dataclasses.replace(finished, card=card, familiarity=familiarity).save(arguments.output)
 
 
 if __name__ == "__main__":

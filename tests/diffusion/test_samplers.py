@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_microdiffusion.diffusion.samplers import SAMPLERS, dpm_solver_2m, drive, heun, karras_sigmas
+from napari_microdiffusion.reconstruction.slab import SIGMA_START
 
 MEAN, SPREAD, HIGH, LOW = 1.7, 0.6, 40.0, 0.02
 
@@ -35,15 +36,15 @@ def test_samples_have_the_mean_and_variance_of_the_gaussian(name):
 
 @pytest.mark.parametrize("spread", [0.2, 0.6, 1.0])
 def test_a_start_around_the_mean_gives_nearly_the_whole_spread(spread):
-    """As runs start: at 3 times the unit of the state, without the spread that is then part of the noise."""
+    """As runs start: some units of the state away, without the spread that is then part of the noise."""
 
     def denoiser(x, sigma):
         return (spread**2 * x + sigma**2 * MEAN) / (spread**2 + sigma**2)
 
-    start = MEAN + 3.0 * np.random.default_rng(0).standard_normal(20_000)
-    samples = drive(dpm_solver_2m(start, karras_sigmas(10, LOW, 3.0)), denoiser)
+    start = MEAN + SIGMA_START * np.random.default_rng(0).standard_normal(20_000)
+    samples = drive(dpm_solver_2m(start, karras_sigmas(10, LOW, SIGMA_START)), denoiser)
     assert samples.mean() == pytest.approx(MEAN, abs=0.02)
-    assert samples.std() / spread == pytest.approx(3.0 / np.hypot(3.0, spread), rel=0.03)
+    assert samples.std() / spread == pytest.approx(SIGMA_START / np.hypot(SIGMA_START, spread), rel=0.03)
 
 
 @pytest.mark.parametrize(("sampler", "factor"), [(heun, 3.0), (dpm_solver_2m, 2.5)])

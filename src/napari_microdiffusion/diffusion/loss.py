@@ -31,7 +31,7 @@ class DenoisingLoss:
         Fraction of each batch that is trained blind, at infinite noise: there the minimiser is the posterior
         mean. EDM's own draw of noise levels almost never trains that point.
     log_mean, log_spread : float
-        Normal distribution of the logarithm of the other noise levels.
+        Normal distribution of the logarithm of the other noise levels: those that samples pass through.
     """
 
     def __init__(self, mean_share: float = 0.5, log_mean: float = -0.7, log_spread: float = 1.1) -> None:
