@@ -10,10 +10,11 @@ from quality import METRICS, arguments_parser, cases, frozen_kind
 from seen_by_the_prior import SeenByThePrior
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
-from napari_microdiffusion.diffusion.slab import compose, pose
+from napari_microdiffusion.diffusion.slab import compose, local_amplitude, pose
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.optics import make_consistent
+from napari_microdiffusion.reconstruction.borders import mend_borders
 from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 
@@ -29,7 +30,10 @@ def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarr
         problem = pose(unit[part], seen.guide[part.start * n : part.stop * n], operator, seen.noise, known)
         added = denoiser.expected_residual(problem)
         volumes.append(compose(unit[part], problem.guide_orders + added, operator))
-    return make_consistent(seen.scale.to_grey(np.concatenate(volumes)), x, operator, "nonnegative")
+    volume = np.concatenate(volumes)
+    if not alone:
+        volume = mend_borders(volume, local_amplitude(unit, seen.noise)[:, 0], operator)
+    return make_consistent(seen.scale.to_grey(volume), x, operator, "nonnegative")
 
 
 def main() -> None:

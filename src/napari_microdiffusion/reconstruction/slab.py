@@ -10,6 +10,7 @@ from ..diffusion.slab import compose, local_amplitude, null_orders, pose
 from ..diffusion.statistics import statistics
 from ..errors import RunFailed
 from ..optics import Acquisition
+from .borders import mend_borders
 from .device import choose_device, free_memory, limit_threads
 from .events import Event, Events, Notice, SliceReady, StageStarted
 from .fallback import DeviceLost, Trouble, named_troubles
@@ -307,10 +308,13 @@ class SlabDiffusion:
     def _slices(self, window: Window, posed: PosedWindow, residual: np.ndarray) -> np.ndarray:
         """The kept slices of a window in grey levels, from the residual orders."""
         run = self.run
+        unit = run.prior_scale.to_unit(run.projections[window.read_slabs, *window.read.index])
+        slices = compose(unit, posed.guide_orders + residual, run.operator)
+        if run.beam is None:
+            slices = mend_borders(slices, local_amplitude(unit, run.prior_noise)[:, 0], run.operator)
+        n = run.acquisition.step_length
         slabs, rows, columns = window.inner
-        orders = (posed.guide_orders + residual)[slabs, :, rows, columns]
-        unit = run.prior_scale.to_unit(run.projections[window.keep_slabs, *window.keep.index])
-        return run.prior_scale.to_grey(compose(unit, orders, run.operator))
+        return run.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
 
     def _retreat(self, trouble: Trouble) -> Notice:
         """After a full memory smaller tiles, after the smallest or a lost card the CPU, then give up."""
