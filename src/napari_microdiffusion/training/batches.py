@@ -19,8 +19,8 @@ _SIDE = 112
 # In the order of TISSUES.
 _TISSUE_SHARES = (0.22, 0.18, 0.18, 0.1, 0.17, 0.15)
 # Structures drawn this many times as large and shrunk, and how often: most are thin for a slab.
-_FINENESS = (1.0, 1.5)
-_FINENESS_SHARES = (0.55, 0.45)
+_FINENESS = (1.0, 1.5, 2.0)
+_FINENESS_SHARES = (0.45, 0.4, 0.15)
 # Slices this many times as far apart as pixels, and how often: many a published stack is coarse along z.
 _COARSENESS = (1, 2, 3)
 _COARSENESS_SHARES = (0.6, 0.27, 0.13)
