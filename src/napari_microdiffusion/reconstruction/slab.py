@@ -44,6 +44,9 @@ STRAIGHT_PASSES, BENT_PASSES = 3, 1
 # state, and still among those that training sees often.
 SIGMA_START = 3.0
 
+# Rows of a sample whose borders are mended at a time.
+MENDED_ROWS = 64
+
 # Slabs that the posterior mean finishes at a time.
 STREAMED_SLABS = 8
 
@@ -244,8 +247,12 @@ class SlabDiffusion:
                 * self.denoiser.order_spread.cpu().numpy()[:, None, None]
             )
             orders = guide_orders + state[slab].numpy() * scale
-            slices = run.prior_scale.to_grey(compose(unit, orders, run.operator))
-            sample[part] = run.agree(slices, slab, run.region, rng)
+            sample[part] = compose(unit, orders, run.operator)
+        self._mend_rows(sample)
+        for i in range(len(run.projections)):
+            run.cancel.check()
+            slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
+            sample[part] = run.agree(run.prior_scale.to_grey(sample[part]), slab, run.region, rng)
         sample = run.settled(sample, rng)
         squares += np.square(sample - run.volume)
         uncertainty = np.empty_like(run.volume)
@@ -260,6 +267,18 @@ class SlabDiffusion:
         run.uncertainty = uncertainty
         for z, plane in enumerate(uncertainty):
             yield SliceReady(z, run.region, plane, "uncertainty", "samples")
+
+    def _mend_rows(self, sample: np.ndarray) -> None:
+        """Mend the borders of a whole sample in place, unit intensities, some rows at a time."""
+        run = self.run
+        if run.beam is not None:
+            return
+        for top in range(0, sample.shape[1], MENDED_ROWS):
+            run.cancel.check()
+            rows = np.s_[:, top : top + MENDED_ROWS]
+            unit = run.prior_scale.to_unit(run.projections[rows])
+            amplitude = local_amplitude(unit, run.prior_noise)[:, 0]
+            sample[rows] = mend_borders(sample[rows], amplitude, run.operator)
 
     def _pose(self, window: Window) -> PosedWindow:
         """A window's inputs, kept for the next evaluation of the same window while there are few."""
