@@ -23,17 +23,21 @@ def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarr
     """The posterior mean taken at its word; `alone` shows the network each slab without its neighbours."""
     n, x = case.acquisition.step_length, case.projections
     seen = SeenByThePrior.of(case)
-    unit, operator, known = seen.projections, seen.operator, statistics(seen.projections, n)
-    volumes = []
-    for first in range(len(x)) if alone else (0,):
-        part = slice(first, first + 1) if alone else slice(0, len(x))
-        problem = pose(unit[part], seen.guide[part.start * n : part.stop * n], operator, seen.noise, known)
-        added = denoiser.expected_residual(problem)
-        volumes.append(compose(unit[part], problem.guide_orders + added, operator))
-    volume = np.concatenate(volumes)
+    answers = []
+    for way in (seen, seen.turned()):
+        known = statistics(way.projections, n)
+        parts = []
+        for first in range(len(x)) if alone else (0,):
+            part = slice(first, first + 1) if alone else slice(0, len(x))
+            unit, guide = way.projections[part], way.guide[part.start * n : part.stop * n]
+            problem = pose(unit, guide, way.operator, way.noise, known)
+            orders = problem.guide_orders + denoiser.expected_residual(problem)
+            parts.append(compose(unit, orders, way.operator))
+        answers.append(np.concatenate(parts))
+    volume = (answers[0] + answers[1][::-1]) / 2
     if not alone:
-        volume = mend_borders(volume, local_amplitude(unit, seen.noise)[:, 0], operator)
-    return make_consistent(seen.scale.to_grey(volume), x, operator, "nonnegative")
+        volume = mend_borders(volume, local_amplitude(seen.projections, seen.noise)[:, 0], seen.operator)
+    return make_consistent(seen.scale.to_grey(volume), x, seen.operator, "nonnegative")
 
 
 def main() -> None:

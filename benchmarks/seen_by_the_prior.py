@@ -1,6 +1,6 @@
 """A case as a run shows it to a prior, for benchmarks that evaluate networks by themselves."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,3 +30,12 @@ class SeenByThePrior:
         guide = logspline(unit, operator, noise, pedestal=choose_pedestal(unit, operator, noise))
         factor = narrow.span / wide.span
         return cls(operator, wide, wide.to_unit(x), np.float32(factor) * guide, factor * noise)
+
+    def turned(self) -> "SeenByThePrior":
+        """The same from the last slab to the first."""
+        return replace(
+            self,
+            operator=ProjectionOperator(self.operator.profile[::-1]),
+            projections=np.ascontiguousarray(self.projections[::-1]),
+            guide=np.ascontiguousarray(self.guide[::-1]),
+        )

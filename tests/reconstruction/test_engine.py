@@ -12,6 +12,7 @@ from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
 from napari_microdiffusion.optics.noise import estimate_noise
+from napari_microdiffusion.reconstruction import posing as posing_module
 from napari_microdiffusion.reconstruction import slab as slab_module
 from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.engine import reconstruct
@@ -317,6 +318,23 @@ def test_the_preview_needs_no_torch(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("profile", [None, (1.0, 2.0, 4.0, 3.0)])
+def test_a_stack_turned_over_gives_the_volume_turned_over(measure, configure, record, monkeypatch, profile):
+    # What a prior of random weights is worth comes out differently from either end.
+    monkeypatch.setattr(slab_module, "measure_trust", lambda *_: 1.0)
+    above = measure(slabs=6, axial_profile=profile)
+    turned_profile = None if profile is None else profile[::-1]
+    below = dataclasses.replace(
+        above,
+        projections=np.ascontiguousarray(above.projections[::-1]),
+        acquisition=Acquisition(step_length=4, axial_profile=turned_profile),
+    )
+    settings = configure(samples=0, consistency="exact")
+    one, other = (record(m, settings).result.volume for m in (above, below))
+    assert np.abs(one - record(above, configure(samples=0, diffusion="off")).result.volume).max() > 1
+    np.testing.assert_allclose(other[::-1], one, atol=2e-3 * np.ptp(above.projections))
+
+
 def test_the_prior_sees_few_bright_places_in_the_range_it_knows(measure, configure, record, monkeypatch):
     bright = measure(slabs=6, height=64, width=64)
     projections = bright.projections.copy()
@@ -328,7 +346,7 @@ def test_the_prior_sees_few_bright_places_in_the_range_it_knows(measure, configu
         seen.append(float(unit.max()))
         return pose(unit, *rest)
 
-    monkeypatch.setattr(slab_module, "pose", spy)
+    monkeypatch.setattr(posing_module, "pose", spy)
     run = record(bright, configure(samples=0, consistency="exact"))
     assert IntensityScale.of(projections).to_unit(projections).max() > 1.5
     assert 0.9 < max(seen) < 1.5

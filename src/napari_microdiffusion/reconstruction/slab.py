@@ -1,12 +1,11 @@
 """The slab diffusion as stages of a run: the posterior mean first, then samples for the uncertainty."""
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..diffusion.slab import compose, local_amplitude, null_orders, pose
+from ..diffusion.slab import compose, local_amplitude, null_orders
 from ..diffusion.statistics import statistics
 from ..errors import RunFailed
 from ..optics import Acquisition
@@ -14,6 +13,7 @@ from .borders import mend_borders
 from .device import choose_device, free_memory, limit_threads
 from .events import Event, Events, Notice, SliceReady, StageStarted
 from .fallback import DeviceLost, Trouble, named_troubles
+from .posing import PosedWindow, pose_window
 from .priors import load_prior
 from .run import Clock, Run
 from .tiling import TilePlan, Window
@@ -51,17 +51,6 @@ MENDED_ROWS = 64
 STREAMED_SLABS = 8
 
 
-@dataclass(frozen=True)
-class PosedWindow:
-    """A window's inputs as tensors on the device."""
-
-    condition: "Tensor"
-    globals: "Tensor"
-    mask: "Tensor"
-    scale: "Tensor"
-    guide_orders: np.ndarray
-
-
 class SlabDiffusion:
     """Chooses the null-space part of every slab with a trained prior.
 
@@ -79,7 +68,7 @@ class SlabDiffusion:
         run.device = self.device.type
         self.plan = self._new_plan()
         self._posed: dict[tuple[int, ...], PosedWindow] = {}
-        self._known: np.ndarray | None = None
+        self._known: dict[bool, np.ndarray] = {}
 
     def _load_prior(self) -> None:
         from ..diffusion.networks import SlabBlock
@@ -133,7 +122,7 @@ class SlabDiffusion:
                 yield from run.settle("posterior mean", is_last=False)
                 run.condition_on_volume()
             self._posed.clear()
-            self._known = None
+            self._known.clear()
             yield from self._measure_trust()
             if number and min(run.trust, before[2]) < LITTLE_TRUST:
                 # Another pass would only exchange a guide through the true beam for one that knows no more
@@ -160,9 +149,7 @@ class SlabDiffusion:
                     if window.key in done:
                         continue
                     run.cancel.check()
-                    posed = self._pose(window)
-                    orders = run.trust * self._evaluate(posed, None, float("inf"))[0]
-                    slices = run.agree(self._slices(window, posed, orders), window.keep_slabs, window.keep)
+                    slices = run.agree(self._expected(window), window.keep_slabs, window.keep)
                     yield from run.write(slices, window.keep_slabs, window.keep, "posterior mean")
                     done.add(window.key)
                     yield clock.advance()
@@ -191,7 +178,7 @@ class SlabDiffusion:
         yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
         self.plan = self._new_plan()
         self._posed.clear()
-        self._known = None
+        self._known.clear()
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_START)
         clock = Clock("samples", (1 + config.samples * config.steps) * len(self.plan.windows()))
         shape = (*run.projections.shape[:1], len(self.denoiser.order_spread), *run.projections.shape[1:])
@@ -282,35 +269,20 @@ class SlabDiffusion:
 
     def _pose(self, window: Window) -> PosedWindow:
         """A window's inputs, kept for the next evaluation of the same window while there are few."""
-        import torch
-
         if window.key in self._posed:
             return self._posed[window.key]
-        run = self.run
-        n = run.acquisition.step_length
-        slabs, region = window.read_slabs, window.read
-        unit = run.prior_scale.to_unit(run.projections[slabs, *region.index])
-        guide = run.prior_scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
-        problem = pose(unit, guide, run.operator, run.prior_noise, self._statistics())
-        with named_troubles():
-            amplitude = torch.from_numpy(problem.amplitude).to(self.device)[None]
-            posed = PosedWindow(
-                torch.from_numpy(problem.condition).to(self.device)[None],
-                torch.from_numpy(problem.globals).to(self.device)[None],
-                torch.from_numpy(problem.order_mask).to(self.device)[None],
-                self.denoiser.scale(amplitude),
-                problem.guide_orders,
-            )
-        if run.projections.size <= KEPT_PIXELS:
+        posed = pose_window(self.run, window, self.denoiser, self._statistics())
+        if self.run.projections.size <= KEPT_PIXELS:
             self._posed[window.key] = posed
         return posed
 
-    def _statistics(self) -> np.ndarray:
-        """The statistics of the whole stack, which every window is told."""
-        run = self.run
-        if self._known is None:
-            self._known = statistics(run.prior_scale.to_unit(run.projections), run.acquisition.step_length)
-        return self._known
+    def _statistics(self, *, is_turned: bool = False) -> np.ndarray:
+        """The statistics of the whole stack, which every window is told; of the stack turned over."""
+        if is_turned not in self._known:
+            stack = self.run.projections[::-1] if is_turned else self.run.projections
+            unit = self.run.prior_scale.to_unit(np.ascontiguousarray(stack))
+            self._known[is_turned] = statistics(unit, self.run.acquisition.step_length)
+        return self._known[is_turned]
 
     def _evaluate(
         self, posed: PosedWindow, state: "Tensor | None", sigma: float
@@ -324,14 +296,22 @@ class SlabDiffusion:
             normal = self.denoiser(noisy, level, posed.condition, posed.globals, posed.mask)
             return (normal * posed.scale)[0].cpu().numpy(), normal[0]
 
-    def _slices(self, window: Window, posed: PosedWindow, residual: np.ndarray) -> np.ndarray:
-        """The kept slices of a window in grey levels, from the residual orders."""
-        run = self.run
-        unit = run.prior_scale.to_unit(run.projections[window.read_slabs, *window.read.index])
-        slices = compose(unit, posed.guide_orders + residual, run.operator)
+    def _expected(self, window: Window) -> np.ndarray:
+        """The posterior mean of a window's kept slices, grey levels.
+
+        A stack turned over has its volume turned over for an answer. The network knows that only nearly, so
+        it is asked both ways: the mean of its two answers errs less than either.
+        """
+        run, n = self.run, self.run.acquisition.step_length
+        answers = []
+        for is_turned in (False, True):
+            known = self._statistics(is_turned=is_turned)
+            posed = pose_window(run, window, self.denoiser, known, is_turned=is_turned)
+            answers.append(posed.slices(run.trust * self._evaluate(posed, None, float("inf"))[0]))
+        slices = (answers[0] + answers[1]) / 2
         if run.beam is None:
+            unit = run.prior_scale.to_unit(run.projections[window.read_slabs, *window.read.index])
             slices = mend_borders(slices, local_amplitude(unit, run.prior_noise)[:, 0], run.operator)
-        n = run.acquisition.step_length
         slabs, rows, columns = window.inner
         return run.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
 
