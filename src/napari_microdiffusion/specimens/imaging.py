@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import convolve1d, gaussian_filter, gaussian_filter1d, shift, zoom
 
 # How many specimens are as sharp and clean as volumes that were deconvolved or cut out to be traced.
-_CRISP_SHARE = 0.15
+_CRISP_SHARE = 0.22
 # How many have the focus of a light sheet in cleared tissue: a cusp along z, a small core on long tails, so
 # that even what is brightest has no flat middle.
 _CUSP_SHARE = 0.35
