@@ -14,9 +14,9 @@ from .slab import KEPT_PIXELS, PIXELS_ON_CPU, passes
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
 # the shipped prior. A pixel is one of the projections, a voxel one of the volume.
 SECONDS_TO_START = 2.1
-SECONDS_PER_MEAN_PIXEL = 1.4e-5
-SECONDS_PER_SAMPLED_PIXEL = 7.5e-6
-SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.5e-5
+SECONDS_PER_MEAN_PIXEL = 2.3e-5
+SECONDS_PER_SAMPLED_PIXEL = 8.2e-6
+SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.9e-5
 SECONDS_PER_FITTED_VOXEL = 1.4e-6
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
@@ -31,13 +31,13 @@ EVALUATIONS_PER_TRAINING = 3
 # What twice the cores gain; measured runs of networks never gain all of it.
 CORES_EXPONENT = 0.8
 # The window and its libraries come on top of the first in the viewer.
-BYTES_TO_START = 310_000_000
+BYTES_TO_START = 350_000_000
 BYTES_PER_VOXEL = 13
 BYTES_PER_EVALUATED_PIXEL = 1_500
 BYTES_PER_FITTED_VOXEL = 75
 BYTES_PER_SAMPLED_PIXEL = 170
 # Small stacks keep their inputs between the evaluations of a sample; large ones make them anew.
-BYTES_PER_KEPT_PIXEL = 900
+BYTES_PER_KEPT_PIXEL = 1_130
 # Per pixel and channel at full resolution of a training step of the paper's diffusion.
 BYTES_PER_TRAINED_CHANNEL = 400
 
