@@ -21,23 +21,25 @@ from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 
 def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarray:
     """The posterior mean taken at its word; `alone` shows the network each slab without its neighbours."""
-    n, x = case.acquisition.step_length, case.projections
     seen = SeenByThePrior.of(case)
-    answers = []
-    for way in (seen, seen.turned()):
-        known = statistics(way.projections, n)
-        parts = []
-        for first in range(len(x)) if alone else (0,):
-            part = slice(first, first + 1) if alone else slice(0, len(x))
-            unit, guide = way.projections[part], way.guide[part.start * n : part.stop * n]
-            problem = pose(unit, guide, way.operator, way.noise, known)
-            orders = problem.guide_orders + denoiser.expected_residual(problem)
-            parts.append(compose(unit, orders, way.operator))
-        answers.append(np.concatenate(parts))
-    volume = (answers[0] + answers[1][::-1]) / 2
+    volume = (answer(seen, denoiser, alone) + answer(seen.turned(), denoiser, alone)[::-1]) / 2
     if not alone:
         volume = mend_borders(volume, local_amplitude(seen.projections, seen.noise)[:, 0], seen.operator)
-    return make_consistent(seen.scale.to_grey(volume), x, seen.operator, "nonnegative")
+    return make_consistent(seen.scale.to_grey(volume), case.projections, seen.operator, "nonnegative")
+
+
+def answer(seen: SeenByThePrior, denoiser: Denoiser, alone: bool) -> np.ndarray:
+    """What the network says of a stack as it is shown, in the unit of what the prior sees."""
+    count, n = len(seen.projections), seen.operator.step_length
+    known = statistics(seen.projections, n)
+    volumes = []
+    for first in range(count) if alone else (0,):
+        part = slice(first, first + 1) if alone else slice(0, count)
+        unit, guide = seen.projections[part], seen.guide[part.start * n : part.stop * n]
+        problem = pose(unit, guide, seen.operator, seen.noise, known)
+        orders = problem.guide_orders + denoiser.expected_residual(problem)
+        volumes.append(compose(unit, orders, seen.operator))
+    return np.concatenate(volumes)
 
 
 def main() -> None:

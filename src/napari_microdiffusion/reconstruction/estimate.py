@@ -14,9 +14,9 @@ from .slab import KEPT_PIXELS, PIXELS_ON_CPU, passes
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
 # the shipped prior. A pixel is one of the projections, a voxel one of the volume.
 SECONDS_TO_START = 2.1
-SECONDS_PER_MEAN_PIXEL = 2.3e-5
-SECONDS_PER_SAMPLED_PIXEL = 7.5e-6
-SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 1.5e-5
+SECONDS_PER_MEAN_PIXEL = 2.6e-5
+SECONDS_PER_SAMPLED_PIXEL = 9.2e-6
+SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 2.0e-5
 SECONDS_PER_FITTED_VOXEL = 1.4e-6
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8

@@ -44,8 +44,8 @@ STRAIGHT_PASSES, BENT_PASSES = 3, 1
 # state, and still among those that training sees often.
 SIGMA_START = 3.0
 
-# Rows of a sample whose borders are mended at a time.
-MENDED_ROWS = 64
+# Rows of a sample that are made of its state at a time.
+COMPOSED_ROWS = 16
 
 # Slabs that the posterior mean finishes at a time.
 STREAMED_SLABS = 8
@@ -224,18 +224,15 @@ class SlabDiffusion:
         n = run.acquisition.step_length
         rng = np.random.default_rng([_seed(run.config.seed, number), 1])
         sample = np.empty_like(run.volume)
-        for i in range(len(run.projections)):
+        spread = self.denoiser.order_spread.cpu().numpy()[:, None, None]
+        for top in range(0, run.volume.shape[1], COMPOSED_ROWS):
             run.cancel.check()
-            slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
-            unit = run.prior_scale.to_unit(run.projections[slab])
-            guide_orders = null_orders(run.prior_scale.to_unit(run.guide[part]), run.operator)
-            scale = (
-                local_amplitude(unit, run.prior_noise)
-                * self.denoiser.order_spread.cpu().numpy()[:, None, None]
-            )
-            orders = guide_orders + state[slab].numpy() * scale
-            sample[part] = compose(unit, orders, run.operator)
-        self._mend_rows(sample)
+            rows = np.s_[:, top : top + COMPOSED_ROWS]
+            unit = run.prior_scale.to_unit(run.projections[rows])
+            amplitude = local_amplitude(unit, run.prior_noise)
+            residual = state[:, :, top : top + COMPOSED_ROWS].numpy() * (amplitude * spread)
+            orders = null_orders(run.prior_scale.to_unit(run.guide[rows]), run.operator) + residual
+            sample[rows] = self._mended(compose(unit, orders, run.operator), amplitude)
         for i in range(len(run.projections)):
             run.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
@@ -255,17 +252,10 @@ class SlabDiffusion:
         for z, plane in enumerate(uncertainty):
             yield SliceReady(z, run.region, plane, "uncertainty", "samples")
 
-    def _mend_rows(self, sample: np.ndarray) -> None:
-        """Mend the borders of a whole sample in place, unit intensities, some rows at a time."""
+    def _mended(self, slices: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
+        """Slices, unit intensities, with the borders of slabs that were recorded each for itself mended."""
         run = self.run
-        if run.beam is not None:
-            return
-        for top in range(0, sample.shape[1], MENDED_ROWS):
-            run.cancel.check()
-            rows = np.s_[:, top : top + MENDED_ROWS]
-            unit = run.prior_scale.to_unit(run.projections[rows])
-            amplitude = local_amplitude(unit, run.prior_noise)[:, 0]
-            sample[rows] = mend_borders(sample[rows], amplitude, run.operator)
+        return slices if run.beam is not None else mend_borders(slices, amplitude[:, 0], run.operator)
 
     def _pose(self, window: Window) -> PosedWindow:
         """A window's inputs, kept for the next evaluation of the same window while there are few."""
@@ -308,10 +298,8 @@ class SlabDiffusion:
             known = self._statistics(is_turned=is_turned)
             posed = pose_window(run, window, self.denoiser, known, is_turned=is_turned)
             answers.append(posed.slices(run.trust * self._evaluate(posed, None, float("inf"))[0]))
-        slices = (answers[0] + answers[1]) / 2
-        if run.beam is None:
-            unit = run.prior_scale.to_unit(run.projections[window.read_slabs, *window.read.index])
-            slices = mend_borders(slices, local_amplitude(unit, run.prior_noise)[:, 0], run.operator)
+        unit = run.prior_scale.to_unit(run.projections[window.read_slabs, *window.read.index])
+        slices = self._mended((answers[0] + answers[1]) / 2, local_amplitude(unit, run.prior_noise))
         slabs, rows, columns = window.inner
         return run.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
 
