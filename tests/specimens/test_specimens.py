@@ -12,7 +12,7 @@ from napari_microdiffusion.specimens import (
     make_specimen,
 )
 from napari_microdiffusion.specimens.curves import slow_noise, unit_vectors, wander, winding_edges
-from napari_microdiffusion.specimens.stamping import stamp_balls
+from napari_microdiffusion.specimens.stamping import hollowed, stamp_balls
 
 SHAPE = (24, 40, 32)
 
@@ -153,6 +153,18 @@ def test_a_thin_ball_fades_instead_of_vanishing():
         volumes.append(np.zeros((7, 7, 7), np.float32))
         stamp_balls(volumes[-1], np.array([[3, 3, 3]]), np.array([radius]))
     assert volumes[1].sum() == pytest.approx(volumes[0].sum() / 4)
+
+
+def test_hollowing_darkens_what_lies_deeper_than_the_wall_and_spares_what_is_thin():
+    volume = np.zeros((24, 40, 24), np.float32)
+    stamp_balls(volume, np.array([[12, 12, 12], [12, 30, 12]]), np.array([7.0, 1.5]), 0.8)
+    hollow = hollowed(volume, 2.0, 0.75)
+    assert hollow.dtype == np.float32
+    assert hollow[12, 12, 12] == pytest.approx(0.2)
+    np.testing.assert_array_equal(hollow[:, 24:], volume[:, 24:])
+    distance = np.hypot.reduce(np.indices((24, 24, 24)) - 12.0)
+    np.testing.assert_array_equal(hollow[:, :24][distance > 6], volume[:, :24][distance > 6])
+    assert (hollow <= volume).all()
 
 
 def test_walks_go_as_far_and_as_straight_as_asked(rng):

@@ -89,7 +89,8 @@ def test_procedural_specimens_are_drawn_and_renewed():
     (volume,) = pool.volumes
     np.testing.assert_array_equal(volume, same.volumes[0])
     assert volume.shape[1:] == (112, 112)
-    assert volume.shape[0] in (112, 56, 37)
+    # Whole, coarse, or three times as coarse and interpolated: then one slice is left over.
+    assert volume.shape[0] in (112, 56, 37, 111)
     assert volume.astype(np.float32).std() > 0
     pool.renew()
     assert pool.volumes[0] is volume
@@ -199,6 +200,31 @@ def test_coarse_specimens_may_come_interpolated_between_their_slices(monkeypatch
     # A slice between two others is their mixture, three to one.
     np.testing.assert_allclose(fine[3:-1:2], 0.75 * coarse[1:-1] + 0.25 * coarse[2:], atol=5e-3)
     np.testing.assert_allclose(fine[2:-2:2], 0.75 * coarse[1:-1] + 0.25 * coarse[:-2], atol=5e-3)
+
+
+def test_coarse_specimens_average_over_what_lies_between_their_slices_or_leave_it_out(monkeypatch):
+    module = "napari_microdiffusion.training.batches"
+    monkeypatch.setattr(f"{module}._INTERPOLATED_SHARE", 0)
+    found = []
+    for shares, skipping in (((1, 0, 0), 0), ((0, 0, 1), 0), ((0, 0, 1), 1)):
+        monkeypatch.setattr(f"{module}._COARSENESS_SHARES", shares)
+        monkeypatch.setattr(f"{module}._SKIPPING_SHARE", skipping)
+        found += [volume.astype(np.float32) for volume in SpecimenPool(BatchSettings(pool=1), 3).volumes]
+    whole, averaged, skipped = found
+    np.testing.assert_array_equal(skipped, whole[: 3 * len(skipped) : 3])
+    np.testing.assert_allclose(averaged, whole[:111].reshape(37, 3, *whole.shape[1:]).mean(1), atol=5e-3)
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_specimens_may_be_stained_at_their_surface(monkeypatch, share):
+    module = "napari_microdiffusion.training.batches"
+    monkeypatch.setattr(f"{module}._HOLLOW_SHARE", share)
+    monkeypatch.setattr(f"{module}._SIDE", 32)
+    seen = []
+    monkeypatch.setattr(f"{module}.hollowed", lambda volume, wall, darkness: seen.append(wall) or volume)
+    SpecimenPool(BatchSettings(pool=6, images_per_structure=1), 5)
+    assert (len(seen) > 0) == bool(share)
+    assert all(1 <= wall <= 3 for wall in seen)
 
 
 @pytest.mark.parametrize(("share", "most"), [(0.0, 0), (0.5, 9), (1.0, 16)])

@@ -3,11 +3,20 @@
 import numpy as np
 
 from .imaging import ImagingConditions, draw_conditions, image_specimen
+from .stamping import hollowed
 from .tissue import TISSUES
 
 KINDS = ("vasculature", "dendrites", "neurons", "nuclei")
 
-__all__ = ["KINDS", "TISSUES", "ImagingConditions", "draw_conditions", "image_specimen", "make_specimen"]
+__all__ = [
+    "KINDS",
+    "TISSUES",
+    "ImagingConditions",
+    "draw_conditions",
+    "hollowed",
+    "image_specimen",
+    "make_specimen",
+]
 
 
 def make_specimen(

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.ndimage import convolve1d, gaussian_filter, gaussian_filter1d, shift, zoom
 
 # How many specimens are as sharp and clean as volumes that were deconvolved or cut out to be traced.
-_CRISP_SHARE = 0.22
+_CRISP_SHARE = 0.26
 # How many have the focus of a light sheet in cleared tissue: a cusp along z, a small core on long tails, so
 # that even what is brightest has no flat middle.
-_CUSP_SHARE = 0.35
+_CUSP_SHARE = 0.33
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
-from ..specimens import TISSUES, draw_conditions, image_specimen
+from ..specimens import TISSUES, draw_conditions, hollowed, image_specimen
 
 _SIDE = 112
 # In the order of TISSUES.
@@ -23,9 +23,14 @@ _FINENESS = (1.0, 1.5, 2.0)
 _FINENESS_SHARES = (0.45, 0.4, 0.15)
 # Slices this many times as far apart as pixels, and how often: many a published stack is coarse along z.
 _COARSENESS = (1, 2, 3)
-_COARSENESS_SHARES = (0.6, 0.27, 0.13)
+_COARSENESS_SHARES = (0.52, 0.3, 0.18)
+# How often a coarse one leaves out what lies between its slices, as a point scan in large steps does,
+# instead of averaging over it.
+_SKIPPING_SHARE = 0.5
 # How often a coarse one has been interpolated to slices as close as pixels, as many a published stack is.
 _INTERPOLATED_SHARE = 0.4
+# How often structures are stained at their surface alone.
+_HOLLOW_SHARE = 0.12
 # The log-spline without a pedestal stands in for the INR, whose default field it starts, and takes a
 # hundredth of its time.
 _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
@@ -85,6 +90,8 @@ class SpecimenPool:
             fineness = float(rng.choice(_FINENESS, p=_FINENESS_SHARES))
             side = round(_SIDE * fineness)
             structure = zoom(TISSUES[kind](rng, (side, side, side)), 1 / fineness, order=1)
+            if rng.random() < _HOLLOW_SHARE:
+                structure = hollowed(structure, rng.uniform(1, 3), rng.uniform(0.5, 1))
             self._structures = [structure] * self.settings.images_per_structure
         structure = np.transpose(self._structures.pop(), rng.permutation(3))
         conditions = draw_conditions(rng)
@@ -93,7 +100,8 @@ class SpecimenPool:
         volume = image_specimen(structure, conditions, rng)
         if (coarseness := int(rng.choice(_COARSENESS, p=_COARSENESS_SHARES))) > 1:
             whole = volume[: len(volume) // coarseness * coarseness]
-            volume = whole.reshape(-1, coarseness, *volume.shape[1:]).mean(1)
+            grouped = whole.reshape(-1, coarseness, *volume.shape[1:])
+            volume = grouped[:, 0] if rng.random() < _SKIPPING_SHARE else grouped.mean(1)
             if rng.random() < _INTERPOLATED_SHARE:
                 volume = zoom(volume, (coarseness, 1, 1), order=1, mode="nearest", grid_mode=True)
         volume = volume.astype(np.float16)
