@@ -59,6 +59,17 @@ def test_photon_gain_and_read_noise_are_found_in_the_projections(kind, photons):
         np.testing.assert_allclose(gain * light + read**2, expected, rtol=0.4)
 
 
+def test_pixels_without_light_tell_the_read_noise_unless_they_are_clipped():
+    volume = make_specimen("nuclei", (48, 64, 64), 4)
+    acquisition = Acquisition(step_length=6)
+    projections = simulate_projections(volume, acquisition, photons=300, read_noise=0.003, seed=1)
+    _, read = estimate_noise_model(projections)
+    assert read == pytest.approx(0.003, rel=0.7)
+    # Cut off, they would tell of no noise at all: what the bright ones tell stays, rather too much.
+    _, clipped = estimate_noise_model(np.maximum(projections, 0))
+    assert clipped > 0.003
+
+
 def test_where_too_little_light_is_seen_the_noise_is_one_figure(rng):
     assert estimate_noise_model(np.zeros((2, 9, 9))) == (0.0, 0.0)
     gain, read = estimate_noise_model(rng.normal(0, 1, (1, 20, 20)))

@@ -4,16 +4,32 @@ import numpy as np
 
 from napari_microdiffusion.diffusion.calibration import LEVELS, Calibration
 from napari_microdiffusion.diffusion.slab import STATISTICS
+from napari_microdiffusion.specimens import KINDS, make_specimen
 from napari_microdiffusion.studies.calibration import fresh_stacks, outcomes
 
 
 def test_the_same_seed_gives_the_same_stacks_and_another_does_not():
-    (truth, projections, n), (again, _, _), (other, _, _) = (
-        next(fresh_stacks(seed, 1)) for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(truth, again)
-    assert truth.shape == (len(projections) * n, *projections.shape[1:])
-    assert other.shape != truth.shape or (other != truth).any()
+    ours, again, others = (list(fresh_stacks(seed, 2)) for seed in (1, 1, 2))
+    for (truth, projections, n), (same, _, _), (other, _, _) in zip(ours, again, others, strict=True):
+        np.testing.assert_array_equal(truth, same)
+        assert truth.shape == (len(projections) * n, *projections.shape[1:])
+        assert other.shape != truth.shape or (other != truth).any()
+
+
+def test_every_other_stack_is_plain_tissue_whose_projections_are_noisy(monkeypatch):
+    made = []
+
+    def spy(kind, shape, seed, conditions):
+        made.append((kind, conditions))
+        return make_specimen(kind, shape, seed, conditions)
+
+    monkeypatch.setattr("napari_microdiffusion.studies.calibration.make_specimen", spy)
+    stacks = list(fresh_stacks(3, 4))
+    assert len(made) == 2
+    assert all(kind in KINDS and conditions.voxel_noise == 0 for kind, conditions in made)
+    for truth, projections, n in stacks[::2]:
+        means = truth.reshape(-1, n, *truth.shape[1:]).mean(1)
+        assert np.abs(projections - means).max() > 0
 
 
 def test_outcomes_tell_errors_deviations_and_the_stack():

@@ -5,6 +5,13 @@ import numpy as np
 from .acquisition import Acquisition
 from .intensity import IntensityScale
 
+# Pixels with less than this share of the light of the brightest hundredth have none.
+_DARK = 0.02
+# 2x2 blocks of which a class must consist to tell of noise.
+_FEWEST = 50
+# Share of the pixels below the dark level that may be as dark as the darkest one, before they are clipped.
+_ALIKE = 0.1
+
 
 def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> np.ndarray:
     """Noise variance of each pixel, from the noise as stated, or else as the projections tell it.
@@ -54,9 +61,10 @@ def estimate_noise_model(projections: np.ndarray, dark_level: float = 0.0) -> tu
     """Photon gain a and read noise b of the variance a*max(X - dark, 0) + b^2, from the projections alone.
 
     The variance of the diagonal differences of 2x2 pixels in twelve classes of local brightness with equally
-    many pixels, of the smaller four in five of them, since edges make the large ones; then the line
-    a*x + b^2 with a, b^2 >= 0 that fits best, relative to the variances themselves. Fine structure passes
-    for noise: the figures are rather too high than too low.
+    many pixels, of the smaller four in five of them, since edges make the large ones, and in one class of
+    pixels without light, where these tell of anything; then the line a*x + b^2 with a, b^2 >= 0 that fits
+    best, relative to the variances themselves. Fine structure passes for noise: the figures are rather too
+    high than too low.
 
     Parameters
     ----------
@@ -73,18 +81,25 @@ def estimate_noise_model(projections: np.ndarray, dark_level: float = 0.0) -> tu
 
     mean, diagonal = _two_by_two(projections)
     light = mean - dark_level
-    # Pixels without light, of clipped images above all, have no noise to tell of.
     lit = light[light > 0]
-    seen = light > 0.02 * np.percentile(lit, 99) if lit.size else np.zeros(light.shape, bool)
-    if int(seen.sum()) < 12 * 50:
+    seen = light > _DARK * np.percentile(lit, 99) if lit.size else np.zeros(light.shape, bool)
+    if int(seen.sum()) < 12 * _FEWEST:
         return 0.0, estimate_noise(projections)
     order = np.argsort(light[seen])
     classes = [(light[seen][part], diagonal[seen][part]) for part in np.array_split(order, 12)]
+    if (~seen).sum() >= _FEWEST and not _is_clipped(projections, dark_level):
+        classes.append((np.maximum(light[~seen], 0), diagonal[~seen]))
     x = np.array([np.median(brightness) for brightness, _ in classes])
     variance = np.array([_trimmed_variance(d) for _, d in classes])
     weight = 1 / np.maximum(variance, 1e-12 + 1e-3 * variance.max())
     (gain, square), _ = nnls(np.stack([x, np.ones_like(x)], axis=1) * weight[:, None], variance * weight)
     return float(gain), float(np.sqrt(square))
+
+
+def _is_clipped(projections: np.ndarray, dark_level: float) -> bool:
+    """Whether the darkest pixels are cut off: many alike at the bottom have no noise to tell of."""
+    dark = projections[projections <= dark_level]
+    return not dark.size or float((dark == dark.min()).mean()) > _ALIKE
 
 
 def _trimmed_variance(values: np.ndarray) -> float:
