@@ -1,4 +1,4 @@
-"""Time and memory of the stages, from which `reconstruction/estimate.py` and `slab.py` take their constants.
+"""Time and memory of the stages: the constants of `estimate.py` and `network.py` in `reconstruction`.
 
     python benchmarks/memory_and_time.py [--threads 1] [--cases NAME ...]
 

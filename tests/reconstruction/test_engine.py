@@ -12,6 +12,7 @@ from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
 from napari_microdiffusion.optics.noise import estimate_noise
+from napari_microdiffusion.reconstruction import network as network_module
 from napari_microdiffusion.reconstruction import posing as posing_module
 from napari_microdiffusion.reconstruction import slab as slab_module
 from napari_microdiffusion.reconstruction.config import ReconstructionConfig
@@ -287,7 +288,7 @@ def test_what_breaks_inside_a_run_is_no_runtime_error(measurement, configure, mo
     def broken(*_):
         raise RuntimeError("device lost")
 
-    monkeypatch.setattr(slab_module.SlabDiffusion, "_evaluate", broken)
+    monkeypatch.setattr(network_module.SlabNetwork, "evaluate", broken)
     with pytest.raises(RunFailed, match="device lost") as caught:
         list(reconstruct(measurement.projections, measurement.acquisition, configure()))
     assert not isinstance(caught.value, RuntimeError)

@@ -8,6 +8,7 @@ from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.errors import RunFailed
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import IntensityScale
+from napari_microdiffusion.reconstruction import network as network_module
 from napari_microdiffusion.reconstruction import slab as slab_module
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Notice, StageStarted
@@ -101,8 +102,8 @@ def pretended_card(monkeypatch):
         "to",
         lambda self, target: self if isinstance(target, Card) else torch.nn.Module.to(self, target),
     )
-    monkeypatch.setattr(slab_module, "choose_device", lambda _name: Card())
-    monkeypatch.setattr(slab_module, "free_memory", lambda _device: None)
+    monkeypatch.setattr(network_module, "choose_device", lambda _name: Card())
+    monkeypatch.setattr(network_module, "free_memory", lambda _device: None)
     monkeypatch.setattr(slab_module, "measure_trust", lambda *_: 1.0)
     return Card
 
@@ -115,7 +116,7 @@ def pretended_card(monkeypatch):
 def test_what_a_card_cannot_do_the_processor_does(
     wide, configure, record, monkeypatch, pretended_card, error, said
 ):
-    evaluate = slab_module.SlabDiffusion._evaluate
+    evaluate = network_module.SlabNetwork.evaluate
 
     def failing(self, *arguments):
         if isinstance(self.device, pretended_card):
@@ -123,7 +124,7 @@ def test_what_a_card_cannot_do_the_processor_does(
                 raise error
         return evaluate(self, *arguments)
 
-    monkeypatch.setattr(slab_module.SlabDiffusion, "_evaluate", failing)
+    monkeypatch.setattr(network_module.SlabNetwork, "evaluate", failing)
     found = record(wide, configure(samples=0))
     assert notices(found)[-1] == f"{said}: going on with the CPU."
     assert found.result.device == "cpu"

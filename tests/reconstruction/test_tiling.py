@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_microdiffusion.reconstruction import network as network_module
 from napari_microdiffusion.reconstruction import slab as slab_module
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.tiling import LATERAL_CONTEXT, TilePlan
@@ -61,7 +62,7 @@ def wide(measure):
 
 def test_tiles_give_nearly_what_one_piece_gives(wide, configure, monkeypatch):
     whole = run(wide, configure(samples=1))[-1].result
-    monkeypatch.setattr(slab_module, "PIXELS_ON_CPU", 3 * (32 + 2 * LATERAL_CONTEXT) ** 2)
+    monkeypatch.setattr(network_module, "PIXELS_ON_CPU", 3 * (32 + 2 * LATERAL_CONTEXT) ** 2)
     tiled = run(wide, configure(samples=1))[-1].result
     span = np.ptp(wide.projections)
     difference = np.abs(whole.volume - tiled.volume)
@@ -84,7 +85,7 @@ def test_groups_of_slabs_give_nearly_what_one_piece_gives(measure, configure, mo
 
 
 def test_a_memory_limit_makes_tiles_smaller(wide, configure):
-    least = slab_module.working_bytes(wide.truth.shape, 0) / 1e9
+    least = network_module.working_bytes(wide.truth.shape, 0) / 1e9
     events = run(wide, configure(samples=0, memory_gb=least + 0.02))
     assert events[-1].result.reprojection_max < 1e-5
     posterior = [e for e in events if getattr(e, "stage", "") == "posterior mean" and hasattr(e, "fraction")]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ..optics import Acquisition
 from .config import ReconstructionConfig
 from .device import describe_device
-from .slab import KEPT_PIXELS, PIXELS_ON_CPU, passes
+from .network import KEPT_PIXELS, PIXELS_ON_CPU
+from .slab import passes
 
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
 # the shipped prior. A pixel is one of the projections, a voxel one of the volume.
