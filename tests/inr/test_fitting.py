@@ -131,7 +131,7 @@ def test_a_standstill_ends_the_fit_early(projections):
 
 
 def test_large_images_are_fitted_in_tiles(monkeypatch, projections):
-    monkeypatch.setattr("napari_microdiffusion.inr.fitting.GRID_POINTS", 20 * 16 * 16)
+    monkeypatch.setattr("napari_microdiffusion.inr.grid_fitting.GRID_POINTS", 20 * 16 * 16)
     steps, fitted = run(projections, UNIFORM, InrSettings(epochs=30, tolerance=0))
     assert len(steps) == 30 * 4
     assert misfit(fitted.render(), projections) < 0.01

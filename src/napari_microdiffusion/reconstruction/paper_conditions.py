@@ -100,7 +100,7 @@ class PaperConditions:
         """The INR's own loss (equation 2) on some pixels, drawn from seed and step."""
         import torch
 
-        from ..inr.fitting import equation_2
+        from ..inr.paper_fitting import equation_2
 
         x = self._projections.reshape(-1)
         rng = np.random.default_rng([self.run.config.seed, 3, step])
