@@ -24,7 +24,8 @@ from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.optics import make_consistent
 from napari_microdiffusion.studies.benchmark import Case
-from napari_microdiffusion.training.batches import BatchSettings, batches, learn_units
+from napari_microdiffusion.training.batches import batches, learn_units
+from napari_microdiffusion.training.settings import BatchSettings
 
 SIZES = {"width": 32, "deep_width": 64, "blocks": 2, "deep_blocks": 2, "embedding": 64}
 OWN = slice(5 + ORDERS, 5 + 2 * ORDERS)

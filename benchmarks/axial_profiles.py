@@ -13,7 +13,8 @@ from quality import arguments_parser, cases
 from scipy.ndimage import gaussian_filter, maximum_filter
 
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator
-from napari_microdiffusion.training.batches import BatchSettings, SpecimenPool
+from napari_microdiffusion.training.pool import SpecimenPool
+from napari_microdiffusion.training.settings import BatchSettings
 
 _REACH = 12
 _SLICES, _PIXELS = (1, 2, 4, 6, 8, 10), (1, 2, 4, 6)

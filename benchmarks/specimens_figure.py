@@ -13,7 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from napari_microdiffusion.io import depth_stack, read_image
-from napari_microdiffusion.training.batches import BatchSettings, SpecimenPool
+from napari_microdiffusion.training.pool import SpecimenPool
+from napari_microdiffusion.training.settings import BatchSettings
 
 SIDE = 96
 

@@ -109,9 +109,9 @@ def test_training_explains_more_and_more(tmp_path, references):
 
 
 def test_procedural_tissue_is_the_default(tmp_path, monkeypatch):
-    from napari_microdiffusion.training import batches, recipe
+    from napari_microdiffusion.training import pool, recipe
 
-    monkeypatch.setattr(batches, "_SIDE", 32)
+    monkeypatch.setattr(pool, "_SIDE", 32)
     units = np.ones(15), np.stack([np.zeros(STATISTICS), np.ones(STATISTICS)])
     monkeypatch.setattr(recipe, "learn_units", lambda *_: units)
     output = tmp_path / "prior.safetensors"

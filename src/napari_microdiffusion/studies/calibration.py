@@ -12,7 +12,8 @@ from ..optics.noise import likely_variance
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
 from ..specimens import KINDS, ImagingConditions, make_specimen
-from ..training.batches import BatchSettings, SpecimenPool
+from ..training.pool import SpecimenPool
+from ..training.settings import BatchSettings
 from .benchmark import DEFAULT_METHODS, method_config
 
 # Laterally the corner of a specimen: much of the structure, and a fraction of the time.

@@ -1,11 +1,10 @@
-"""Training batches: specimen, imaging, projections, guide, residual; every nuisance varied widely."""
+"""Training batches: projections of a specimen, guide and residual; every nuisance varied widely."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.ndimage import zoom
 
 from ..diffusion.loss import SlabBatch
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, ORDERS, STATISTICS, SlabProblem, null_orders, pose
@@ -13,24 +12,9 @@ from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
-from ..specimens import TISSUES, draw_conditions, hollowed, image_specimen
+from .pool import SpecimenPool
+from .settings import BatchSettings
 
-_SIDE = 112
-# In the order of TISSUES.
-_TISSUE_SHARES = (0.22, 0.18, 0.18, 0.1, 0.17, 0.15)
-# Structures drawn this many times as large and shrunk, and how often: most are thin for a slab.
-_FINENESS = (1.0, 1.5, 2.0)
-_FINENESS_SHARES = (0.45, 0.4, 0.15)
-# Slices this many times as far apart as pixels, and how often: many a published stack is coarse along z.
-_COARSENESS = (1, 2, 3)
-_COARSENESS_SHARES = (0.52, 0.3, 0.18)
-# How often a coarse one leaves out what lies between its slices, as a point scan in large steps does,
-# instead of averaging over it.
-_SKIPPING_SHARE = 0.5
-# How often a coarse one has been interpolated to slices as close as pixels, as many a published stack is.
-_INTERPOLATED_SHARE = 0.4
-# How often structures are stained at their surface alone.
-_HOLLOW_SHARE = 0.12
 # The log-spline without a pedestal stands in for the INR, whose default field it starts, and takes a
 # hundredth of its time.
 _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
@@ -44,79 +28,6 @@ _STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
 _STEP_SHARES = np.array([1, 1, 3, 2, 10, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 37
 # Added to the squared error of the guide, relative to the range: what is at 40 dB already counts half.
 _ERROR_FLOOR = 1e-4
-
-
-@dataclass(frozen=True)
-class BatchSettings:
-    """What a batch consists of."""
-
-    stacks: int = 4
-    slabs: int = 6
-    patch: int = 48
-    pool: int = 48
-    images_per_structure: int = 3
-    batches_per_image: float = 2
-    references: Sequence[np.ndarray] = field(default_factory=tuple)
-    """Point-scanned volumes to learn from instead of procedural specimens."""
-    step_length: int | None = None
-    """The only step length to learn; all that the diffusion serves where None."""
-    noisy_share: float = 1.0
-    """How many of the specimens with noise of the point scan itself keep it."""
-
-
-class SpecimenPool:
-    """A changing set of imaged volumes, each shape (112, 112, 112), drawn from one seeded generator.
-
-    Parameters
-    ----------
-    settings : BatchSettings
-    seed : int
-    """
-
-    def __init__(self, settings: BatchSettings, seed: int) -> None:
-        self.settings = settings
-        # A stream of its own, apart from the seeds that `make_specimen` and the frozen set use.
-        self.rng = np.random.default_rng([seed, 1_000_003])
-        self._structures: list[np.ndarray] = []
-        self._due = 0.0
-        self.volumes: list[np.ndarray] = list(settings.references)
-        if not self.volumes:
-            self.volumes = [self._image() for _ in range(settings.pool)]
-
-    def _image(self) -> np.ndarray:
-        rng = self.rng
-        if not self._structures:
-            kind = str(rng.choice(list(TISSUES), p=_TISSUE_SHARES))
-            fineness = float(rng.choice(_FINENESS, p=_FINENESS_SHARES))
-            side = round(_SIDE * fineness)
-            structure = zoom(TISSUES[kind](rng, (side, side, side)), 1 / fineness, order=1)
-            if rng.random() < _HOLLOW_SHARE:
-                structure = hollowed(structure, rng.uniform(1, 3), rng.uniform(0.5, 1))
-            self._structures = [structure] * self.settings.images_per_structure
-        structure = np.transpose(self._structures.pop(), rng.permutation(3))
-        conditions = draw_conditions(rng)
-        if rng.random() >= self.settings.noisy_share:
-            conditions = replace(conditions, voxel_noise=0.0)
-        volume = image_specimen(structure, conditions, rng)
-        if (coarseness := int(rng.choice(_COARSENESS, p=_COARSENESS_SHARES))) > 1:
-            whole = volume[: len(volume) // coarseness * coarseness]
-            grouped = whole.reshape(-1, coarseness, *volume.shape[1:])
-            volume = grouped[:, 0] if rng.random() < _SKIPPING_SHARE else grouped.mean(1)
-            if rng.random() < _INTERPOLATED_SHARE:
-                volume = zoom(volume, (coarseness, 1, 1), order=1, mode="nearest", grid_mode=True)
-        volume = volume.astype(np.float16)
-        # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
-        return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
-
-    def renew(self, images: float | None = None) -> None:
-        """Replace the oldest volumes: `images` of them, or as many as the settings ask for each batch."""
-        if self.settings.references:
-            return
-        self._due += 1 / self.settings.batches_per_image if images is None else images
-        while self._due >= 1:
-            self._due -= 1
-            self.volumes.pop(0)
-            self.volumes.append(self._image())
 
 
 def batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:

@@ -5,7 +5,9 @@ import numpy as np
 from ..diffusion.familiarity import Familiarity
 from ..diffusion.statistics import statistics
 from ..optics import IntensityScale, ProjectionOperator
-from .batches import BatchSettings, SpecimenPool, add_noise, draw_acquisition
+from .batches import add_noise, draw_acquisition
+from .pool import SpecimenPool
+from .settings import BatchSettings
 
 # A stack whose projections span less than this is empty.
 _EMPTY = 0.02

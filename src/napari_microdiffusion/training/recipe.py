@@ -18,8 +18,10 @@ from ..diffusion.prior import Prior, new_denoiser
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import UserError
 from ..optics import IntensityScale
-from .batches import BatchSettings, SpecimenPool, batches, collate, draw_stack, learn_units
+from .batches import batches, collate, draw_stack, learn_units
 from .familiar import learn_familiarity
+from .pool import SpecimenPool
+from .settings import BatchSettings
 
 # Slices and pixels of the smallest reference volume: a few slabs, and a patch that the network can see.
 MIN_REFERENCE = (8, 16)

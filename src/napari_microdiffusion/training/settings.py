@@ -1,0 +1,24 @@
+"""What a batch of training consists of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What a batch consists of."""
+
+    stacks: int = 4
+    slabs: int = 6
+    patch: int = 48
+    pool: int = 48
+    images_per_structure: int = 3
+    batches_per_image: float = 2
+    references: Sequence[np.ndarray] = field(default_factory=tuple)
+    """Point-scanned volumes to learn from instead of procedural specimens."""
+    step_length: int | None = None
+    """The only step length to learn; all that the diffusion serves where None."""
+    noisy_share: float = 1.0
+    """How many of the specimens with noise of the point scan itself keep it."""
