@@ -41,7 +41,9 @@ def main() -> None:
         volume = whole[:SIDE, :SIDE, :SIDE].astype(np.float32)
         row, column = 2 * (number // columns), number % columns
         low, high = np.percentile(volume, (1, 99.7))
-        views = {"xy": volume[len(volume) // 2], "xz": volume[:, volume.shape[1] // 2]}
+        # Sparse specimens have empty planes: the one with most structure is shown.
+        fullest = [int(volume.std(others).argmax()) for others in ((1, 2), (0, 2))]
+        views = {"xy": volume[fullest[0]], "xz": volume[:, fullest[1]]}
         for offset, (view, plane) in enumerate(views.items()):
             axis = axes[row + offset, column]
             axis.imshow(plane, vmin=low, vmax=max(high, low + 1e-6), cmap="gray", interpolation="nearest")
