@@ -18,6 +18,7 @@ from ..diffusion.prior import Prior, new_denoiser
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import UserError
 from ..optics import IntensityScale
+from .ahead import batches_ahead
 from .batches import batches, collate, draw_stack, learn_units
 from .familiar import learn_familiarity
 from .pool import SpecimenPool
@@ -164,15 +165,25 @@ class PriorTraining:
         if self.state_path.exists():
             self.fitting.load(self.state_path)
 
-    def run(self, save_every_s: float = 300.0) -> Iterator[TrainingReport]:
-        """Train to the end of the schedule, saving weights, state and curve as it goes."""
+    def run(self, save_every_s: float = 300.0, ahead: bool = False) -> Iterator[TrainingReport]:
+        """Train to the end of the schedule, saving weights, state and curve as it goes.
+
+        Parameters
+        ----------
+        save_every_s : float
+            Seconds between savings.
+        ahead : bool
+            Make batches in a process of their own, ahead of the training. They are the same.
+        """
         if self.familiarity is None and self.recipe.familiarity_stacks:
             self.familiarity = learn_familiarity(
                 self.settings, self.recipe.seed, self.recipe.familiarity_stacks
             )
         saved = time.monotonic()
         # A resumed run goes on with specimens of its own, rather than through those already seen.
-        stream = batches(self.settings, self.recipe.seed + 7919 * self.fitting.step)
+        stream = (batches_ahead if ahead else batches)(
+            self.settings, self.recipe.seed + 7919 * self.fitting.step
+        )
         for step in self.fitting.run(stream):
             due = time.monotonic() - saved > save_every_s or step.fraction >= 1
             validation = self.validate() if due else None
