@@ -78,8 +78,10 @@ def test_the_report_holds_every_row_and_picture(case: Case, tmp_path: Path) -> N
         table = list(csv.DictReader(file))
     assert [line["method"] for line in table] == list(METHODS)
     assert float(table[1]["psnr"]) == pytest.approx(rows[1].metrics["psnr"])
+    assert [float(line["agreement_max"]) for line in table] == [r.result.reprojection_max for r in rows]
     page = (tmp_path / "report.md").read_text()
     assert "small_n4.png" in page
+    assert f"| {rows[-1].result.reprojection_max:.1e} |" in page
     assert (tmp_path / "small_n4.png").stat().st_size > 10_000
 
 

@@ -27,8 +27,8 @@ COLUMNS: dict[str, Column] = {
     "axial_centroid_error_median": Column("z error", ".2f", False),
     "axial_centroid_error_p90": Column("z error p90", ".2f", False),
     "border_inner_step_ratio": Column("border step", ".2f", None),
-    "reprojection_rmse": Column("reproj. RMSE", ".1e", None),
-    "reprojection_max": Column("reproj. max", ".1e", None),
+    "reprojection_rmse": Column("vs. true proj., RMSE", ".1e", None),
+    "reprojection_max": Column("vs. true proj., max", ".1e", None),
 }
 
 

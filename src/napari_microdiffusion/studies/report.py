@@ -100,10 +100,11 @@ def _table(groups: Sequence[Sequence[Row]], path: Path) -> None:
     columns = (*METRICS, *_ALSO_SAVED)
     with whole_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["specimen", "n", "method", "seconds", *columns])
+        writer.writerow(["specimen", "n", "method", "seconds", *columns, "agreement_max"])
         for row in (row for rows in groups for row in rows):
             values = [row.metrics.get(column) for column in columns]
-            writer.writerow([row.case, row.step_length, row.method, f"{row.seconds:.2f}", *values])
+            who = (row.case, row.step_length, row.method, f"{row.seconds:.2f}")
+            writer.writerow([*who, *values, row.result.reprojection_max])
 
 
 def _page(groups: Sequence[Sequence[Row]], methods: Sequence[str], path: Path) -> None:
@@ -111,6 +112,8 @@ def _page(groups: Sequence[Sequence[Row]], methods: Sequence[str], path: Path) -
         "# Benchmark",
         "",
         "Each method saw the projections alone. Methods are guide/diffusion/consistency.",
+        "*Off the measurement*: largest difference of a volume's projections from those measured, relative",
+        "to their range.",
         "",
     ]
     for n in sorted({rows[0].step_length for rows in groups}):
@@ -155,12 +158,13 @@ def _means(groups: Sequence[Sequence[Row]], methods: Sequence[str]) -> list[str]
 
 
 def _specimen(rows: Sequence[Row]) -> list[str]:
-    headings = [heading for heading, _ in METRICS.values()]
+    headings = [*(heading for heading, _ in METRICS.values()), "off the measurement"]
     lines = ["| method | " + " | ".join(headings) + " |", "| --- |" + " ---: |" * len(headings)]
     for row in rows:
         cells = [
             "-" if row.metrics[metric] is None else format(row.metrics[metric], form)
             for metric, (_, form) in METRICS.items()
         ]
+        cells.append(f"{row.result.reprojection_max:.1e}")
         lines.append(f"| {row.method} | " + " | ".join(cells) + " |")
     return lines
