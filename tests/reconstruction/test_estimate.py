@@ -33,8 +33,8 @@ def test_more_work_costs_more(cheap, dear):
 
 
 def test_an_inr_from_a_file_costs_no_fit(tmp_path):
-    fitted = cost(guide="inr", samples=0)
-    from_file = cost(guide="inr", samples=0, inr_file=tmp_path / "inr.safetensors")
+    fitted = cost(LARGE, guide="inr", diffusion="off")
+    from_file = cost(LARGE, guide="inr", diffusion="off", inr_file=tmp_path / "inr.safetensors")
     assert from_file.seconds < fitted.seconds / 2
 
 

@@ -18,7 +18,8 @@ SECONDS_TO_START = 2.1
 SECONDS_PER_MEAN_PIXEL = 2.6e-5
 SECONDS_PER_SAMPLED_PIXEL = 9.2e-6
 SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 2.0e-5
-SECONDS_PER_FITTED_VOXEL = 1.4e-6
+# For each epoch.
+SECONDS_PER_FITTED_VOXEL = 1.0e-7
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
 # Arrays of the extended volume that agreement through a beam holds at once, counted.
