@@ -360,3 +360,17 @@ def test_the_provenance_tells_the_pedestal_of_the_log_spline(measurement, config
     assert 0 <= told < 0.5
     linear = record(measurement, configure(samples=0, guide="linear"))
     assert linear.result.provenance["pedestal"] == 0
+
+
+def test_noise_that_an_exact_volume_takes_over_is_said(measurement, configure, rng):
+    clean = measurement.projections.astype(np.float32)
+    span = IntensityScale.of(clean).span
+    told = {}
+    for share in (0.0, 0.05):
+        noisy = clean + share * span * rng.standard_normal(clean.shape).astype(np.float32)
+        for consistency in ("nonnegative", "exact", "noise", "none"):
+            config = configure(diffusion="off", consistency=consistency)
+            events = reconstruct(noisy, measurement.acquisition, config)
+            *_, finished = events
+            told[share, consistency] = any("noise of the projections" in n for n in finished.result.notices)
+    assert [key for key, is_told in told.items() if is_told] == [(0.05, "nonnegative"), (0.05, "exact")]

@@ -11,6 +11,8 @@ _DARK = 0.02
 _FEWEST = 50
 # Share of the pixels below the dark level that may be as dark as the darkest one, before they are clipped.
 _ALIKE = 0.1
+# Slabs, and pixels along each side, that tell how noisy a stack is.
+_SLABS, _SIDE = 8, 512
 
 
 def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> np.ndarray:
@@ -36,6 +38,23 @@ def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: In
         told = {"dark_level": dark, "photon_gain": gain, "read_noise": read}
         acquisition = acquisition.model_copy(update=told)
     return acquisition.noise_variance(projections)
+
+
+def noise_share(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> float:
+    """RMS of the noise relative to the projections' range, stated or estimated, in the middle of some slabs.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+        Grey levels.
+    acquisition : Acquisition
+    scale : IntensityScale
+        Of the projections.
+    """
+    rows, columns = (slice(max(0, (s - _SIDE) // 2), (s + _SIDE) // 2) for s in projections.shape[1:])
+    slabs = np.unique(np.linspace(0, len(projections) - 1, _SLABS).round().astype(int))
+    variance = likely_variance(projections[slabs, rows, columns], acquisition, scale)
+    return float(np.sqrt(variance.mean(dtype=np.float64))) / scale.span
 
 
 def estimate_noise(projections: np.ndarray) -> float:

@@ -8,6 +8,7 @@ from ..inr import FittedInr
 from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
+from ..optics.noise import noise_share
 from .config import ReconstructionConfig
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
 from .guides import GUIDES
@@ -16,6 +17,9 @@ from .priors import check_prior
 from .provenance import provenance
 from .result import ReconstructionResult
 from .run import Clock, Run
+
+# Noise, relative to the range, beyond which it is worth leaving out: below it costs about what it gives.
+_NOISY = 0.02
 
 
 def reconstruct(
@@ -119,6 +123,13 @@ def _stages(run: Run) -> Events:
         yield run.notice(run.light.notice)
     with run.timed("preview"):
         yield from _preview(run)
+    if config.consistency in ("exact", "nonnegative"):
+        noise = noise_share(run.measured, run.acquisition, run.scale)
+        if noise > _NOISY:
+            yield run.notice(
+                f"The noise of the projections is about {noise:.0%} of their range, and a volume that agrees "
+                "with them exactly takes it over: the consistency within the noise (noise) leaves it out."
+            )
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
         diffusion = "off"
         yield run.notice(
