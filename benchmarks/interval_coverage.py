@@ -1,6 +1,7 @@
 """Whether the stated uncertainty is true: coverage of 90 % intervals, and borders between slabs.
 
     python benchmarks/interval_coverage.py [--data DIR] [-n 6] [--prior FILE] [--samples 4] [--side 64]
+        [--method logspline/slab/nonnegative]
 
 Prints one line a specimen of the frozen set and, where they are at hand, of the real volumes; laterally the
 first SIDE pixels are used.
@@ -20,6 +21,7 @@ def main() -> None:
     parser = arguments_parser(__doc__)
     parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--method", default=DEFAULT_METHODS[-1], help="as guide/diffusion/consistency")
     arguments = parser.parse_args()
     found: dict[str, list[list[float]]] = {"frozen": [], "real": []}
     print(f"{'':26} foreground  background  step ratio of mean, sample, in the truth's; PSNR mean, sample")
@@ -27,7 +29,7 @@ def main() -> None:
         cut = np.s_[:, : arguments.side, : arguments.side]
         small = dataclasses.replace(case, truth=case.truth[cut], projections=case.projections[cut])
         settings = {"samples": arguments.samples, "keep_samples": True, "prior": arguments.prior}
-        for row in run_case(small, [DEFAULT_METHODS[-1]], **settings):
+        for row in run_case(small, [arguments.method], **settings):
             result = row.result
             assert result.uncertainty is not None
             intervals = normal_intervals(result.volume, result.uncertainty)
