@@ -53,6 +53,10 @@ def test_a_few_steps_leave_a_prior_its_state_and_a_curve(tmp_path, references):
     assert prior.card["validation_explained"] == pytest.approx(reports[-1].validation, abs=1e-4)
     rows = [line.split(",") for line in (tmp_path / "prior.curve.csv").read_text().splitlines()]
     assert [row[0] for row in rows] == ["1", "2", "3"]
+    (told,) = prior.card["curve"]
+    assert told["step"] == 3
+    assert told["loss"] == pytest.approx(np.median([float(row[1]) for row in rows]), rel=1e-3)
+    assert told["explained"] == pytest.approx(reports[-1].validation, abs=1e-5)
 
 
 def test_the_same_seed_trains_the_same_weights(tmp_path, references):

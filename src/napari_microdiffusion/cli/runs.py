@@ -183,7 +183,7 @@ def train(
     data = {
         "output": str(output),
         "state": str(training.state_path),
-        "curve": str(training.curve_path),
+        "curve": str(training.curve.path),
         "steps": fitting.step,
         "minutes": fitting.elapsed / 60,
         "finished": fitting.fraction >= 1,

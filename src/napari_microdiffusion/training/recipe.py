@@ -20,6 +20,7 @@ from ..errors import UserError
 from ..optics import IntensityScale
 from .ahead import batches_ahead
 from .batches import batches, collate, draw_stack, learn_units
+from .curve import TrainingCurve
 from .familiar import learn_familiarity
 from .pool import SpecimenPool
 from .settings import BatchSettings
@@ -116,7 +117,7 @@ class PriorTraining:
         self.recipe = recipe
         self.output = output
         self.state_path = output.with_suffix(".state.safetensors")
-        self.curve_path = output.with_suffix(".curve.csv")
+        self.curve = TrainingCurve(output.with_suffix(".curve.csv"))
         self.settings = BatchSettings(
             stacks=recipe.stacks,
             slabs=recipe.slabs,
@@ -187,7 +188,7 @@ class PriorTraining:
         for step in self.fitting.run(stream):
             due = time.monotonic() - saved > save_every_s or step.fraction >= 1
             validation = self.validate() if due else None
-            self._note(step, validation)
+            self.curve.add(step, validation)
             if due:
                 self.save(validation)
                 saved = time.monotonic()
@@ -211,16 +212,15 @@ class PriorTraining:
 
     def save(self, validation: float | None = None) -> None:
         """Write the averaged weights with their card, and the state to resume from."""
-        self.card |= {"steps": self.fitting.step, "minutes": round(self.fitting.elapsed / 60, 1)}
+        self.card |= {
+            "steps": self.fitting.step,
+            "minutes": round(self.fitting.elapsed / 60, 1),
+            "curve": self.curve.gist(),
+        }
         if validation is not None:
             self.card["validation_explained"] = round(validation, 4)
         self.averaged().save(self.output)
         self.fitting.save(self.state_path)
-
-    def _note(self, step: TrainingStep, validation: float | None) -> None:
-        with self.curve_path.open("a") as curve:
-            shown = "" if validation is None else f"{validation:.5f}"
-            curve.write(f"{step.step},{step.loss:.6g},{step.gradient:.4g},{step.learning_rate:.4g},{shown}\n")
 
 
 def _check_references(references: Sequence[np.ndarray]) -> None:
