@@ -118,9 +118,7 @@ def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.n
     start = torch.from_numpy(problem.guide_orders)[None]
     # The "residual" of nothing is what the network's answer is to be added to, whatever the change does.
     batch = change(SlabBatch(condition, globals_, amplitude, mask, 0 * start, torch.ones(1)))
-    units = denoiser.scale(batch.amplitude)
-    blind = torch.full((len(units),), torch.inf)
-    added = denoiser(torch.zeros_like(units), blind, batch.condition, batch.globals, batch.mask) * units
+    added = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.amplitude)
     orders = (added - batch.residual).reshape(start.shape) + start
     return make_consistent(
         scale.to_grey(compose(unit, orders[0].numpy(), operator)), x, operator, "nonnegative"

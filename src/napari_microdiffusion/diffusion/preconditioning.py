@@ -78,9 +78,25 @@ class Denoiser(nn.Module):
         denoised = skip * torch.where(informative > 0, noisy, torch.zeros_like(noisy)) + gain * raw
         return denoised * mask[:, None, :, None, None]
 
+    def posterior_mean(self, condition: Tensor, globals_: Tensor, mask: Tensor, amplitude: Tensor) -> Tensor:
+        """The expected residual from the guide, physical, in one evaluation that starts from nothing.
+
+        Parameters
+        ----------
+        condition, globals_, mask, amplitude : Tensor
+            As `SlabProblem` has them, with a batch axis.
+
+        Returns
+        -------
+        Tensor, shape (B, N, ORDERS, H, W)
+        """
+        scale = self.scale(amplitude)
+        blind = torch.full((len(scale),), torch.inf, device=scale.device)
+        return scale * self(torch.zeros_like(scale), blind, condition, globals_, mask)
+
     @torch.inference_mode()
     def expected_residual(self, problem: SlabProblem) -> np.ndarray:
-        """The posterior mean of the residual from the guide, in one evaluation on the denoiser's device.
+        """`posterior_mean` of one problem, on the denoiser's device.
 
         Returns
         -------
@@ -90,9 +106,7 @@ class Denoiser(nn.Module):
         inputs = (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
         device = self.order_spread.device
         condition, globals_, mask, amplitude = (torch.from_numpy(a).to(device)[None] for a in inputs)
-        scale, blind = self.scale(amplitude), torch.full((1,), torch.inf, device=device)
-        mean = self(torch.zeros_like(scale), blind, condition, globals_, mask)
-        return np.asarray((mean * scale)[0].cpu().numpy())
+        return np.asarray(self.posterior_mean(condition, globals_, mask, amplitude)[0].cpu().numpy())
 
     def _described(self, globals_: Tensor) -> Tensor:
         """The globals with their statistics relative to the training data's; unknown ones count as usual."""

@@ -237,11 +237,7 @@ def _check_references(references: Sequence[np.ndarray]) -> None:
 @torch.no_grad()
 def blind_error(denoiser: Denoiser, batch: SlabBatch) -> tuple[float, float]:
     """Weighted squared error of the posterior mean, and of the guide alone."""
-    scale = denoiser.scale(batch.amplitude)
-    sigma = torch.full((len(batch.residual),), torch.inf)
-    mean = scale * denoiser(
-        torch.zeros_like(batch.residual), sigma, batch.condition, batch.globals, batch.mask
-    )
+    mean = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.amplitude)
     weight = batch.weight[:, None, None, None, None]
     return float((weight * (mean - batch.residual).square()).sum()), float(
         (weight * batch.residual.square()).sum()
