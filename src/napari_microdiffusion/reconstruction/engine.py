@@ -128,7 +128,7 @@ def _stages(run: Run) -> Events:
         if noise > _NOISY:
             yield run.notice(
                 f"The noise of the projections is about {noise:.0%} of their range, and a volume that agrees "
-                "with them exactly takes it over. The consistency \"within the noise\" (noise) leaves it out."
+                'with them exactly takes it over. The consistency "within the noise" (noise) leaves it out.'
             )
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
         diffusion = "off"
