@@ -39,7 +39,10 @@ def test_coarse_specimens_may_come_interpolated_between_their_slices(monkeypatch
     found = []
     for share in (0, 1):
         monkeypatch.setattr(f"{MODULE}._INTERPOLATED_SHARE", share)
-        found += [volume.astype(np.float32) for volume in SpecimenPool(BatchSettings(pool=1), 3).volumes]
+        found += [
+            volume.astype(np.float32)
+            for volume in SpecimenPool(BatchSettings(pool=1, plain_share=0), 3).volumes
+        ]
     coarse, fine = found
     assert (len(coarse), len(fine)) == (56, 112)
     # A slice between two others is their mixture, three to one.
@@ -53,7 +56,10 @@ def test_coarse_specimens_average_over_what_lies_between_their_slices_or_leave_i
     for shares, skipping in (((1, 0, 0), 0), ((0, 0, 1), 0), ((0, 0, 1), 1)):
         monkeypatch.setattr(f"{MODULE}._COARSENESS_SHARES", shares)
         monkeypatch.setattr(f"{MODULE}._SKIPPING_SHARE", skipping)
-        found += [volume.astype(np.float32) for volume in SpecimenPool(BatchSettings(pool=1), 3).volumes]
+        found += [
+            volume.astype(np.float32)
+            for volume in SpecimenPool(BatchSettings(pool=1, plain_share=0), 3).volumes
+        ]
     whole, averaged, skipped = found
     np.testing.assert_array_equal(skipped, whole[: 3 * len(skipped) : 3])
     np.testing.assert_allclose(averaged, whole[:111].reshape(37, 3, *whole.shape[1:]).mean(1), atol=5e-3)
@@ -65,7 +71,7 @@ def test_specimens_may_be_stained_at_their_surface(monkeypatch, share):
     monkeypatch.setattr(f"{MODULE}._SIDE", 32)
     seen = []
     monkeypatch.setattr(f"{MODULE}.hollowed", lambda volume, wall, darkness: seen.append(wall) or volume)
-    SpecimenPool(BatchSettings(pool=6, images_per_structure=1), 5)
+    SpecimenPool(BatchSettings(pool=6, images_per_structure=1, plain_share=0), 5)
     assert (len(seen) > 0) == bool(share)
     assert all(1 <= wall <= 3 for wall in seen)
 
@@ -80,7 +86,25 @@ def test_specimens_may_be_drawn_without_the_noise_of_a_point_scan(monkeypatch, s
 
     monkeypatch.setattr(f"{MODULE}.image_specimen", spy)
     monkeypatch.setattr(f"{MODULE}._SIDE", 32)
-    SpecimenPool(BatchSettings(pool=16, images_per_structure=16, noisy_share=share), 11)
+    SpecimenPool(BatchSettings(pool=16, images_per_structure=16, noisy_share=share, plain_share=0), 11)
     assert len(seen) >= 16
     assert (sum(seen) > 0) == (share > 0)
     assert sum(seen) <= most
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_specimens_may_be_plain(monkeypatch, share):
+    seen = []
+
+    def spy(structure, conditions, _):
+        seen.append(conditions)
+        return np.asarray(structure, np.float32)
+
+    monkeypatch.setattr(f"{MODULE}.image_specimen", spy)
+    monkeypatch.setattr(f"{MODULE}._SIDE", 32)
+    pool = SpecimenPool(BatchSettings(pool=12, images_per_structure=4, plain_share=share), 7)
+    is_plain = [
+        0.5 <= c.lateral_blur <= 1.1 and c.texture == c.voxel_noise == c.axial_tail == 0 for c in seen
+    ]
+    assert all(is_plain) if share else not all(is_plain)
+    assert ({volume.shape for volume in pool.volumes} == {(32, 32, 32)}) == bool(share)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .imaging import ImagingConditions, draw_conditions, image_specimen
+from .imaging import ImagingConditions, draw_conditions, draw_plain_conditions, image_specimen
 from .stamping import hollowed
 from .tissue import TISSUES
 
@@ -13,6 +13,7 @@ __all__ = [
     "TISSUES",
     "ImagingConditions",
     "draw_conditions",
+    "draw_plain_conditions",
     "hollowed",
     "image_specimen",
     "make_specimen",

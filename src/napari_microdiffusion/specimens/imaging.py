@@ -115,6 +115,19 @@ def draw_conditions(rng: np.random.Generator) -> ImagingConditions:
     return conditions
 
 
+def draw_plain_conditions(rng: np.random.Generator) -> ImagingConditions:
+    """Random conditions that a user is content with: moderate blur, little background, a clean scan."""
+    return ImagingConditions(
+        lateral_blur=rng.uniform(0.5, 1.1),
+        axial_blur=rng.uniform(0.8, 2.4),
+        attenuation=rng.choice([0, rng.uniform(0.2, 0.8)]),
+        background=rng.choice([0, rng.uniform(0.03, 0.2)]),
+        background_variation=rng.uniform(0.1, 0.4),
+        haze=rng.choice([0, rng.uniform(0.1, 0.2)]),
+        gamma=rng.uniform(0.85, 1.25),
+    )
+
+
 def image_specimen(
     structure: np.ndarray, conditions: ImagingConditions, rng: np.random.Generator
 ) -> np.ndarray:

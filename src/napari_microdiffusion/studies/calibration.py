@@ -11,7 +11,7 @@ from ..optics import Acquisition, IntensityScale, simulate_projections
 from ..optics.noise import likely_variance
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
-from ..specimens import KINDS, ImagingConditions, make_specimen
+from ..specimens import KINDS, draw_plain_conditions, make_specimen
 from ..training.pool import SpecimenPool
 from ..training.settings import BatchSettings
 from .benchmark import DEFAULT_METHODS, method_config
@@ -38,7 +38,8 @@ def fresh_stacks(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray
     a user would be content with: what is calibrated on difficult ones alone is too wide on all others.
     """
     rng = np.random.default_rng([seed, 1_000_007])
-    pool = SpecimenPool(BatchSettings(pool=1, images_per_structure=1, noisy_share=_NOISY_SHARE), seed)
+    settings = BatchSettings(pool=1, images_per_structure=1, noisy_share=_NOISY_SHARE, plain_share=0)
+    pool = SpecimenPool(settings, seed)
     while count:
         is_plain = count % 2 == 0
         if is_plain:
@@ -66,15 +67,7 @@ def fresh_stacks(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray
 
 def _plain_specimen(rng: np.random.Generator) -> np.ndarray:
     """Tissue of one kind, moderately blurred, on little background, free of the noise of a point scan."""
-    conditions = ImagingConditions(
-        lateral_blur=rng.uniform(0.5, 1.1),
-        axial_blur=rng.uniform(0.8, 2.4),
-        attenuation=rng.choice([0, rng.uniform(0.2, 0.8)]),
-        background=rng.choice([0, rng.uniform(0.03, 0.2)]),
-        background_variation=rng.uniform(0.1, 0.4),
-        haze=rng.choice([0, rng.uniform(0.1, 0.2)]),
-        gamma=rng.uniform(0.85, 1.25),
-    )
+    conditions = draw_plain_conditions(rng)
     kind = str(rng.choice(KINDS))
     return make_specimen(kind, _PLAIN_SHAPE, int(rng.integers(*_PLAIN_SEEDS)), conditions)
 

@@ -5,7 +5,14 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import zoom
 
-from ..specimens import TISSUES, draw_conditions, hollowed, image_specimen
+from ..specimens import (
+    KINDS,
+    TISSUES,
+    draw_conditions,
+    draw_plain_conditions,
+    hollowed,
+    image_specimen,
+)
 from .settings import BatchSettings
 
 _SIDE = 112
@@ -40,22 +47,44 @@ class SpecimenPool:
         # A stream of its own, apart from the seeds that `make_specimen` and the frozen set use.
         self.rng = np.random.default_rng([seed, 1_000_003])
         self._structures: list[np.ndarray] = []
+        self._is_plain = False
         self._due = 0.0
         self.volumes: list[np.ndarray] = list(settings.references)
         if not self.volumes:
             self.volumes = [self._image() for _ in range(settings.pool)]
 
     def _image(self) -> np.ndarray:
-        rng = self.rng
         if not self._structures:
-            kind = str(rng.choice(list(TISSUES), p=_TISSUE_SHARES))
-            fineness = float(rng.choice(_FINENESS, p=_FINENESS_SHARES))
-            side = round(_SIDE * fineness)
-            structure = zoom(TISSUES[kind](rng, (side, side, side)), 1 / fineness, order=1)
-            if rng.random() < _HOLLOW_SHARE:
-                structure = hollowed(structure, rng.uniform(1, 3), rng.uniform(0.5, 1))
+            self._is_plain = self.rng.random() < self.settings.plain_share
+            structure = self._plain_structure() if self._is_plain else self._structure()
             self._structures = [structure] * self.settings.images_per_structure
-        structure = np.transpose(self._structures.pop(), rng.permutation(3))
+        structure = self._structures.pop()
+        if self._is_plain:
+            volume = image_specimen(structure, draw_plain_conditions(self.rng), self.rng)
+        else:
+            volume = self._difficult(structure)
+        volume = volume.astype(np.float16)
+        # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
+        return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
+
+    def _plain_structure(self) -> np.ndarray:
+        return TISSUES[str(self.rng.choice(KINDS))](self.rng, (_SIDE, _SIDE, _SIDE))
+
+    def _structure(self) -> np.ndarray:
+        """Tissue of any kind, fine or coarse, filled or hollow."""
+        rng = self.rng
+        kind = str(rng.choice(list(TISSUES), p=_TISSUE_SHARES))
+        fineness = float(rng.choice(_FINENESS, p=_FINENESS_SHARES))
+        side = round(_SIDE * fineness)
+        structure = zoom(TISSUES[kind](rng, (side, side, side)), 1 / fineness, order=1)
+        if rng.random() < _HOLLOW_SHARE:
+            structure = hollowed(structure, rng.uniform(1, 3), rng.uniform(0.5, 1))
+        return np.asarray(structure)
+
+    def _difficult(self, structure: np.ndarray) -> np.ndarray:
+        """Imaged in any direction under any conditions, sampled as published stacks are."""
+        rng = self.rng
+        structure = np.transpose(structure, rng.permutation(3))
         conditions = draw_conditions(rng)
         if rng.random() >= self.settings.noisy_share:
             conditions = replace(conditions, voxel_noise=0.0)
@@ -66,9 +95,7 @@ class SpecimenPool:
             volume = grouped[:, 0] if rng.random() < _SKIPPING_SHARE else grouped.mean(1)
             if rng.random() < _INTERPOLATED_SHARE:
                 volume = zoom(volume, (coarseness, 1, 1), order=1, mode="nearest", grid_mode=True)
-        volume = volume.astype(np.float16)
-        # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
-        return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
+        return volume
 
     def renew(self, images: float | None = None) -> None:
         """Replace the oldest volumes: `images` of them, or as many as the settings ask for each batch."""

@@ -22,3 +22,5 @@ class BatchSettings:
     """The only step length to learn; all that the diffusion serves where None."""
     noisy_share: float = 1.0
     """How many of the specimens with noise of the point scan itself keep it."""
+    plain_share: float = 0.2
+    """How many specimens are tissue of one kind, sampled finely, recorded as a user is content with."""
