@@ -4,7 +4,7 @@
 
 Every case runs in a process of its own, so that its peak of memory is its own, and by default on one thread.
 Processor time is what counts: it is nearly the same on a machine that has other work to do. Prints one line a
-case, then the constants that follow from them.
+case, then the constants that follow from them. Before all that, how large the network is.
 """
 
 import argparse
@@ -109,6 +109,32 @@ def constants(measured: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
+def network_size() -> str:
+    """Weights of the shipped network, and multiply-adds of its convolutions for a pixel of a slab."""
+    import torch
+    from torch import nn
+
+    from napari_microdiffusion.reconstruction.priors import load_prior
+
+    network, slabs, side = load_prior("general").denoiser.network, 2, 32
+    sizes, counted = network.description(), [0]
+
+    def count(module: nn.Module, _: Any, output: torch.Tensor) -> None:
+        if isinstance(module, nn.Conv2d):
+            counted[0] += output.numel() * module.weight[0].numel()
+
+    for module in network.modules():
+        module.register_forward_hook(count)
+    state, condition = (
+        torch.zeros(1, slabs, sizes[f"{name}_channels"], side, side) for name in ("state", "condition")
+    )
+    with torch.inference_mode():
+        network(state, torch.zeros(1, 2), condition, torch.zeros(1, sizes["global_features"]))
+    weights = sum(weight.numel() for weight in network.parameters()) / 1e6
+    work = counted[0] / (slabs * side**2) / 1e6
+    return f"{weights:.2f} million weights, {work:.3f} million multiply-adds"
+
+
 def main() -> None:
     """Measure in processes of their own."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -120,6 +146,7 @@ def main() -> None:
         print(json.dumps(run_case(arguments.here, arguments.threads)))
         return
     measured = {}
+    print(network_size())
     print(f"{arguments.threads} threads of {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
     for name in arguments.cases:
         command = [sys.executable, __file__, "--here", name, "--threads", str(arguments.threads)]
