@@ -1,6 +1,6 @@
 """Learn what the spread of a prior's samples is worth, and write it into the prior's file.
 
-    python benchmarks/calibrate.py PRIOR.safetensors [--stacks 160] [--seed 503] [--processes 2]
+    python benchmarks/calibrate.py PRIOR.safetensors [--stacks 240] [--seed 503] [--processes 2]
 
 Fresh procedural specimens are reconstructed with the default settings, each process those of its own seed;
 see `diffusion/calibration.py`.
@@ -35,7 +35,7 @@ def main() -> None:
     """Calibrate, printing as it goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prior", type=Path)
-    parser.add_argument("--stacks", type=int, default=160)
+    parser.add_argument("--stacks", type=int, default=240)
     parser.add_argument("--seed", type=int, default=503)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()

@@ -24,7 +24,7 @@ def test_every_other_stack_is_plain_tissue_whose_projections_are_noisy(monkeypat
         return make_specimen(kind, shape, seed, conditions)
 
     monkeypatch.setattr("napari_microdiffusion.studies.calibration.make_specimen", spy)
-    stacks = list(fresh_stacks(3, 4))
+    stacks = list(fresh_stacks(4, 4))
     assert len(made) == 2
     assert all(kind in KINDS and conditions.voxel_noise == 0 for kind, conditions in made)
     for truth, projections, n in stacks[::2]:

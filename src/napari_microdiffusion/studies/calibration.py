@@ -17,7 +17,7 @@ from ..training.settings import BatchSettings
 from .benchmark import DEFAULT_METHODS, method_config
 
 # Laterally the corner of a specimen: much of the structure, and a fraction of the time.
-_SIDE = 64
+_SIDE = 48
 _LONGEST = 72
 _PLAIN_SHAPE = (72, 96, 96)
 # Far from the seeds of evaluation.

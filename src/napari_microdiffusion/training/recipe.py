@@ -45,7 +45,7 @@ class TrainingRecipe(BaseModel):
     width: int = Field(64, ge=8, description="Channels of the network at half resolution.")
     deep_width: int = Field(128, ge=8, description="Channels at quarter resolution.")
     blocks: int = Field(3, ge=1, description="Residual blocks at half resolution, each way.")
-    deep_blocks: int = Field(5, ge=1, description="Residual blocks at quarter resolution.")
+    deep_blocks: int = Field(8, ge=1, description="Residual blocks at quarter resolution.")
     stacks: int = Field(4, ge=1, description="Stacks in a batch.")
     slabs: int = Field(6, ge=2, description="Slabs of a training stack.")
     patch: int = Field(48, ge=16, description="Side of a training patch in pixels.")
