@@ -71,3 +71,14 @@ def test_the_same_seed_gives_the_same_noise():
 def test_a_volume_thinner_than_a_slab_is_refused():
     with pytest.raises(UserError, match="5 slices"):
         simulate_projections(np.ones((5, 4, 4)), Acquisition(step_length=6))
+
+
+@pytest.mark.parametrize("brightness", [0.0, 1.0, 60_000.0])
+def test_photons_are_counted_in_an_all_but_empty_volume(brightness):
+    volume = np.zeros((12, 40, 40), np.float32)
+    volume[3, 7, 9] = brightness
+    seen = simulate_projections(volume, Acquisition(step_length=6), photons=100, seed=1)
+    assert np.isfinite(seen).all()
+    # A thousandth of the brightest voxel makes 100 photons, so the sixth of it in its slab some 16,700.
+    assert seen[0, 7, 9] == pytest.approx(brightness / 6, rel=0.05)
+    assert np.count_nonzero(seen) == (brightness > 0)

@@ -43,3 +43,18 @@ def test_outcomes_tell_errors_deviations_and_the_stack():
     assert 0.2 < np.exp(np.quantile(outcome.log_ratios(), 0.9)) < 5
     calibration = Calibration.of(found)
     assert calibration.factors(outcome.statistics).shape == (len(LEVELS),)
+
+
+def test_a_corner_with_next_to_nothing_is_passed_over(monkeypatch):
+    speck = np.zeros((72, 96, 96), np.float32)
+    speck[8:14, 8:13, 8:13] = 1
+    made = []
+
+    def sparse_at_first(kind, shape, seed, conditions):
+        made.append(speck if not made else make_specimen(kind, shape, seed, conditions))
+        return made[-1]
+
+    monkeypatch.setattr("napari_microdiffusion.studies.calibration.make_specimen", sparse_at_first)
+    stacks = list(fresh_stacks(4, 2))
+    assert len(made) == len(stacks) == 2
+    assert all(truth.sum() > speck.sum() for truth, _, _ in stacks)
