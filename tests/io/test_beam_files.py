@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import write_image
-from napari_microdiffusion.io.beam_files import MeasuredBeam, read_beam, write_beam
+from napari_microdiffusion.io.beam_files import read_beam, write_beam
+from napari_microdiffusion.io.measured_beam import MeasuredBeam
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 
 GOLDEN = "-2 0\n-1 1\n0 2\n1 1\n2 0\n"

@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from ..errors import UsageError
-from ..io.beam_files import MeasuredBeam
+from ..io.measured_beam import MeasuredBeam
 from ..optics import Acquisition
 from ..reconstruction.config import settings_error
 from .beam_dialog import OpticsDialog

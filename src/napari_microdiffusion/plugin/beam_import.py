@@ -7,7 +7,8 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from ..io.beam_files import MeasuredBeam, read_beam
+from ..io.beam_files import read_beam
+from ..io.measured_beam import MeasuredBeam
 from ..reconstruction.events import CancelToken
 from .job import End, Job, sentence
 
