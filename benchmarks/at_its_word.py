@@ -24,7 +24,8 @@ def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarr
     seen = SeenByThePrior.of(case)
     volume = (answer(seen, denoiser, alone) + answer(seen.turned(), denoiser, alone)[::-1]) / 2
     if not alone:
-        volume = mend_borders(volume, local_amplitude(seen.projections, seen.noise)[:, 0], seen.operator)
+        light = local_amplitude(seen.projections, seen.noise)[:, 0]
+        volume = mend_borders(volume, light, seen.operator, seen.noise)
     return make_consistent(seen.scale.to_grey(volume), case.projections, seen.operator, "nonnegative")
 
 

@@ -214,7 +214,9 @@ class SlabDiffusion:
     def _mended(self, slices: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
         """Slices, unit intensities, with the borders of slabs that were recorded each for itself mended."""
         run = self.run
-        return slices if run.beam is not None else mend_borders(slices, amplitude[:, 0], run.operator)
+        if run.beam is not None:
+            return slices
+        return mend_borders(slices, amplitude[:, 0], run.operator, run.prior_noise)
 
     def _expected(self, window: Window) -> np.ndarray:
         """The posterior mean of a window's kept slices, grey levels.
