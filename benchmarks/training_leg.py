@@ -4,7 +4,8 @@
 
 It learns anew what is familiar, then trains; `calibrate.py` afterwards learns what the spread of samples is
 worth. Weights, state and curve are saved every five minutes, and the same command goes on from them. A leg
-may grow the network (`--blocks`, `--deep-blocks`), compute in bfloat16, and keep a share of the old weights.
+may grow the network (`--blocks`, `--deep-blocks`), compute in bfloat16 (where the processor is made for it:
+on others that is far slower), and keep a share of the old weights.
 """
 
 import argparse

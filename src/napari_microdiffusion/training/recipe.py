@@ -52,7 +52,9 @@ class TrainingRecipe(BaseModel):
     pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     gradient_limit: float = Field(2.0, gt=0, description="Gradients longer than this are shortened to it.")
-    bfloat16: bool = Field(False, description="Convolve in bfloat16: faster on processors made for it.")
+    bfloat16: bool = Field(
+        False, description="Convolve in bfloat16: faster on processors made for it, far slower on all others."
+    )
     mean_share: float = Field(0.7, ge=0, le=1, description="Share of a batch that trains the posterior mean.")
     share_before: float | None = Field(
         None,
