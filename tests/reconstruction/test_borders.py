@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_microdiffusion.optics import Acquisition, ProjectionOperator
-from napari_microdiffusion.reconstruction.borders import mend_borders
+from napari_microdiffusion.reconstruction.borders import SMOOTH, TEXTURED, mend_borders
 
 
 def _operator(n: int, tilt: float = 0.0) -> ProjectionOperator:
@@ -32,7 +32,7 @@ def test_the_volume_projects_onto_what_it_did_and_borders_step_less(n, slabs, ti
     assert mended.dtype == np.float32
     np.testing.assert_allclose(operator.project(mended), operator.project(volume), atol=1e-5)
     light = (amplitude[1:] + amplitude[:-1]) / 2
-    weight = light * (1 + (_excess(volume, n) / (0.3 * light)) ** 2)
+    weight = light * (1 + (_excess(volume, n) / (SMOOTH.edge * light)) ** 4)
     # What is minimised cannot grow.
     assert (_excess(mended, n) ** 2 / weight).sum() <= (_excess(volume, n) ** 2 / weight).sum() + 1e-5
 
@@ -68,6 +68,17 @@ def test_noise_is_hardly_spread_over_slices():
         for noise in (0.0, 0.01, 0.03, 0.5)
     ]
     assert moved[0] > moved[1] > moved[2] == moved[3] > 0
+
+
+def test_a_sample_keeps_more_of_the_steps_of_its_texture_than_a_mean():
+    volume = 0.1 * np.random.default_rng(4).standard_normal((48, 8, 8)).astype(np.float32)
+    light, operator = np.ones((8, 8, 8), np.float32), _operator(6)
+    ratios = []
+    for mending in (SMOOTH, TEXTURED):
+        steps = np.abs(np.diff(mend_borders(volume, light, operator, mending=mending), axis=0))
+        ratios.append(steps[5::6].mean() / np.delete(steps, np.s_[5::6], axis=0).mean())
+    assert ratios[0] < 0.6 * ratios[1]
+    assert ratios[1] > 0.4
 
 
 @pytest.mark.parametrize("n", [2, 6])

@@ -1,31 +1,54 @@
 """Borders between slabs: a posterior mean should not step there more than it does within."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..optics import ProjectionOperator
 from ..optics.banded import factor_banded
 
-# How far a border is mended: 0 leaves it as it was, infinity leaves no step at all beyond what the slices on
-# either side go on with. With 200, borders of most real volumes step within 10 % of what the truth's do, for
-# a hundredth of a dB.
-_STRENGTH = 200.0
-# Noise of the projections, in the unit of the slices, that halves the strength, and the most that counts:
-# noise that an agreeing volume takes over steps at borders, too, and spreading it over slices costs more.
-_NOISE, _MOST_NOISE = 0.01, 0.03
-# An excess above this share of the light is rather the edge of something sharp, and counts less.
-_EDGE = 0.1
+# However noisy projections are, a tenth of the strength is left.
+_MOST_NOISE = 3.0
+
+
+@dataclass(frozen=True)
+class Mending:
+    """How borders are mended."""
+
+    reach: float
+    """Part of a slab whose steps say what a border's step should be; at least one step on either side."""
+    strength: float
+    """0 leaves a border as it was; infinity leaves no step at all beyond what the slices go on with."""
+    edge: float
+    """Excess, as a share of the light, that is rather the edge of something sharp, and is left."""
+    noise: float
+    """Noise of the projections, in the unit of the slices, that halves the strength.
+
+    Noise that an agreeing volume takes over steps at borders, too, and spreading it over slices costs more.
+    """
+
+
+SMOOTH = Mending(reach=1 / 3, strength=60.0, edge=0.2, noise=0.01)
+"""For a posterior mean: borders of most real volumes step within 10 % of what the truth's do, for 0.02 dB."""
+
+TEXTURED = Mending(reach=0.0, strength=4.0, edge=0.3, noise=np.inf)
+"""For a sample. Its slices step as the truth's do, each its own way, so its borders must not be smooth."""
 
 
 def mend_borders(
-    slices: np.ndarray, amplitude: np.ndarray, operator: ProjectionOperator, noise: float = 0.0
+    slices: np.ndarray,
+    amplitude: np.ndarray,
+    operator: ProjectionOperator,
+    noise: float = 0.0,
+    mending: Mending = SMOOTH,
 ) -> np.ndarray:
     """Let slices go on across the borders of slabs, by as little as needed, and leave slab means as they are.
 
     A network that is sure of neither of two slabs errs in each by itself, and the border between them steps
     by both errors. A border's *excess* is by how much its step differs from the mean of the steps on either
-    side, those of a third of each slab. The volume v returned minimises |v - m|^2 / amplitude + weight *
-    excess^2 over all borders, under A v = A m, where the weight falls with the amplitude, once more where m
-    has an edge, and with the noise. Each pixel column is a tridiagonal system, one unknown for every border.
+    side. The volume v returned minimises |v - m|^2 / amplitude + weight * excess^2 over all borders, under
+    A v = A m, where the weight falls with the amplitude, with the noise, and where m has an edge. Each pixel
+    column is a tridiagonal system, one unknown for every border.
 
     Parameters
     ----------
@@ -37,6 +60,7 @@ def mend_borders(
         Of slabs recorded each for itself.
     noise : float
         Standard deviation of the projections' noise, in the unit of the slices.
+    mending : Mending
 
     Returns
     -------
@@ -47,15 +71,15 @@ def mend_borders(
     if count < 2:
         return np.asarray(slices, dtype=np.float32)
     slabs = slices.reshape(count, n, *slices.shape[1:])
-    first = _first_slab_excess(n)
+    first = _excess_after(n, max(1, round(mending.reach * n)))
     last = -first[::-1]
     excess = np.tensordot(first, slabs[1:], (0, 1)) + np.tensordot(last, slabs[:-1], (0, 1))
     # What of it the slices of one slab can undo without their projection noticing.
     first, last = _unseen(first, operator), _unseen(last, operator)
     before, after = amplitude[:-1], amplitude[1:]
     light = (before + after) / 2
-    strength = _STRENGTH / (1 + (min(noise, _MOST_NOISE) / _NOISE) ** 2)
-    looseness = light * (1 + np.square(excess / (_EDGE * light))) / strength
+    strength = mending.strength / (1 + min(noise / mending.noise, _MOST_NOISE) ** 2)
+    looseness = light * (1 + (excess / (mending.edge * light)) ** 4) / strength
     diagonal = (
         looseness * (first @ first + last @ last) / 2 + after * (first @ first) + before * (last @ last)
     )
@@ -69,10 +93,9 @@ def mend_borders(
     return mended.reshape(slices.shape)
 
 
-def _first_slab_excess(n: int) -> np.ndarray:
-    """What the slices of the slab after a border contribute to its excess; those before it the reverse."""
-    # The steps between two slices add up to the difference of these two, however many there are.
-    steps = max(1, round(n / 3))
+def _excess_after(n: int, steps: int) -> np.ndarray:
+    """What the slices of the slab after a border contribute to its excess; those before it, the reverse."""
+    # Steps in a row add up to the difference of the outermost slices, however many there are.
     column = np.zeros(n)
     column[0] = 1 + 0.5 / steps
     column[steps] = -0.5 / steps

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..diffusion.slab import compose, local_amplitude, null_orders
 from ..optics import Acquisition
-from .borders import mend_borders
+from .borders import SMOOTH, TEXTURED, Mending, mend_borders
 from .events import Event, Events, SliceReady, StageStarted
 from .fallback import Trouble, named_troubles
 from .network import SlabNetwork
@@ -190,7 +190,7 @@ class SlabDiffusion:
             amplitude = local_amplitude(unit, run.prior_noise)
             residual = state[:, :, top : top + COMPOSED_ROWS].numpy() * (amplitude * spread)
             orders = null_orders(run.prior_scale.to_unit(run.guide[rows]), run.operator) + residual
-            sample[rows] = self._mended(compose(unit, orders, run.operator), amplitude)
+            sample[rows] = self._mended(compose(unit, orders, run.operator), amplitude, TEXTURED)
         for i in range(len(run.projections)):
             run.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
@@ -211,12 +211,12 @@ class SlabDiffusion:
         for z, plane in enumerate(uncertainty):
             yield SliceReady(z, run.region, plane, "uncertainty", "samples")
 
-    def _mended(self, slices: np.ndarray, amplitude: np.ndarray) -> np.ndarray:
+    def _mended(self, slices: np.ndarray, amplitude: np.ndarray, mending: Mending) -> np.ndarray:
         """Slices, unit intensities, with the borders of slabs that were recorded each for itself mended."""
         run = self.run
         if run.beam is not None:
             return slices
-        return mend_borders(slices, amplitude[:, 0], run.operator, run.prior_noise)
+        return mend_borders(slices, amplitude[:, 0], run.operator, run.prior_noise, mending)
 
     def _expected(self, window: Window) -> np.ndarray:
         """The posterior mean of a window's kept slices, grey levels.
@@ -230,7 +230,8 @@ class SlabDiffusion:
             posed = self.network.pose(window, is_turned=is_turned)
             answers.append(posed.slices(run.trust * self.network.evaluate(posed, None, float("inf"))[0]))
         unit = run.prior_scale.to_unit(run.projections[window.read_slabs, *window.read.index])
-        slices = self._mended((answers[0] + answers[1]) / 2, local_amplitude(unit, run.prior_noise))
+        light = local_amplitude(unit, run.prior_noise)
+        slices = self._mended((answers[0] + answers[1]) / 2, light, SMOOTH)
         slabs, rows, columns = window.inner
         return run.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
 
