@@ -15,6 +15,7 @@ from napari_microdiffusion.optics.noise import estimate_noise
 from napari_microdiffusion.reconstruction import network as network_module
 from napari_microdiffusion.reconstruction import posing as posing_module
 from napari_microdiffusion.reconstruction import slab as slab_module
+from napari_microdiffusion.reconstruction.borders import SMOOTH, TEXTURED
 from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import (
@@ -334,6 +335,21 @@ def test_a_stack_turned_over_gives_the_volume_turned_over(measure, configure, re
     one, other = (record(m, settings).result.volume for m in (above, below))
     assert np.abs(one - record(above, configure(samples=0, diffusion="off")).result.volume).max() > 1
     np.testing.assert_allclose(other[::-1], one, atol=2e-3 * np.ptp(above.projections))
+
+
+@pytest.mark.parametrize("consistency", ["nonnegative", "noise"])
+def test_borders_are_mended_unless_slab_means_are_yet_to_lose_their_noise(
+    measurement, configure, record, monkeypatch, consistency
+):
+    mended = []
+
+    def mend(slices, amplitude, operator, noise, mending):
+        mended.append(mending)
+        return slices
+
+    monkeypatch.setattr(slab_module, "mend_borders", mend)
+    record(measurement, configure(consistency=consistency, samples=1))
+    assert set(mended) == ({SMOOTH, TEXTURED} if consistency == "nonnegative" else set())
 
 
 def test_the_prior_sees_few_bright_places_in_the_range_it_knows(measure, configure, record, monkeypatch):

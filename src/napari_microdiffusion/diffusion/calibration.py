@@ -32,8 +32,8 @@ _FEWEST = 50
 _LEAST = 0.02
 # Statistics further away than this many standard deviations count as this far.
 _FARTHEST = 2.5
-# How strongly what statistics add is drawn to zero: 0.3 to 10 serve held-out specimens nearly alike.
-_STRENGTH = 1.0
+# How strongly what statistics add is drawn to zero: 0.1 to 3 serve held-out specimens nearly alike.
+_STRENGTH = 0.3
 # Values that stand for all voxels of a stack.
 _QUANTILES = 64
 # The share of voxels that an interval is to hold.

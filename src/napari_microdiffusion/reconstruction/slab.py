@@ -214,7 +214,8 @@ class SlabDiffusion:
     def _mended(self, slices: np.ndarray, amplitude: np.ndarray, mending: Mending) -> np.ndarray:
         """Slices, unit intensities, with the borders of slabs that were recorded each for itself mended."""
         run = self.run
-        if run.beam is not None:
+        # Where slab means are yet to lose their noise, borders step by it, and no slice should follow that.
+        if run.beam is not None or run.config.consistency == "noise":
             return slices
         return mend_borders(slices, amplitude[:, 0], run.operator, run.prior_noise, mending)
 
