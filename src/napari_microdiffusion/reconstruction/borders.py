@@ -29,7 +29,7 @@ class Mending:
 
 
 SMOOTH = Mending(reach=1 / 3, strength=60.0, edge=0.2, noise=0.01)
-"""For a posterior mean: borders of most real volumes step within 10 % of what the truth's do, for 0.02 dB."""
+"""For a posterior mean: borders of most real volumes step about as the truth's do, for 0.04 dB."""
 
 TEXTURED = Mending(reach=0.0, strength=4.0, edge=0.3, noise=np.inf)
 """For a sample. Its slices step as the truth's do, each its own way, so its borders must not be smooth."""
