@@ -19,10 +19,11 @@ def _excess(volume: np.ndarray, n: int) -> np.ndarray:
     steps, far = np.diff(volume, axis=0), max(1, round(n / 3))
     at = range(n - 1, len(steps), n)
     beside = [np.concatenate([steps[i - far : i], steps[i + 1 : i + 1 + far]]).mean(0) for i in at]
-    return np.array([steps[i] - mean for i, mean in zip(at, beside, strict=True)])
+    excess = [steps[i] - mean for i, mean in zip(at, beside, strict=True)]
+    return np.array(excess).reshape(-1, *volume.shape[1:])
 
 
-@given(st.integers(2, 16), st.integers(2, 6), st.floats(-0.9, 0.9), st.floats(0, 1), st.integers(0, 2**31))
+@given(st.integers(2, 16), st.integers(1, 6), st.floats(-0.9, 0.9), st.floats(0, 1), st.integers(0, 2**31))
 def test_the_volume_projects_onto_what_it_did_and_borders_step_less(n, slabs, tilt, noise, seed):
     rng = np.random.default_rng(seed)
     operator = _operator(n, tilt)
@@ -57,8 +58,7 @@ def test_an_edge_at_a_border_is_left_alone():
         for v in (edge, small)
     ]
     assert moved[0] < 0.2
-    # A small step nearly goes; of an edge twenty times as large a far smaller part.
-    assert moved[0] < 0.6 * 20 * moved[1]
+    assert moved[0] < 6 * moved[1]
 
 
 def test_noise_is_hardly_spread_over_slices():
