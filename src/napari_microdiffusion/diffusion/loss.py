@@ -14,10 +14,10 @@ class SlabBatch:
 
     condition: Tensor
     globals: Tensor
-    amplitude: Tensor
+    unit: Tensor
     mask: Tensor
     residual: Tensor
-    """True minus guide orders, physical, shape (B, N, ORDERS, H, W)."""
+    """True minus first orders, physical, shape (B, N, ORDERS, H, W)."""
     weight: Tensor
     """Weight of each stack, shape (B,)."""
 
@@ -44,8 +44,9 @@ class DenoisingLoss:
     ) -> tuple[Tensor, Tensor]:
         """Total loss (scalar) and each stack's blind error, NaN where a stack was trained at finite noise."""
         count = len(batch.residual)
-        scale = denoiser.scale(batch.amplitude)
-        clean = batch.residual / scale
+        scale = denoiser.scale(batch.unit)
+        # Without noise order 0 has no unit, and nothing is open there.
+        clean = torch.where(scale > 0, batch.residual / scale.clamp_min(1e-9), torch.zeros_like(scale))
         draw = torch.randn(count, generator=generator) * self.log_spread + self.log_mean
         sigma = draw.exp().clamp(SIGMA_MIN, SIGMA_MAX)
         # A fixed number per batch, not a coin per stack: fewer batches without either task.

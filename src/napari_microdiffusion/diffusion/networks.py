@@ -69,7 +69,7 @@ class SlabNetwork(nn.Module):
         self.head = nn.Conv2d(width, 4 * state_channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
-        self.readout = nn.Linear(embedding, state_channels * linear_channels)
+        self.readout = nn.Linear(embedding, (state_channels - 1) * linear_channels)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
 
@@ -105,10 +105,11 @@ class SlabNetwork(nn.Module):
         for block in self.up_blocks:
             x = block(x, code, slabs)
         x = functional.pixel_shuffle(self.head(x), 2)
-        return x[..., :height, :width].unflatten(0, (batch, slabs)) + linear
+        x = x[..., :height, :width].unflatten(0, (batch, slabs))
+        return torch.cat([x[:, :, :1], x[:, :, 1:] + linear], 2)
 
     def _linear(self, code: Tensor, condition: Tensor) -> Tensor:
-        """A linear estimate, pixel by pixel, whose coefficients depend on the sample as a whole.
+        """A linear estimate of all orders but 0, pixel by pixel; its coefficients depend on the whole sample.
 
         Linear in intensities: it is divided by the local amplitude, the unit of the state, whose logarithm is
         the last channel of the condition.

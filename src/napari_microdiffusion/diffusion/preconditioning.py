@@ -17,8 +17,8 @@ _FARTHEST = 3.0
 class Denoiser(nn.Module):
     """E[state | noisy state, condition], in physical units of the slab problem.
 
-    The state is normalised by sigma_j * amplitude, with sigma_j the spread of order j over the training
-    data; noise levels are relative to it.
+    The state is normalised by sigma_j times the unit of order j, with sigma_j the spread of that order over
+    the training data; noise levels are relative to it.
 
     Parameters
     ----------
@@ -42,9 +42,10 @@ class Denoiser(nn.Module):
         self.register_buffer("order_spread", order_spread.to(torch.float32))
         self.register_buffer("statistics", statistics.to(torch.float32))
 
-    def scale(self, amplitude: Tensor) -> Tensor:
-        """Unit of the normalised state, (B, N, ORDERS, H, W), for an amplitude (B, N, 1, H, W)."""
-        return amplitude * self.order_spread[:, None, None]
+    def scale(self, unit: Tensor) -> Tensor:
+        """Unit of the normalised state, (B, N, ORDERS, H, W), for a problem's `unit`, (B, N, 2, H, W)."""
+        spread = self.order_spread[:, None, None]
+        return torch.cat([unit[:, :, :1] * spread[:1], unit[:, :, 1:] * spread[1:]], 2)
 
     def forward(
         self, noisy: Tensor, sigma: Tensor, condition: Tensor, globals_: Tensor, mask: Tensor
@@ -78,19 +79,19 @@ class Denoiser(nn.Module):
         denoised = skip * torch.where(informative > 0, noisy, torch.zeros_like(noisy)) + gain * raw
         return denoised * mask[:, None, :, None, None]
 
-    def posterior_mean(self, condition: Tensor, globals_: Tensor, mask: Tensor, amplitude: Tensor) -> Tensor:
-        """The expected residual from the guide, physical, in one evaluation that starts from nothing.
+    def posterior_mean(self, condition: Tensor, globals_: Tensor, mask: Tensor, unit: Tensor) -> Tensor:
+        """The expected residual from the first estimate, physical, in one evaluation that starts from nothing.
 
         Parameters
         ----------
-        condition, globals_, mask, amplitude : Tensor
+        condition, globals_, mask, unit : Tensor
             As `SlabProblem` has them, with a batch axis.
 
         Returns
         -------
         Tensor, shape (B, N, ORDERS, H, W)
         """
-        scale = self.scale(amplitude)
+        scale = self.scale(unit)
         blind = torch.full((len(scale),), torch.inf, device=scale.device)
         return scale * self(torch.zeros_like(scale), blind, condition, globals_, mask)
 
@@ -101,12 +102,12 @@ class Denoiser(nn.Module):
         Returns
         -------
         ndarray, shape (N, ORDERS, H, W)
-            Unit intensities, to be added to the problem's guide orders.
+            Unit intensities, to be added to the problem's first orders.
         """
-        inputs = (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
+        inputs = (problem.condition, problem.globals, problem.order_mask, problem.unit)
         device = self.order_spread.device
-        condition, globals_, mask, amplitude = (torch.from_numpy(a).to(device)[None] for a in inputs)
-        return np.asarray(self.posterior_mean(condition, globals_, mask, amplitude)[0].cpu().numpy())
+        condition, globals_, mask, unit = (torch.from_numpy(a).to(device)[None] for a in inputs)
+        return np.asarray(self.posterior_mean(condition, globals_, mask, unit)[0].cpu().numpy())
 
     def _described(self, globals_: Tensor) -> Tensor:
         """The globals with their statistics relative to the training data's; unknown ones count as usual."""

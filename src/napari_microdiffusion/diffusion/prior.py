@@ -12,11 +12,14 @@ from ..io.checkpoints import load_checkpoint, save_checkpoint
 from .calibration import Calibration
 from .familiarity import Familiarity
 from .networks import SlabNetwork
+from .older_priors import is_older, renewed
 from .preconditioning import Denoiser
 from .slab import CONDITION_CHANNELS, GLOBALS, LINEAR_CHANNELS, ORDERS, PRIOR_KIND, STATISTICS
 
 # No network of ours is near these; a header that asks for more is refused before memory is allocated.
 _LARGEST = {"width": 512, "deep_width": 1024, "blocks": 16, "deep_blocks": 16, "embedding": 1024}
+
+_MISFIT = "the tensors do not fit the network in the header; the file is damaged"
 
 
 @dataclass
@@ -59,7 +62,12 @@ class Prior:
             If the file is no checkpoint of this kind or its tensors do not fit its header.
         """
         checkpoint = load_checkpoint(path, PRIOR_KIND)
-        sizes = checkpoint.header.get("network")
+        sizes, tensors = checkpoint.header.get("network"), checkpoint.tensors
+        if isinstance(sizes, dict) and is_older(sizes):
+            try:
+                sizes, tensors = renewed(sizes, tensors)
+            except (KeyError, ValueError):
+                raise UserError(f"{path}: {_MISFIT}") from None
         if not isinstance(sizes, dict) or not _plausible(sizes):
             raise UserError(
                 f"{path}: the header does not describe a slab network as this version knows it; "
@@ -67,9 +75,9 @@ class Prior:
             )
         denoiser = new_denoiser(sizes)
         own = denoiser.state_dict()
-        if {k: tuple(v.shape) for k, v in own.items()} != {k: v.shape for k, v in checkpoint.tensors.items()}:
-            raise UserError(f"{path}: the tensors do not fit the network in the header; the file is damaged")
-        denoiser.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in checkpoint.tensors.items()})
+        if {k: tuple(v.shape) for k, v in own.items()} != {k: v.shape for k, v in tensors.items()}:
+            raise UserError(f"{path}: {_MISFIT}")
+        denoiser.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
         known = checkpoint.header.get("familiarity")
         familiarity = Familiarity.from_header(known) if isinstance(known, dict) else None
         measured = checkpoint.header.get("calibration")

@@ -1,5 +1,7 @@
 """Noise of the projections: how strong it is, and what can be said of the light beneath it."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from .acquisition import Acquisition
@@ -13,6 +15,31 @@ _FEWEST = 50
 _ALIKE = 0.1
 # Slabs, and pixels along each side, that tell how noisy a stack is.
 _SLABS, _SIDE = 8, 512
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Noise of variance photon_gain * max(X - dark_level, 0) + read_noise^2, all in one unit of intensity."""
+
+    photon_gain: float = 0.0
+    read_noise: float = 0.0
+    dark_level: float = 0.0
+
+    @property
+    def is_negligible(self) -> bool:
+        """Whether there is none."""
+        return self.photon_gain <= 0 and self.read_noise <= 0
+
+    def deviation(self, light: np.ndarray) -> np.ndarray:
+        """Standard deviation where the expected projection is `light`, float32."""
+        above = np.maximum(np.asarray(light, np.float32) - np.float32(self.dark_level), 0)
+        return np.sqrt(np.float32(self.photon_gain) * above + np.float32(self.read_noise**2))
+
+    def scaled(self, background: float, span: float) -> "NoiseModel":
+        """The same for (X - background) / span."""
+        return NoiseModel(
+            self.photon_gain / span, self.read_noise / span, (self.dark_level - background) / span
+        )
 
 
 def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> np.ndarray:

@@ -3,14 +3,9 @@
 import numpy as np
 
 from ..diffusion.familiarity import Familiarity
-from ..diffusion.statistics import statistics
-from ..optics import IntensityScale, ProjectionOperator
-from .batches import add_noise, draw_acquisition
 from .pool import SpecimenPool
+from .recordings import record
 from .settings import BatchSettings
-
-# A stack whose projections span less than this is empty.
-_EMPTY = 0.02
 
 
 def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Familiarity:
@@ -29,18 +24,9 @@ def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Famili
     pool = SpecimenPool(settings, seed)
     found: list[np.ndarray] = []
     while len(found) < stacks:
-        volume = pool.volumes[int(rng.integers(len(pool.volumes)))].astype(np.float32)
+        volume = pool.volumes[int(rng.integers(len(pool.volumes)))]
         pool.renew(images=1)
-        acquisition = draw_acquisition(rng, len(volume) // 3)
-        n = acquisition.step_length
-        projections = ProjectionOperator(acquisition.profile).project(volume[: len(volume) // n * n])
-        # Users bring stacks of any size, so whole ones and crops take part.
-        count = int(rng.integers(3, len(projections) + 1))
-        side = int(rng.integers(64, max(65, projections.shape[1] + 1)))
-        projections = projections[:count, :side, :side]
-        if np.ptp(projections) < _EMPTY:
-            continue
-        scale = IntensityScale.of(projections)
-        noisy, _ = add_noise(scale.to_unit(projections), scale.background / scale.span, rng)
-        found.append(statistics(IntensityScale(0, 1).widened(noisy).to_unit(noisy), n))
+        known = record(volume, settings, rng).statistics
+        if np.isfinite(known).all():
+            found.append(known)
     return Familiarity.of(np.array(found))

@@ -23,6 +23,7 @@ from .batches import batches, collate, draw_stack, learn_units
 from .curve import TrainingCurve
 from .familiar import learn_familiarity
 from .pool import SpecimenPool
+from .recordings import record
 from .settings import BatchSettings
 
 # Slices and pixels of the smallest reference volume: a few slabs, and a patch that the network can see.
@@ -239,7 +240,7 @@ def _check_references(references: Sequence[np.ndarray]) -> None:
 @torch.no_grad()
 def blind_error(denoiser: Denoiser, batch: SlabBatch) -> tuple[float, float]:
     """Weighted squared error of the posterior mean, and of the guide alone."""
-    mean = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.amplitude)
+    mean = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.unit)
     weight = batch.weight[:, None, None, None, None]
     return float((weight * (mean - batch.residual).square()).sum()), float(
         (weight * batch.residual.square()).sum()
@@ -251,4 +252,5 @@ def _validation_batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatc
     pool = SpecimenPool(settings, 424_242)
     rng = np.random.default_rng(424_243)
     for _ in range(8):
-        yield collate([draw_stack(pool.volumes, settings, rng) for _ in range(4)])
+        chosen = [pool.volumes[int(rng.integers(len(pool.volumes)))] for _ in range(4)]
+        yield collate([draw_stack(record(volume, settings, rng), settings, rng) for volume in chosen])

@@ -15,7 +15,11 @@ class BatchSettings:
     patch: int = 48
     pool: int = 48
     images_per_structure: int = 3
-    batches_per_image: float = 2
+    batches_per_image: float = 4
+    recordings: int = 32
+    """Recordings kept to cut patches from."""
+    patches_per_recording: float = 6
+    """How many patches are cut from one."""
     references: Sequence[np.ndarray] = field(default_factory=tuple)
     """Point-scanned volumes to learn from instead of procedural specimens."""
     step_length: int | None = None
