@@ -1,18 +1,22 @@
 """Noise of the projections: how strong it is, and what can be said of the light beneath it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from .acquisition import Acquisition
 from .intensity import IntensityScale
 
-# Pixels with less than this share of the light of the brightest hundredth have none.
-_DARK = 0.02
-# 2x2 blocks of which a class must consist to tell of noise.
-_FEWEST = 50
-# Share of the pixels below the dark level that may be as dark as the darkest one, before they are clipped.
-_ALIKE = 0.1
+# Side of the blocks that tell of noise, in pixels; classes of brightness, and blocks that one must have.
+_BLOCK, _CLASSES, _BLOCKS_IN_CLASS = 12, 12, 8
+# Share of a block that must be brighter than the darkest pixel of all: else it has been cut off there.
+_LIT_SHARE = 0.75
+# Quantile of the blocks of a class that stands for the noise.
+_LOW_QUANTILE = 0.35
+# Light at which noise is judged, and noise that makes no difference, relative to the projections' range.
+_MID_LIGHT, _NOTICEABLE = 0.2, 0.005
+# How often the line of variance against light is fitted.
+_REFITS = 4
 # Slabs, and pixels along each side, that tell how noisy a stack is.
 _SLABS, _SIDE = 8, 512
 
@@ -34,6 +38,11 @@ class NoiseModel:
         """Standard deviation where the expected projection is `light`, float32."""
         above = np.maximum(np.asarray(light, np.float32) - np.float32(self.dark_level), 0)
         return np.sqrt(np.float32(self.photon_gain) * above + np.float32(self.read_noise**2))
+
+    def if_noticeable(self, span: float) -> "NoiseModel":
+        """The same, or none where it is as good as none in projections of that range."""
+        mid = self.dark_level + _MID_LIGHT * span
+        return self if float(self.deviation(np.array(mid))) > _NOTICEABLE * span else NoiseModel()
 
     def scaled(self, background: float, span: float) -> "NoiseModel":
         """The same for (X - background) / span."""
@@ -60,9 +69,7 @@ def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: In
         Grey levels squared.
     """
     if not acquisition.has_noise_model:
-        dark = max(acquisition.dark_level, scale.background)
-        gain, read = estimate_noise_model(projections, dark)
-        told = {"dark_level": dark, "photon_gain": gain, "read_noise": read}
+        told = asdict(estimate_noise_model(projections))
         acquisition = acquisition.model_copy(update=told)
     return acquisition.noise_variance(projections)
 
@@ -103,58 +110,71 @@ def estimate_noise(projections: np.ndarray) -> float:
     return float(np.median(np.abs(diagonal)) / 0.6745) if diagonal.size else 0.0
 
 
-def estimate_noise_model(projections: np.ndarray, dark_level: float = 0.0) -> tuple[float, float]:
-    """Photon gain a and read noise b of the variance a*max(X - dark, 0) + b^2, from the projections alone.
+def estimate_noise_model(projections: np.ndarray) -> NoiseModel:
+    """Photon gain a, read noise b and dark level of the variance a*max(X - dark, 0) + b^2, from X alone.
 
-    The variance of the diagonal differences of 2x2 pixels in twelve classes of local brightness with equally
-    many pixels, of the smaller four in five of them, since edges make the large ones, and in one class of
-    pixels without light, where these tell of anything; then the line a*x + b^2 with a, b^2 >= 0 that fits
-    best, relative to the variances themselves. Fine structure passes for noise: the figures are rather too
-    high than too low.
+    The mean square of second differences along rows and columns (Immerkaer 1996), which smooth structure
+    hardly moves, in blocks of 12 x 12 pixels. In classes of blocks of like brightness a low quantile of it
+    stands for the noise, since structure only adds to it; then the line a*x + b^2 with a, b^2 >= 0 that fits
+    best, relative to the variances, classes above it counting less. What the darkest class shows is the dark
+    level, and its noise the read noise. Fine structure passes for noise all the same.
 
     Parameters
     ----------
     projections : ndarray, shape (N, H, W)
-    dark_level : float
-        In the projections' grey levels.
 
     Returns
     -------
-    photon_gain, read_noise : float
-        Grey levels per photon, and grey levels; both 0 for images too small to tell.
+    NoiseModel
+        In the projections' grey levels; where there are too few blocks the noise is one figure, and none for
+        images too small to tell.
     """
     from scipy.optimize import nnls
+    from scipy.stats import chi2
 
-    mean, diagonal = _two_by_two(projections)
-    light = mean - dark_level
-    lit = light[light > 0]
-    seen = light > _DARK * np.percentile(lit, 99) if lit.size else np.zeros(light.shape, bool)
-    if int(seen.sum()) < 12 * _FEWEST:
-        return 0.0, estimate_noise(projections)
-    order = np.argsort(light[seen])
-    classes = [(light[seen][part], diagonal[seen][part]) for part in np.array_split(order, 12)]
-    if (~seen).sum() >= _FEWEST and not _is_clipped(projections, dark_level):
-        classes.append((np.maximum(light[~seen], 0), diagonal[~seen]))
-    x = np.array([np.median(brightness) for brightness, _ in classes])
-    variance = np.array([_trimmed_variance(d) for _, d in classes])
-    weight = 1 / np.maximum(variance, 1e-12 + 1e-3 * variance.max())
-    (gain, square), _ = nnls(np.stack([x, np.ones_like(x)], axis=1) * weight[:, None], variance * weight)
-    return float(gain), float(np.sqrt(square))
+    x = np.asarray(projections, dtype=np.float32)
+    brightness, variance = _blocks(x)
+    classes = min(_CLASSES, len(variance) // _BLOCKS_IN_CLASS)
+    if classes < 2:
+        return NoiseModel(read_noise=estimate_noise(projections))
+    order = np.argsort(brightness)
+    parts = np.array_split(order, classes)
+    light = np.array([brightness[part].mean() for part in parts])
+    dark = float(light[0])
+    light -= dark
+    # Differences of overlapping neighbourhoods are correlated: of 3.78 pixels, one counts.
+    freedom = _BLOCK**2 / 3.78
+    usual = float(chi2.ppf(_LOW_QUANTILE, freedom)) / freedom
+    noise = np.array([np.quantile(variance[part], _LOW_QUANTILE) for part in parts]) / usual
+    least = 1e-12 + 1e-3 * float(noise.max())
+    line = np.maximum(noise, least)
+    doubt = np.ones_like(line)
+    for _ in range(_REFITS):
+        weight = doubt / line
+        (gain, square), _ = nnls(np.stack([light, np.ones_like(light)], 1) * weight[:, None], noise * weight)
+        line = np.maximum(gain * light + square, least)
+        doubt = np.minimum(line / np.maximum(noise, least), 1)
+    return NoiseModel(float(gain), float(np.sqrt(square)), dark)
 
 
-def _is_clipped(projections: np.ndarray, dark_level: float) -> bool:
-    """Whether the darkest pixels are cut off: many alike at the bottom have no noise to tell of."""
-    dark = projections[projections <= dark_level]
-    return not dark.size or float((dark == dark.min()).mean()) > _ALIKE
+def _blocks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, and mean square of second differences along both axes, of all blocks that tell of noise."""
+    rows, columns = ((size - 2) // _BLOCK for size in x.shape[1:])
+    if min(rows, columns) < 1:
+        return np.zeros(0), np.zeros(0)
 
+    def blocks(values: np.ndarray) -> np.ndarray:
+        cut = values[:, : rows * _BLOCK, : columns * _BLOCK]
+        return np.asarray(cut.reshape(len(x), rows, _BLOCK, columns, _BLOCK).swapaxes(2, 3))
 
-def _trimmed_variance(values: np.ndarray) -> float:
-    """Variance by the smaller four fifths of the squares, which have 0.4377 of a normal one.
-
-    Counts of a few photons have many differences of exactly zero, for which a median would be blind.
-    """
-    squares = np.sort(np.square(values))
-    return float(squares[: int(0.8 * len(squares))].mean() / 0.4377)
+    bent = np.diff(np.diff(x, 2, axis=1), 2, axis=2) / np.float32(6)
+    inner = blocks(x[:, 1:-1, 1:-1])
+    # What is cut off at the bottom has no noise to tell of.
+    lit = (inner > x.min()).mean((3, 4)) >= _LIT_SHARE
+    if int(lit.sum()) < 2 * _BLOCKS_IN_CLASS:
+        lit[:] = True
+    square = blocks(np.square(bent)).mean((3, 4), dtype=np.float64)
+    return inner.mean((3, 4), dtype=np.float64)[lit], square[lit]
 
 
 def _two_by_two(projections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -161,7 +161,7 @@ class PriorTraining:
                 None if recipe.steps else recipe.minutes,
                 recipe.learning_rate,
                 gradient_limit=recipe.gradient_limit,
-                warmup_steps=200 if init is None else 30,
+                warmup_steps=30 if references else 200,
             ),
             recipe.seed,
         )

@@ -116,7 +116,7 @@ def known_noise(
         In the unit of the projections.
     """
     if rng.random() < _ESTIMATED_SHARE:
-        return NoiseModel(*estimate_noise_model(measured, 0.0))
+        return estimate_noise_model(measured).if_noticeable(1.0)
     true = detector.noise_model(pedestal)
     gain, read = np.exp(_MISSTATED * rng.standard_normal(2))
     return NoiseModel(true.photon_gain * gain, true.read_noise * read, true.dark_level)
