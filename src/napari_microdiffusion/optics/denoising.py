@@ -47,20 +47,32 @@ def denoise(projections: np.ndarray, noise: NoiseModel) -> np.ndarray:
 
 
 def _stabilised(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
-    """Generalised Anscombe transform (Starck, Murtagh and Bijaoui 1998): noise of about one everywhere."""
-    gain = max(noise.photon_gain, _LEAST_GAIN * noise.read_noise)
-    inner = gain * (image.astype(np.float64) - noise.dark_level) + 3 / 8 * gain**2 + noise.read_noise**2
-    return np.asarray(2 / gain * np.sqrt(np.maximum(inner, 0)), np.float32)
+    """Generalised Anscombe transform (Starck, Murtagh and Bijaoui 1998): noise of about one everywhere.
+
+    Below the dark level, where the variance stays as it is there, it goes on straight.
+    """
+    gain, square = _in_photons(noise)
+    counts = (image.astype(np.float64) - noise.dark_level) / gain
+    lowest = 3 / 8 + square
+    stable = 2 * np.sqrt(np.maximum(counts, 0) + lowest) + np.minimum(counts, 0) / np.sqrt(lowest)
+    return np.asarray(stable, np.float32)
 
 
 def _unstabilised(stable: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """The closed form of the transform's exact unbiased inverse."""
-    gain = max(noise.photon_gain, _LEAST_GAIN * noise.read_noise)
-    square = (noise.read_noise / gain) ** 2
-    v = np.maximum(stable.astype(np.float64), 2 * np.sqrt(3 / 8 + square))
+    gain, square = _in_photons(noise)
+    lowest = 3 / 8 + square
+    v = np.maximum(stable.astype(np.float64), 2 * np.sqrt(lowest))
     root = np.sqrt(1.5)
     counts = v**2 / 4 + root / 4 / v - 11 / 8 / v**2 + 5 * root / 8 / v**3 - 1 / 8 - square
+    counts += np.minimum(stable - 2 * np.sqrt(lowest), 0) * np.sqrt(lowest)
     return np.asarray(counts * gain + noise.dark_level, np.float32)
+
+
+def _in_photons(noise: NoiseModel) -> tuple[float, float]:
+    """Grey levels of a photon, and the variance of the read noise in photons."""
+    gain = max(noise.photon_gain, _LEAST_GAIN * noise.read_noise)
+    return gain, (noise.read_noise / gain) ** 2
 
 
 def _filtered(image: np.ndarray) -> np.ndarray:

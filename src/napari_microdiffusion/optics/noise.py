@@ -13,8 +13,9 @@ _BLOCK, _CLASSES, _BLOCKS_IN_CLASS = 12, 12, 8
 _LIT_SHARE = 0.75
 # Quantile of the blocks of a class that stands for the noise.
 _LOW_QUANTILE = 0.35
-# Light at which noise is judged, and noise that makes no difference, relative to the projections' range.
-_MID_LIGHT, _NOTICEABLE = 0.2, 0.005
+# Light at which noise is judged; and estimated noise, relative to the projections' range, that may as well be
+# fine structure, which would be lost with it.
+_MID_LIGHT, _NOTICEABLE = 0.2, 0.012
 # How often the line of variance against light is fitted.
 _REFITS = 4
 # Slabs, and pixels along each side, that tell how noisy a stack is.
@@ -40,7 +41,7 @@ class NoiseModel:
         return np.sqrt(np.float32(self.photon_gain) * above + np.float32(self.read_noise**2))
 
     def if_noticeable(self, span: float) -> "NoiseModel":
-        """The same, or none where it is as good as none in projections of that range."""
+        """The same, or none where it can hardly be told from structure in projections of that range."""
         mid = self.dark_level + _MID_LIGHT * span
         return self if float(self.deviation(np.array(mid))) > _NOTICEABLE * span else NoiseModel()
 
