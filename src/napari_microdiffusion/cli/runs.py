@@ -93,6 +93,12 @@ def _prior_file(prior: str) -> Path | None:
     return Path(prior) if Path(prior).suffix else None
 
 
+def _consistency_in_words(result: ReconstructionResult) -> str:
+    if result.misfit is None:
+        return f"reproduces the projections within {result.reprojection_max:.1e} of their range"
+    return f"reproduces the projections within their noise (misfit {result.misfit:.2f})"
+
+
 def _answer(
     result: ReconstructionResult,
     image: ImageStack,
@@ -117,6 +123,7 @@ def _answer(
         "device": result.device,
         "seconds": result.seconds,
         "reprojection_max": result.reprojection_max,
+        "misfit": result.misfit,
         "stopped": result.stopped,
         "notices": result.notices,
     }
@@ -127,7 +134,7 @@ def _answer(
             ("uncertainty", written.get("uncertainty")),
             ("INR", written.get("inr")),
             ("provenance", written["provenance"]),
-            ("agreement", f"re-projects within {result.reprojection_max:.1e} of the projections' range"),
+            ("data consistency", _consistency_in_words(result)),
             ("time", f"{times} ({result.device})"),
             ("stopped", "the last stage of each slab is in the provenance" if result.stopped else None),
         ]

@@ -14,9 +14,9 @@ from .plots import LinePlot
 from .section import Section, form, label
 
 CONSISTENCY_WORDS = {
+    "noise": "within the noise",
     "nonnegative": "exact, not negative",
     "exact": "exact",
-    "noise": "within the noise",
     "none": "none",
 }
 LIGHT_WORDS = {

@@ -35,11 +35,11 @@ class ReconstructionConfig(BaseModel):
         "off: the guide is the result.",
     )
     consistency: Consistency = Field(
-        "nonnegative",
+        "noise",
         title="Consistency",
-        description="Agreement with the measurement. nonnegative: exact, and no slice below the dark "
-        "level. exact: exact, slices may be negative. noise: within the noise of the projections. "
-        "none: as it comes.",
+        description="Data consistency: how closely the volume reproduces the projections. noise: within their "
+        "noise; where that is negligible, as nonnegative. nonnegative: exactly, and no slice below the dark "
+        "level. exact: exactly, slices may be negative. none: as it comes.",
     )
     light: Light = Field(
         "as recorded",

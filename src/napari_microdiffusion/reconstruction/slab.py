@@ -215,7 +215,7 @@ class SlabDiffusion:
         """Slices, unit intensities, with the borders of slabs that were recorded each for itself mended."""
         run = self.run
         # Where slab means are yet to lose their noise, borders step by it, and no slice should follow that.
-        if run.beam is not None or run.config.consistency == "noise":
+        if run.beam is not None or run.consistency == "noise":
             return slices
         return mend_borders(slices, amplitude[:, 0], run.operator, run.prior_noise, mending)
 

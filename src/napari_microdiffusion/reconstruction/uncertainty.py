@@ -49,7 +49,7 @@ def slab_deviation(
 
 def _taken_over(run: Run, slab: int) -> float | np.ndarray:
     """Noise of a projection that an exactly agreeing volume contains, in unit intensities."""
-    if run.config.consistency in ("none", "noise"):
+    if run.consistency in ("none", "noise"):
         # With `noise` the samples perturb the measurement themselves.
         return 0.0
     # Through a beam, the slab's own projection stands for all that see it.

@@ -24,7 +24,12 @@ CLASSICAL = tuple(
     for guide in ("nearest", "linear", "cubic", "histospline")
     for consistency in ("none", "nonnegative")
 )
-DEFAULT_METHODS = (*CLASSICAL, "logspline/off/nonnegative", "logspline/slab/nonnegative")
+DEFAULT_METHODS = (
+    *CLASSICAL,
+    "logspline/off/nonnegative",
+    "logspline/slab/nonnegative",
+    "logspline/slab/noise",
+)
 
 
 @dataclass(frozen=True, eq=False)
