@@ -17,8 +17,8 @@ from napari_microdiffusion.cli.terminal import follow
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.io import read_image, save_checkpoint, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.events import StageStarted
+from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import ImagingConditions, make_specimen
 from napari_microdiffusion.studies import demo
 from napari_microdiffusion.training import recipe

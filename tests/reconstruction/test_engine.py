@@ -11,12 +11,7 @@ from napari_microdiffusion.diffusion.slab import pose
 from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
-from napari_microdiffusion.optics.noise import estimate_noise
-from napari_microdiffusion.reconstruction import network as network_module
-from napari_microdiffusion.reconstruction import posing as posing_module
-from napari_microdiffusion.reconstruction import slab as slab_module
-from napari_microdiffusion.reconstruction.borders import SMOOTH, TEXTURED
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
+from napari_microdiffusion.optics.detector.noise import estimate_noise
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import (
     Finished,
@@ -26,6 +21,11 @@ from napari_microdiffusion.reconstruction.events import (
     SliceReady,
     StageStarted,
 )
+from napari_microdiffusion.reconstruction.slab import inputs as posing_module
+from napari_microdiffusion.reconstruction.slab import network as network_module
+from napari_microdiffusion.reconstruction.slab import stages as slab_module
+from napari_microdiffusion.reconstruction.slab.borders import SMOOTH, TEXTURED
+from napari_microdiffusion.settings.method import ReconstructionConfig
 
 FULL = ["preview", "guide", "posterior mean", "samples"]
 

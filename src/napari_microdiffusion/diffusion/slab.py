@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..optics.operator import ProjectionOperator
+from ..optics.operators.disjoint_slabs import ProjectionOperator
 from . import statistics as whole_stack
 
 # What the checkpoint of a prior for this problem is called.

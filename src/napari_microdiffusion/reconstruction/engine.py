@@ -8,7 +8,7 @@ from ..inr import FittedInr
 from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
-from .config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
 from .guides import GUIDES
 from .methods import DIFFUSIONS
@@ -127,7 +127,8 @@ def _stages(run: Run) -> Events:
     if run.consistency in ("exact", "nonnegative") and run.noise_share > _NOISY:
         yield run.notice(
             f"The noise of the projections is about {run.noise_share:.0%} of their range, and a volume that "
-            'agrees with them exactly takes it over. The consistency "within the noise" (noise) leaves it out.'
+            'agrees with them exactly takes it over. The consistency "within the noise" (noise) leaves it '
+            "out."
         )
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
         diffusion = "off"

@@ -11,9 +11,9 @@ import numpy as np
 from ..inr import FittedInr
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
-from ..optics.light import EvenedLight, even_light
-from ..optics.noise import likely_variance, local_light, noise_share, relative_noise
-from .config import Consistency, ReconstructionConfig
+from ..optics.detector.light import EvenedLight, even_light
+from ..optics.detector.noise import likely_variance, local_light, noise_share, relative_noise
+from ..settings.method import Consistency, ReconstructionConfig
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
 from .through_beam import FINAL, PASSING, ThroughBeam
 
@@ -231,7 +231,7 @@ class Run:
         return worst / self.scale.span
 
     def misfit(self) -> float | None:
-        """RMS of (X - A m) / noise, about 1 where a volume agrees within the noise; None where it is exact."""
+        """RMS of (X - A m) / noise, about 1 for a volume that agrees within the noise; None for others."""
         if self.consistency != "noise":
             return None
         seen = self.operator.project(self.volume) if self.beam is None else self.beam.reprojected()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperator, agree_through
-from ..optics.noise import local_light
+from ..optics.detector.noise import local_light
 
 # Condition number of A A^T from which exact agreement would amplify noise more than threefold.
 ILL_CONDITIONED = 10.0
