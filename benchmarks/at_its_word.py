@@ -14,8 +14,8 @@ from napari_microdiffusion.diffusion.slab import compose, local_amplitude, pose
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.optics import make_consistent
-from napari_microdiffusion.reconstruction.borders import mend_borders
 from napari_microdiffusion.reconstruction.priors import load_prior
+from napari_microdiffusion.reconstruction.slab.borders import mend_borders
 from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from napari_microdiffusion.io import read_image
 from napari_microdiffusion.optics import Acquisition, DetectorNoise
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
+from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import KINDS, ImagingConditions, make_specimen
 from napari_microdiffusion.studies.beams import BeamCase, beam_case, mistaken, score
 

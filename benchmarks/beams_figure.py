@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from scipy.special import airy, j0
 
 from napari_microdiffusion.optics import Acquisition
-from napari_microdiffusion.optics.foci import airy_focus, bessel_focus, gaussian_focus
+from napari_microdiffusion.optics.beam.foci import airy_focus, bessel_focus, gaussian_focus
 
 WAVELENGTH, INDEX = 0.94, 1.33
 VOXEL = (2.0, 0.25, 0.25)

@@ -23,7 +23,7 @@ from napari_microdiffusion.inr import FittedInr, InrSettings, fit_inr
 from napari_microdiffusion.inr.settings import PAPER_EPOCHS
 from napari_microdiffusion.interpolation import choose_pedestal, histospline, logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
-from napari_microdiffusion.optics.noise import estimate_noise
+from napari_microdiffusion.optics.detector.noise import estimate_noise
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.studies.benchmark import Case, case_of_volume, frozen_cases, run_case
 

@@ -43,9 +43,9 @@ def run_case(name: str, threads: int) -> dict[str, Any]:
     import numpy as np
 
     from napari_microdiffusion.optics import Acquisition
-    from napari_microdiffusion.reconstruction.config import ReconstructionConfig
     from napari_microdiffusion.reconstruction.engine import reconstruct
     from napari_microdiffusion.reconstruction.events import Finished, StageStarted
+    from napari_microdiffusion.settings.method import ReconstructionConfig
     from napari_microdiffusion.specimens import make_specimen
 
     slabs, side, settings = CASES[name]

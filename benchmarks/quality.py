@@ -59,7 +59,7 @@ def describe(rows: list[Row], row: Row) -> str:
 def main() -> None:
     """Run and print."""
     parser = arguments_parser(__doc__)
-    own = ["logspline/off/nonnegative", "logspline/slab/nonnegative"]
+    own = ["logspline/off/nonnegative", "logspline/slab/nonnegative", "logspline/slab/noise"]
     parser.add_argument("--methods", nargs="+", default=own)
     arguments = parser.parse_args()
     gains: dict[str, list[list[float]]] = {}

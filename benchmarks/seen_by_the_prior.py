@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_microdiffusion.interpolation import choose_pedestal, logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator
-from napari_microdiffusion.optics.noise import relative_noise
+from napari_microdiffusion.optics.detector.noise import relative_noise
 from napari_microdiffusion.studies.benchmark import Case
 
 

@@ -10,10 +10,10 @@ from napari_microdiffusion import cluster
 from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch, work_on
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
 from napari_microdiffusion.io import read_image, tiff_images, write_image
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.events import CancelToken
+from napari_microdiffusion.settings.method import ReconstructionConfig
 
-QUICK = ReconstructionConfig(guide="nearest", diffusion="off", samples=0)
+QUICK = ReconstructionConfig(guide="nearest", diffusion="off", consistency="nonnegative", samples=0)
 WORK = Work(QUICK, {"step_length": 2})
 STACK = np.random.default_rng(5).uniform(10, 100, (4, 8, 9)).astype(np.float32)
 

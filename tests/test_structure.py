@@ -23,12 +23,13 @@ FLOORS = {
     "diffusion": 2,
     "inr": 3,
     "training": 3,
-    "reconstruction": 4,
-    "api": 5,
-    "studies": 5,
-    "cluster": 5,
-    "plugin": 6,
-    "cli": 6,
+    "settings": 4,
+    "reconstruction": 5,
+    "api": 6,
+    "studies": 6,
+    "cluster": 6,
+    "plugin": 7,
+    "cli": 7,
 }
 # The package's own face only exports the api; running the package is the command line.
 ROOM_OF_FILE = {"__init__": "api", "__main__": "cli"}

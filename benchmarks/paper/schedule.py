@@ -18,10 +18,10 @@ import torch
 from napari_microdiffusion.diffusion.paper import PaperModel, Seen, predict_clean
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import LossPoint
-from napari_microdiffusion.reconstruction.presets import merged, preset
+from napari_microdiffusion.settings.method import ReconstructionConfig
+from napari_microdiffusion.settings.presets import merged, preset
 from napari_microdiffusion.specimens import make_specimen
 
 N, SLABS, SIZE = 6, 21, 128

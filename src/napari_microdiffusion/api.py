@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .errors import UsageError
-from .reconstruction.settings import OPTICS, make_acquisition, make_config
+from .settings.resolve import OPTICS, make_acquisition, make_config
 
 if TYPE_CHECKING:
     from .inr import FittedInr

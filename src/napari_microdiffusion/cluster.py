@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from .errors import Cancelled, RunFailed, UserError
 from .io import ImageStack, depth_stack, image_name, open_image, read_sizes
 from .optics import Acquisition
-from .optics.recorded import BEAM_FIELDS, beam_in
-from .reconstruction.config import ReconstructionConfig, settings_error
+from .optics.recorded_beam import BEAM_FIELDS, beam_in
 from .reconstruction.events import CancelToken, Finished
 from .reconstruction.outputs import Outputs
+from .settings.method import ReconstructionConfig, settings_error
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -13,7 +13,7 @@ from napari_microdiffusion.cli import app
 from napari_microdiffusion.errors import UsageError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.reconstruction.settings import make_acquisition
+from napari_microdiffusion.settings.resolve import make_acquisition
 from napari_microdiffusion.specimens import make_specimen
 
 TRUTH = 1000 * make_specimen("vasculature", (24, 20, 24), 3)

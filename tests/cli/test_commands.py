@@ -70,7 +70,7 @@ def test_every_command_has_help_json_and_debug(run, command):
 
 def test_help_of_a_setting_is_that_of_the_setting(run):
     text = " ".join(run("reconstruct", "--help").stdout.split())
-    assert "Default: nonnegative." in text
+    assert "Default: noise." in text
     assert "In GB." in text
     assert "<none|nearest|linear|cubic|histospline|logspline|inr>" in text
 

@@ -46,6 +46,9 @@ def zarr(folder: Path) -> list[object]:
     return [folder / "a.ome.zarr", "--time", 0]
 
 
+AS_MEASURED = ("--guide", "nearest", "--diffusion", "off", "--consistency", "nonnegative")
+
+
 @pytest.fixture
 def run(tmp_path, monkeypatch) -> Callable[..., dict]:
     monkeypatch.chdir(tmp_path)
@@ -65,9 +68,7 @@ def test_every_command_reads_it(tmp_path, run, make):
     assert (found["kind"], found["unit"], found["scale"][0]) == ("image", "um", 3.0)
     run("simulate", file, "-n", 2, "-o", "p.ome.tif", *choice)
     np.testing.assert_allclose(read_image("p.ome.tif").data, TRUTH.reshape(3, 2, 12, 14).mean(axis=1))
-    made = run(
-        "reconstruct", file, "-n", 2, "-o", "v.ome.zarr", "--guide", "nearest", "--diffusion", "off", *choice
-    )
+    made = run("reconstruct", file, "-n", 2, "-o", "v.ome.zarr", *AS_MEASURED, *choice)
     assert made["shape"] == [12, 12, 14]
     volume = read_image("v.ome.zarr")
     np.testing.assert_allclose(volume.data, np.repeat(TRUTH, 2, axis=0), rtol=1e-5)
@@ -75,7 +76,7 @@ def test_every_command_reads_it(tmp_path, run, make):
     assert volume.metadata["description"]["acquisition"]["step_length"] == 2
     assert Path("v.provenance.json").is_file()
     run("simulate", file, "-n", 2, "-o", "t.ome.zarr", *choice)
-    run("reconstruct", "t.ome.zarr", "-o", "r.ome.zarr", "--guide", "nearest", "--diffusion", "off")
+    run("reconstruct", "t.ome.zarr", "-o", "r.ome.zarr", *AS_MEASURED)
     compared = run("compare", "r.ome.zarr", file, *choice)
     assert compared["slices"] == 6
     assert compared["reprojection_max"] < 1e-3

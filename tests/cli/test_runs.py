@@ -17,8 +17,8 @@ from napari_microdiffusion.cli.terminal import follow
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.io import read_image, save_checkpoint, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.events import StageStarted
+from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import ImagingConditions, make_specimen
 from napari_microdiffusion.studies import demo
 from napari_microdiffusion.training import recipe
@@ -71,7 +71,7 @@ def answer(result) -> dict:
 def test_reconstruct_writes_volume_uncertainty_and_provenance(run, folder):
     before = names(folder)
     words = ("p.tif", "-o", "v.ome.tif", "--samples", 1, "--uncertainty", "u.tif", "--seed", 5, "--json")
-    found = answer(run(*words))
+    found = answer(run(*words, "--consistency", "nonnegative"))
     assert set(names(folder)) - set(before) == {"v.ome.tif", "u.tif", "v.provenance.json"}
     assert found["shape"] == [20, 24, 28]
     assert found["seconds"].keys() == {"preview", "guide", "posterior mean", "samples"}

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_microdiffusion.diffusion.samplers import SAMPLERS, dpm_solver_2m, drive, heun, karras_sigmas
-from napari_microdiffusion.reconstruction.slab import SIGMA_START
+from napari_microdiffusion.reconstruction.slab.stages import SIGMA_START
 
 MEAN, SPREAD, HIGH, LOW = 1.7, 0.6, 40.0, 0.02
 

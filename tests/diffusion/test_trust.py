@@ -5,7 +5,7 @@ import pytest
 
 from napari_microdiffusion.diffusion.trust import trust
 from napari_microdiffusion.optics import ProjectionOperator
-from napari_microdiffusion.optics.thick_slabs import thicken
+from napari_microdiffusion.optics.operators.thick_slabs import thicken
 
 
 def uniform(n: int) -> ProjectionOperator:

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from napari_microdiffusion.optics import Acquisition
-from napari_microdiffusion.optics.beams import BEAMS, axial_profile
+from napari_microdiffusion.optics.beam.sampling import BEAMS, axial_profile
 
 
 @pytest.mark.parametrize("n", [0, 1, -3, 65, 1000, 1.5, True, None, "six", float("nan"), float("inf")])

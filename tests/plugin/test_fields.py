@@ -9,7 +9,7 @@ from napari_microdiffusion.plugin import fields
 from napari_microdiffusion.plugin.advanced_section import AdvancedSection
 from napari_microdiffusion.plugin.diffusion_section import DiffusionSection
 from napari_microdiffusion.plugin.guide_section import GUIDE_WORDS
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
+from napari_microdiffusion.settings.method import ReconstructionConfig
 
 
 @pytest.fixture(autouse=True)

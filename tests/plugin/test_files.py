@@ -15,7 +15,7 @@ from napari_microdiffusion.plugin.contributions import METADATA_KEY, get_reader
 from napari_microdiffusion.plugin.flaw_watch import mixed_up
 from napari_microdiffusion.plugin.placement import Placement
 from napari_microdiffusion.plugin.writers import write_layers
-from napari_microdiffusion.reconstruction.settings_file import read_settings
+from napari_microdiffusion.settings.files import read_settings
 
 from ..io.golden import interleaved, ramp, write_bruker, write_lsm, write_ngff, write_scanimage
 from .conftest import SHAPE, N

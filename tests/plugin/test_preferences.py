@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_microdiffusion.optics import Acquisition
 from napari_microdiffusion.plugin.preferences import CATEGORY
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
+from napari_microdiffusion.settings.method import ReconstructionConfig
 
 
 @pytest.fixture

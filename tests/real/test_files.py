@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.io import read_image, suggest_step_length, validate_projections
-from napari_microdiffusion.optics.flaws import find_flaws
+from napari_microdiffusion.optics.detector.flaws import find_flaws
 
 pytestmark = pytest.mark.real
 

@@ -10,10 +10,10 @@ import torch
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.diffusion.slab import ORDERS
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import CancelToken, Event, Finished
 from napari_microdiffusion.reconstruction.result import ReconstructionResult
+from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import make_specimen
 
 

@@ -11,12 +11,7 @@ from napari_microdiffusion.diffusion.slab import pose
 from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
-from napari_microdiffusion.optics.noise import estimate_noise
-from napari_microdiffusion.reconstruction import network as network_module
-from napari_microdiffusion.reconstruction import posing as posing_module
-from napari_microdiffusion.reconstruction import slab as slab_module
-from napari_microdiffusion.reconstruction.borders import SMOOTH, TEXTURED
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
+from napari_microdiffusion.optics.detector.noise import estimate_noise
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import (
     Finished,
@@ -26,6 +21,11 @@ from napari_microdiffusion.reconstruction.events import (
     SliceReady,
     StageStarted,
 )
+from napari_microdiffusion.reconstruction.slab import inputs as posing_module
+from napari_microdiffusion.reconstruction.slab import network as network_module
+from napari_microdiffusion.reconstruction.slab import stages as slab_module
+from napari_microdiffusion.reconstruction.slab.borders import SMOOTH, TEXTURED
+from napari_microdiffusion.settings.method import ReconstructionConfig
 
 FULL = ["preview", "guide", "posterior mean", "samples"]
 
@@ -181,7 +181,7 @@ def test_beyond_sixteen_slices_the_diffusion_is_off_and_says_why(measure, config
 
 @pytest.mark.parametrize("n", [2, 16])
 def test_the_ends_of_the_range_run_through(measure, configure, record, n):
-    run = record(measure(n=n, slabs=2, height=9, width=13), configure(samples=1))
+    run = record(measure(n=n, slabs=2, height=9, width=13), configure(samples=1, consistency="nonnegative"))
     assert run.result.volume.shape == (2 * n, 9, 13)
     assert run.result.reprojection_max < 1e-5
 
@@ -299,7 +299,7 @@ def test_the_default_settings_are_those_of_the_recommended_method():
     config = ReconstructionConfig()
     assert (config.diffusion, config.consistency, config.samples, config.steps) == (
         "slab",
-        "nonnegative",
+        "noise",
         4,
         10,
     )
@@ -339,9 +339,10 @@ def test_a_stack_turned_over_gives_the_volume_turned_over(measure, configure, re
 
 @pytest.mark.parametrize("consistency", ["nonnegative", "noise"])
 def test_borders_are_mended_unless_slab_means_are_yet_to_lose_their_noise(
-    measurement, configure, record, monkeypatch, consistency
+    measure, configure, record, monkeypatch, consistency
 ):
     mended = []
+    measurement = measure(photon_gain=50.0)
 
     def mend(slices, amplitude, operator, noise, mending):
         mended.append(mending)
@@ -390,3 +391,26 @@ def test_noise_that_an_exact_volume_takes_over_is_said(measurement, configure, r
             *_, finished = events
             told[share, consistency] = any("noise of the projections" in n for n in finished.result.notices)
     assert [key for key, is_told in told.items() if is_told] == [(0.05, "nonnegative"), (0.05, "exact")]
+
+
+def test_within_the_noise_is_exact_where_the_noise_is_negligible(measure, configure, record):
+    clean = measure(photon_gain=1e-3)
+    runs = [record(clean, configure(samples=0, consistency=c)).result for c in ("noise", "nonnegative")]
+    np.testing.assert_array_equal(runs[0].volume, runs[1].volume)
+    assert runs[0].provenance["consistency"] == "nonnegative"
+    assert runs[0].reprojection_max < 1e-5
+    assert runs[0].misfit is None
+
+
+def test_the_misfit_is_in_units_of_the_noise(measure, configure, record, rng):
+    gain = 40.0
+    stated = measure(slabs=8, height=64, width=64, photon_gain=gain)
+    noisy = (gain * rng.poisson(stated.projections / gain)).astype(np.float32)
+    noisy = dataclasses.replace(stated, projections=noisy)
+    result = record(noisy, configure(samples=0, diffusion="off")).result
+    assert result.provenance["consistency"] == "noise"
+    assert 0.3 < result.misfit < 1.2
+    assert result.provenance["misfit"] == result.misfit
+    seen = ProjectionOperator(noisy.acquisition.profile).project(result.volume)
+    deviation = (noisy.projections - seen) / np.sqrt(noisy.acquisition.noise_variance(noisy.projections))
+    assert result.misfit == pytest.approx(np.sqrt(np.square(deviation).mean()), rel=1e-3)

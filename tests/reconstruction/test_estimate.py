@@ -4,9 +4,9 @@ import pytest
 
 from napari_microdiffusion.optics import Acquisition
 from napari_microdiffusion.reconstruction import estimate as module
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.estimate import Estimate, estimate
-from napari_microdiffusion.reconstruction.presets import preset
+from napari_microdiffusion.settings.method import ReconstructionConfig
+from napari_microdiffusion.settings.presets import preset
 
 SMALL, LARGE = (16, 128, 128), (16, 512, 512)
 OPTICS = Acquisition(step_length=6)

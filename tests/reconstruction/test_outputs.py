@@ -11,8 +11,8 @@ from napari_microdiffusion.io import ImageStack, read_image
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.outputs import Outputs
 from napari_microdiffusion.reconstruction.provenance import digest
-from napari_microdiffusion.reconstruction.settings import make_acquisition, make_config
-from napari_microdiffusion.reconstruction.settings_file import read_settings
+from napari_microdiffusion.settings.files import read_settings
+from napari_microdiffusion.settings.resolve import make_acquisition, make_config
 
 
 @pytest.fixture

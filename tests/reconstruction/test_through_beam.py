@@ -5,9 +5,9 @@ import pytest
 
 from napari_microdiffusion.errors import Cancelled, UsageError, UserError
 from napari_microdiffusion.optics import Acquisition, BeamOperator, simulate_projections
-from napari_microdiffusion.reconstruction import slab
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import CancelToken, SliceReady
+from napari_microdiffusion.reconstruction.slab import stages as slab
 from napari_microdiffusion.specimens import make_specimen
 
 BEAMS = [

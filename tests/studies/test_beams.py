@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.optics import Acquisition, DetectorNoise, project_through
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
+from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.studies.beams import beam_case, mistaken, score
 

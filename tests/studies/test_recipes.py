@@ -9,7 +9,7 @@ import tifffile
 
 from napari_microdiffusion.errors import UsageError, UserError
 from napari_microdiffusion.reconstruction.events import Progress, StageStarted
-from napari_microdiffusion.reconstruction.presets import merged
+from napari_microdiffusion.settings.presets import merged
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.studies.recipe_report import table, write_recipe
 from napari_microdiffusion.studies.recipes import Kitchen, Outcome, Recipe, RecipeRow, read_recipe, row_config

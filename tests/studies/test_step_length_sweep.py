@@ -5,8 +5,8 @@ import pytest
 
 from napari_microdiffusion.errors import Cancelled, UsageError, UserError
 from napari_microdiffusion.optics import Acquisition, DetectorNoise, check_step_lengths, simulate_projections
-from napari_microdiffusion.reconstruction.config import ReconstructionConfig
 from napari_microdiffusion.reconstruction.events import CancelToken
+from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.studies.step_length_sweep import (
     SweepPoint,

@@ -7,10 +7,10 @@ from typing import Any
 from ..cluster import Report, Work, connected, pieces_of, run_batch, threads_for
 from ..errors import Cancelled, UsageError
 from ..io import IMAGE_SUFFIXES
-from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken
-from ..reconstruction.settings import make_config
-from ..reconstruction.settings_file import read_settings
+from ..settings.files import read_settings
+from ..settings.method import ReconstructionConfig
+from ..settings.resolve import make_config
 from .beam_options import BeamRequest, acquisition_for
 from .options import Choice, step_length
 from .terminal import PROGRAM, Answer, interrupts, lines, progress_bar, say

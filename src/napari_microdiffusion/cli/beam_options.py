@@ -11,8 +11,8 @@ import typer
 from ..errors import UsageError, UserError
 from ..io import ImageStack
 from ..optics import Acquisition
-from ..optics.recorded import BEAM_FIELDS, beam_in
-from ..reconstruction.settings import make_acquisition
+from ..optics.recorded_beam import BEAM_FIELDS, beam_in
+from ..settings.resolve import make_acquisition
 
 Beam = Literal["uniform", "gaussian", "bessel", "airy"]
 

@@ -10,7 +10,7 @@ import typer
 
 from ..errors import UsageError, UserError
 from ..io import ImageStack, depth_stack, read_image, suggest_step_length
-from ..reconstruction.config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .beam_options import number
 
 Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]

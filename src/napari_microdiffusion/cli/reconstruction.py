@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ..optics.light import Light
-from ..reconstruction.config import Consistency, Device, Diffusion, Guide
-from ..reconstruction.presets import PRESET_WORDS, PresetName
+from ..optics.detector.light import Light
+from ..settings.method import Consistency, Device, Diffusion, Guide
+from ..settings.presets import PRESET_WORDS, PresetName
 from .beam_options import (
     Apex,
     BeamFile,

@@ -7,10 +7,10 @@ from typing import Any
 from ..errors import UsageError, UserError
 from ..io import ImageStack, check_output, validate_projections
 from ..optics import Acquisition
-from ..reconstruction.config import ReconstructionConfig
-from ..reconstruction.presets import merged, preset
 from ..reconstruction.result import ReconstructionResult
-from ..reconstruction.settings import make_config
+from ..settings.method import ReconstructionConfig
+from ..settings.presets import merged, preset
+from ..settings.resolve import make_config
 from .beam_options import BeamRequest, acquisition_for, with_second_view
 from .options import NO_CHOICE, Choice, read_stack, step_length
 from .terminal import PROGRAM, Answer, follow, interrupts, lines, progress_bar, say
@@ -40,7 +40,7 @@ def reconstruct(request: Request) -> Answer:
     from ..reconstruction.engine import reconstruct as run
     from ..reconstruction.events import CancelToken
     from ..reconstruction.outputs import Outputs
-    from ..reconstruction.settings_file import read_settings
+    from ..settings.files import read_settings
 
     optics, settings = ({}, {}) if request.config is None else read_settings(request.config)
     given = {name: value for name, value in request.settings.items() if value is not None}
@@ -93,6 +93,12 @@ def _prior_file(prior: str) -> Path | None:
     return Path(prior) if Path(prior).suffix else None
 
 
+def _consistency_in_words(result: ReconstructionResult) -> str:
+    if result.misfit is None:
+        return f"reproduces the projections within {result.reprojection_max:.1e} of their range"
+    return f"reproduces the projections within their noise (misfit {result.misfit:.2f})"
+
+
 def _answer(
     result: ReconstructionResult,
     image: ImageStack,
@@ -117,6 +123,7 @@ def _answer(
         "device": result.device,
         "seconds": result.seconds,
         "reprojection_max": result.reprojection_max,
+        "misfit": result.misfit,
         "stopped": result.stopped,
         "notices": result.notices,
     }
@@ -127,7 +134,7 @@ def _answer(
             ("uncertainty", written.get("uncertainty")),
             ("INR", written.get("inr")),
             ("provenance", written["provenance"]),
-            ("agreement", f"re-projects within {result.reprojection_max:.1e} of the projections' range"),
+            ("data consistency", _consistency_in_words(result)),
             ("time", f"{times} ({result.device})"),
             ("stopped", "the last stage of each slab is in the provenance" if result.stopped else None),
         ]

@@ -8,7 +8,7 @@ import typer
 from .. import api
 from ..errors import UsageError
 from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
-from ..optics.recorded import BEAM_FIELDS, KEY, recorded_beam
+from ..optics.recorded_beam import BEAM_FIELDS, KEY, recorded_beam
 from .beam_options import (
     Apex,
     BeamFile,

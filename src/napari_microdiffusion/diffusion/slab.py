@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..optics.noise import NoiseModel
-from ..optics.operator import ProjectionOperator
+from ..optics.detector.noise import NoiseModel
+from ..optics.operators.disjoint_slabs import ProjectionOperator
 from . import statistics as whole_stack
 
 # What the checkpoint of a prior for this problem is called.

@@ -7,7 +7,7 @@ to the guide points the right way on this tissue under this microscope, and whet
 
 import numpy as np
 
-from ..optics.thick_slabs import ThickSlabs
+from ..optics.operators.thick_slabs import ThickSlabs
 
 # Weight of the presumption that the prior is right, relative to the energy that there was to explain.
 PRESUMPTION = 0.6

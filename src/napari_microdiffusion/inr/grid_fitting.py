@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..interpolation import histospline
 from ..optics import BeamOperator
-from ..optics.noise import estimate_noise
+from ..optics.detector.noise import estimate_noise
 from .fitted import FittedInr
 from .settings import InrSettings
 from .steps import FitStep, Fitting, Projections

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..optics.beam_operator import BeamOperator
-from ..optics.conjugate_gradients import conjugate_gradients, unchecked
+from ..optics.operators.any_beam import BeamOperator
+from ..optics.operators.conjugate_gradients import conjugate_gradients, unchecked
 from .logspline import (
     LARGEST_STEP,
     LOWEST_LOG,

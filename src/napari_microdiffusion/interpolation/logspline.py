@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..optics.beam_operator import BeamOperator
-from ..optics.operator import ProjectionOperator
+from ..optics.operators.any_beam import BeamOperator
+from ..optics.operators.disjoint_slabs import ProjectionOperator
 from .classical import histospline
 
 # Weight of the bending, against a misfit of one standard deviation, and what is added before the logarithm;

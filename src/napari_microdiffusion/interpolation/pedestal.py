@@ -7,8 +7,8 @@ sample; thick slabs, whose halves are known, tell.
 
 import numpy as np
 
-from ..optics.operator import ProjectionOperator
-from ..optics.thick_slabs import thicken
+from ..optics.operators.disjoint_slabs import ProjectionOperator
+from ..optics.operators.thick_slabs import thicken
 from .logspline import logspline
 
 # Pedestals that are tried, relative to the median of the projections.

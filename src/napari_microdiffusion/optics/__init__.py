@@ -1,11 +1,11 @@
 """Forward physics: acquisition, beams, the projection operator, consistency with the measurement."""
 
 from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
-from .agreement import agree_through
-from .beam_operator import BeamOperator
-from .consistency import CONSISTENCIES, make_consistent
-from .intensity import IntensityScale
-from .operator import ProjectionOperator
+from .consistency.any_beam import agree_through
+from .consistency.disjoint_slabs import CONSISTENCIES, make_consistent
+from .detector.intensity import IntensityScale
+from .operators.any_beam import BeamOperator
+from .operators.disjoint_slabs import ProjectionOperator
 from .simulation import DetectorNoise, check_step_lengths, project_through, simulate_projections
 
 __all__ = [

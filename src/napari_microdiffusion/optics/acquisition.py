@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from .beams import SampledBeam, axial_profile, straight_beam
-from .side_lobes import with_side_lobes
+from .beam.sampling import SampledBeam, axial_profile, straight_beam
+from .beam.side_lobes import with_side_lobes
 
 MIN_STEP_LENGTH = 2
 MAX_STEP_LENGTH = 64

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..errors import UsageError, UserError
 from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
-from .beam_operator import BeamOperator
-from .operator import ProjectionOperator
+from .operators.any_beam import BeamOperator
+from .operators.disjoint_slabs import ProjectionOperator
 
 
 class DetectorNoise(BaseModel):

@@ -6,17 +6,17 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox
 
 from ..optics import Acquisition
-from ..reconstruction.config import ReconstructionConfig
-from ..reconstruction.presets import PRESET_WORDS, merged, preset
+from ..settings.method import ReconstructionConfig
+from ..settings.presets import PRESET_WORDS, merged, preset
 from .fields import choice, narrow, real_number, title_label, tooltip, whole_number
 from .guide_section import GUIDE_WORDS
 from .plots import LinePlot
 from .section import Section, form, label
 
 CONSISTENCY_WORDS = {
+    "noise": "within the noise",
     "nonnegative": "exact, not negative",
     "exact": "exact",
-    "noise": "within the noise",
     "none": "none",
 }
 LIGHT_WORDS = {

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QDoubleSpinBox,
 
 from ..errors import UserError
 from ..optics import MIN_STEP_LENGTH, Acquisition
-from ..optics.foci import Focus, airy_focus, bessel_focus, gaussian_focus, inner_ratio
-from ..reconstruction.config import settings_error
+from ..optics.beam.foci import Focus, airy_focus, bessel_focus, gaussian_focus, inner_ratio
+from ..settings.method import settings_error
 from .section import form, label, set_tone
 
 _BY_RATIO, _BY_THICKNESS = "inner / outer radius", "thickness in the back focal plane"

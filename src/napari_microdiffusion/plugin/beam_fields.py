@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from ..errors import UsageError
 from ..io.measured_beam import MeasuredBeam
 from ..optics import Acquisition
-from ..reconstruction.config import settings_error
+from ..settings.method import settings_error
 from .beam_dialog import OpticsDialog
 from .beam_import import BeamImport
 from .fields import choice, real_number, title_label

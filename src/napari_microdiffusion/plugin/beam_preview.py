@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..optics import Acquisition
-from ..optics.beams import SampledBeam
+from ..optics.beam.sampling import SampledBeam
 from .contributions import METADATA_KEY
 from .placement import Placement
 

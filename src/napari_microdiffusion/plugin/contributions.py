@@ -9,7 +9,7 @@ import numpy as np
 
 from ..io import ImageStack, is_stack, read_image
 from ..optics import Acquisition
-from ..optics.recorded import KEY, beam_in, recorded_beam
+from ..optics.recorded_beam import KEY, beam_in, recorded_beam
 from .placement import AXES, Placement
 
 LayerData = tuple[Any, dict[str, Any], str]

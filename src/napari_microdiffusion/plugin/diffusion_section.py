@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QPushButton
 
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
-from ..reconstruction.config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .adapted_priors import AdaptedPriors
 from .fields import narrow, switch, title_label, tooltip, whole_number
 from .section import Section, form, label, row

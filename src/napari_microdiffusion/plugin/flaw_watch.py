@@ -33,7 +33,7 @@ class LookForFlaws:
     def __call__(self, cancel: CancelToken) -> Iterator[Flaws]:
         """One `Flaws`."""
         from ..io import validate_projections
-        from ..optics.flaws import find_flaws
+        from ..optics.detector.flaws import find_flaws
 
         if mixed := mixed_up(self.projections.shape[0], self.path):
             yield Flaws([mixed], is_mixed=True)

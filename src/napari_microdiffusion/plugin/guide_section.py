@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton
 from qtpy.QtWidgets import QVBoxLayout as Column
 
 from ..inr.settings import InrSettings
-from ..reconstruction.config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .fields import switch, tooltip
 from .model_form import ModelForm
 from .plots import LinePlot

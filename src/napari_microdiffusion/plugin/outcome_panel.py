@@ -101,7 +101,9 @@ def describe_outcome(
         text = f"Stopped after {time}; kept: {parts or 'nothing yet'}."
     else:
         text = f"Done in {time}."
-    if result.reprojection_max <= ROUNDING:
+    if result.misfit is not None:
+        text += f" Reproduces the projections within their noise (misfit {result.misfit:.2f})"
+    elif result.reprojection_max <= ROUNDING:
         text += " Re-projects onto the measurement (by construction)"
     else:
         text += f" Re-projects within {100 * result.reprojection_max:.2g} % of the projections' range"

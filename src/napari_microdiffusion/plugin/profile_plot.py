@@ -5,7 +5,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from ..optics.beams import SampledBeam
+from ..optics.beam.sampling import SampledBeam
 from .appearance import Appearance
 
 HEIGHT = 56

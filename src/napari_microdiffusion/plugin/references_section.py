@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox
 
-from ..reconstruction.config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .fields import narrow, title_label, whole_number
 from .section import Section, form, label
 from .stack import Stack, known_of

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QWidget
 from ..errors import UserError
 from ..io import ImageStack, read_table
 from ..io.ome_zarr import HEADERS
-from ..reconstruction.config import ReconstructionConfig
-from ..reconstruction.settings_file import read_settings
+from ..settings.files import read_settings
+from ..settings.method import ReconstructionConfig
 from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving
 from .activity import Activity
 from .beam_preview import show_beam

@@ -9,7 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout, QWidget
 
 from ..optics import Acquisition
-from ..reconstruction.config import ReconstructionConfig, settings_error
+from ..settings.method import ReconstructionConfig, settings_error
 from .advanced_section import PAPER_SYSTEMS
 from .diffusion_section import OFF
 from .guide_section import HeldInr

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from ..errors import UserError
 from ..optics import Acquisition
-from ..reconstruction.config import ReconstructionConfig, settings_error
 from ..reconstruction.estimate import estimate
+from ..settings.method import ReconstructionConfig, settings_error
 from .advanced_section import AdvancedSection
 from .beam_section import BeamSection
 from .diffusion_section import DiffusionSection

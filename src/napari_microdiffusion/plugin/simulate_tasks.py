@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..optics import Acquisition, DetectorNoise
-from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken
+from ..settings.method import ReconstructionConfig
 from .job import Step
 from .torch_libraries import load_torch_libraries
 

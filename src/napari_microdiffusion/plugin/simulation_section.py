@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from qtpy.QtWidgets import QVBoxLayout
 
 from ..optics import Acquisition, DetectorNoise
-from ..reconstruction.config import settings_error
+from ..settings.method import settings_error
 from .beam_fields import BeamFields
 from .beam_section import spacing_um
 from .fields import real_number, title_label, whole_number

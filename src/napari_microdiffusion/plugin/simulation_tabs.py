@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
 
 from ..errors import UsageError
 from ..optics import Acquisition, check_step_lengths
-from ..reconstruction.config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .fields import LABEL_WIDTH, narrow, title_label, whole_number
 from .placement import short_unit
 from .plots import Curve, LinePlot

@@ -12,8 +12,8 @@ from ..errors import Cancelled
 from ..io import IMAGE_SUFFIXES, ImageStack, read_image
 from ..io.axes import UnnamedAxes
 from ..optics import Acquisition
-from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.events import CancelToken, Finished
+from ..settings.method import ReconstructionConfig
 from .brightness import Brightness
 from .contributions import LayerData, image_layers, open_vasculature
 from .job import Step

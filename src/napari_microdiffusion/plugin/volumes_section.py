@@ -6,8 +6,8 @@ import numpy as np
 from qtpy.QtWidgets import QListWidgetItem, QSpinBox
 
 from ..optics import MAX_STEP_LENGTH, Acquisition
-from ..optics.beams import BEAMS
-from ..optics.recorded import KEY
+from ..optics.beam.sampling import BEAMS
+from ..optics.recorded_beam import KEY
 from .fields import LABEL_WIDTH, title_label
 from .section import Section, form, label
 from .stack import Stack, known_of, why_no_stack

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..io import provenance_path, write_image, write_json
-from ..optics.recorded import KEY
+from ..optics.recorded_beam import KEY
 from .contributions import METADATA_KEY, LayerData
 from .placement import Placement
 

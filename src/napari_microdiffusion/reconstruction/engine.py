@@ -8,8 +8,7 @@ from ..inr import FittedInr
 from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
-from ..optics.noise import noise_share
-from .config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
 from .guides import GUIDES
 from .methods import DIFFUSIONS
@@ -77,6 +76,7 @@ def reconstruct(
     except (RuntimeError, MemoryError) as error:
         # napari's workers lose a RuntimeError without a sign, and torch raises little else.
         raise RunFailed(f"the reconstruction failed: {error}") from error
+    misfit = run.misfit()
     yield Finished(
         ReconstructionResult(
             volume=run.volume,
@@ -88,9 +88,10 @@ def reconstruct(
             reached=run.reached,
             seconds=run.seconds,
             reprojection_max=run.reprojection_max(),
+            misfit=misfit,
             device=run.device,
             notices=run.notices,
-            provenance=provenance(run, stopped),
+            provenance=provenance(run, stopped) | {"misfit": misfit},
         )
     )
 
@@ -123,13 +124,12 @@ def _stages(run: Run) -> Events:
         yield run.notice(run.light.notice)
     with run.timed("preview"):
         yield from _preview(run)
-    if config.consistency in ("exact", "nonnegative"):
-        noise = noise_share(run.measured, run.acquisition, run.scale)
-        if noise > _NOISY:
-            yield run.notice(
-                f"The noise of the projections is about {noise:.0%} of their range, and a volume that agrees "
-                'with them exactly takes it over. The consistency "within the noise" (noise) leaves it out.'
-            )
+    if run.consistency in ("exact", "nonnegative") and run.noise_share > _NOISY:
+        yield run.notice(
+            f"The noise of the projections is about {run.noise_share:.0%} of their range, and a volume that "
+            'agrees with them exactly takes it over. The consistency "within the noise" (noise) leaves it '
+            "out."
+        )
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
         diffusion = "off"
         yield run.notice(

@@ -7,10 +7,10 @@ import sys
 from dataclasses import dataclass
 
 from ..optics import Acquisition
-from .config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .device import describe_device
-from .network import KEPT_PIXELS, PIXELS_ON_CPU
-from .slab import passes
+from .slab.network import KEPT_PIXELS, PIXELS_ON_CPU
+from .slab.stages import passes
 
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
 # the shipped prior. A pixel is one of the projections, a voxel one of the volume.

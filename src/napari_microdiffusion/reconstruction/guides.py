@@ -15,10 +15,10 @@ from ..interpolation import (
     nearest,
 )
 from ..optics import IntensityScale
-from .config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .device import choose_device, limit_threads
 from .events import Event, Events, LossPoint, Progress, StageStarted
-from .fallback import Trouble, named_troubles
+from .recovery import Trouble, named_troubles
 from .run import Clock, Run
 
 # Voxels that are interpolated between two looks at the cancel token.

@@ -6,7 +6,7 @@ from typing import Protocol
 from .events import Events
 from .guides import GUIDES
 from .run import Run
-from .slab import SlabDiffusion
+from .slab.stages import SlabDiffusion
 
 __all__ = ["DIFFUSIONS", "GUIDES", "Diffusion"]
 
@@ -23,7 +23,7 @@ class Diffusion(Protocol):
 
 def _paper(run: Run) -> Diffusion:
     # Imported when it is chosen: its networks load torch.
-    from .paper import PaperDiffusion
+    from .paper.stages import PaperDiffusion
 
     return PaperDiffusion(run)
 

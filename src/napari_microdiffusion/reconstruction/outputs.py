@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError, UserError
 from ..io import IMAGE_SUFFIXES, ImageStack, check_output, provenance_path, write_image, write_json
-from .config import ReconstructionConfig
+from ..settings.method import ReconstructionConfig
 from .result import ReconstructionResult
 
 

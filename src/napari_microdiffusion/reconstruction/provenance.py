@@ -18,6 +18,7 @@ def provenance(run: Run, stopped: bool) -> dict[str, Any]:
         "settings": run.config.model_dump(mode="json"),
         "acquisition": run.acquisition.model_dump(mode="json"),
         "input": {"shape": list(run.given.shape), "sha256": digest(run.given)},
+        "consistency": run.consistency,
         "light": [round(float(gain), 4) for gain in run.light.gains] if run.light.is_changed else None,
         "device": run.device,
         "pedestal": round(run.pedestal, 4),

@@ -34,6 +34,9 @@ class ReconstructionResult:
     reprojection_max : float
         Largest difference between the volume's projections and the measurement, as a fraction of the
         projections' range.
+    misfit : float or None
+        RMS difference between the volume's projections and the measurement in units of the noise, about 1
+        where they agree within it; None where the data consistency in effect is another.
     device : str
         Where the networks ran.
     notices : list of str
@@ -51,6 +54,7 @@ class ReconstructionResult:
     reached: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     reprojection_max: float = 0.0
+    misfit: float | None = None
     device: str = "cpu"
     notices: list[str] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)

@@ -11,11 +11,15 @@ import numpy as np
 from ..inr import FittedInr
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline_parts
 from ..optics import Acquisition, IntensityScale, ProjectionOperator, make_consistent
-from ..optics.light import EvenedLight, even_light
-from ..optics.noise import likely_variance, local_light, relative_noise
-from .config import ReconstructionConfig
+from ..optics.detector.light import EvenedLight, even_light
+from ..optics.detector.noise import likely_variance, local_light, noise_share, relative_noise
+from ..settings.method import Consistency, ReconstructionConfig
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
 from .through_beam import FINAL, PASSING, ThroughBeam
+
+# Noise, relative to the projections' range, up to which there is nothing to leave out: an exact volume takes
+# less from it than an inexact one loses.
+NEGLIGIBLE_NOISE = 0.01
 
 
 @dataclass(eq=False)
@@ -64,7 +68,7 @@ class Run:
             self.beam = ThroughBeam(
                 self.measured,
                 self.acquisition,
-                self.config.consistency,
+                self.consistency,
                 self.scale,
                 self.variance,
                 self.cancel.check,
@@ -74,7 +78,7 @@ class Run:
         self.volume = np.zeros((count * n, height, width), np.float32)
         self.guide = self.first_estimate = self.volume
         self.reached = [""] * count
-        if self.config.consistency == "noise" and self.beam is None:
+        if self.consistency == "noise" and self.beam is None:
             self.local_mean, self.structure = local_light(self.projections, self.variance)
 
     @property
@@ -98,6 +102,17 @@ class Run:
             return relative_noise(self.measured, self.scale.span)
         level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.measured))))
         return min(level / self.scale.span, 0.2)
+
+    @cached_property
+    def noise_share(self) -> float:
+        """RMS of the noise relative to the projections' range."""
+        return noise_share(self.measured, self.acquisition, self.scale)
+
+    @cached_property
+    def consistency(self) -> Consistency:
+        """The data consistency in effect: `noise` is `nonnegative` where the noise is negligible."""
+        asked = self.config.consistency
+        return "nonnegative" if asked == "noise" and self.noise_share < NEGLIGIBLE_NOISE else asked
 
     @cached_property
     def variance(self) -> np.ndarray:
@@ -124,7 +139,7 @@ class Run:
         if self.beam is not None:
             return slices
         window = (slabs, *region.index)
-        measured, mode = self.projections[window], self.config.consistency
+        measured, mode = self.projections[window], self.consistency
         dark = self.acquisition.dark_level
         if mode != "noise":
             return make_consistent(slices, measured, self.operator, mode, dark_level=dark)
@@ -214,6 +229,14 @@ class Run:
             seen = self.operator.project(self.volume[i * n : (i + 1) * n].astype(np.float64))[0]
             worst = max(worst, float(np.abs(seen - measured).max()))
         return worst / self.scale.span
+
+    def misfit(self) -> float | None:
+        """RMS of (X - A m) / noise, about 1 for a volume that agrees within the noise; None for others."""
+        if self.consistency != "noise":
+            return None
+        seen = self.operator.project(self.volume) if self.beam is None else self.beam.reprojected()
+        residual = np.square(self.measured - seen, dtype=np.float64)
+        return float(np.sqrt((residual / np.maximum(self.variance, 1e-12 * self.scale.span**2)).mean()))
 
 
 class Clock:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperator, agree_through
-from ..optics.noise import local_light
+from ..optics.detector.noise import local_light
 
 # Condition number of A A^T from which exact agreement would amplify noise more than threefold.
 ILL_CONDITIONED = 10.0
@@ -173,6 +173,10 @@ class ThroughBeam:
         """The mean of the views, shape (N, H, W): what a first look may take for plain projections."""
         return self.measured.reshape(self.operator.views, *self.operator.shape).mean(0)
 
+    def reprojected(self) -> np.ndarray:
+        """What would have been measured of the extended volume, shape (V*N, H, W), grey levels."""
+        return np.asarray(self.operator.project(self.extended))
+
     def reprojection_max(self) -> float:
         """Largest disagreement of the extended volume with the measurement, grey levels."""
-        return float(np.abs(self.operator.project(self.extended) - self.measured).max())
+        return float(np.abs(self.reprojected() - self.measured).max())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import shift
 
-from ..optics.noise import NoiseModel
+from ..optics.detector.noise import NoiseModel
 
 # How many recordings are as good as without noise.
 _NOISELESS_SHARE = 0.18

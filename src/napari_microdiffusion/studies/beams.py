@@ -8,9 +8,9 @@ import numpy as np
 from ..evaluation import compare
 from ..optics import Acquisition, BeamOperator, DetectorNoise
 from ..optics.simulation import photon_gain
-from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
+from ..settings.method import ReconstructionConfig
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from ..errors import UsageError
 from ..evaluation import compare
 from ..io import depth_stack, read_image
 from ..optics import Acquisition, simulate_projections
-from ..reconstruction.config import ReconstructionConfig, settings_error
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
 from ..reconstruction.result import ReconstructionResult
+from ..settings.method import ReconstructionConfig, settings_error
 from ..specimens import ImagingConditions, make_specimen
 
 # Guide / diffusion / consistency. The classical rows come raw and made to agree, since agreeing alone helps.
@@ -24,7 +24,12 @@ CLASSICAL = tuple(
     for guide in ("nearest", "linear", "cubic", "histospline")
     for consistency in ("none", "nonnegative")
 )
-DEFAULT_METHODS = (*CLASSICAL, "logspline/off/nonnegative", "logspline/slab/nonnegative")
+DEFAULT_METHODS = (
+    *CLASSICAL,
+    "logspline/off/nonnegative",
+    "logspline/slab/nonnegative",
+    "logspline/slab/noise",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from ..diffusion.calibration import SAMPLES, Outcome, combined, sample_spread
 from ..diffusion.statistics import statistics
 from ..optics import Acquisition, IntensityScale, simulate_projections
-from ..optics.noise import likely_variance
+from ..optics.detector.noise import likely_variance
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
 from ..specimens import KINDS, draw_plain_conditions, make_specimen

@@ -10,11 +10,11 @@ from ..evaluation import compare, comparison_figure, comparison_table
 from ..interpolation import histospline
 from ..io import ImageStack, check_output, write_image, write_json
 from ..optics import Acquisition, simulate_projections
-from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Events
 from ..reconstruction.outputs import Outputs
 from ..reconstruction.result import ReconstructionResult
+from ..settings.method import ReconstructionConfig
 from ..specimens import make_specimen
 
 KIND = "vasculature"

@@ -20,12 +20,12 @@ from ..inr import FittedInr
 from ..interpolation import nearest
 from ..io import depth_stack, read_image
 from ..optics import Acquisition, ProjectionOperator, make_consistent, simulate_projections
-from ..reconstruction.config import ReconstructionConfig, settings_error
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Event, Finished
-from ..reconstruction.presets import merged, preset
 from ..reconstruction.result import ReconstructionResult
-from ..reconstruction.settings_file import read_settings
+from ..settings.files import read_settings
+from ..settings.method import ReconstructionConfig, settings_error
+from ..settings.presets import merged, preset
 from ..specimens import KINDS, make_specimen
 from .benchmark import Case
 

@@ -11,9 +11,9 @@ from ..evaluation import comparing
 from ..interpolation import linear
 from ..io import validate_projections
 from ..optics import Acquisition, DetectorNoise, check_step_lengths, simulate_projections
-from ..reconstruction.config import ReconstructionConfig
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import STAGES, CancelToken, Finished, Progress
+from ..settings.method import ReconstructionConfig
 
 FAST = ReconstructionConfig(guide="logspline", diffusion="off", samples=0)
 """Seconds for a volume; what the diffusion adds at each step length comes on top."""

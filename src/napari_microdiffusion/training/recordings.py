@@ -9,8 +9,8 @@ from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import choose_pedestal, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
-from ..optics.denoising import denoise
-from ..optics.noise import NoiseModel, estimate_noise_model
+from ..optics.detector.denoising import denoise
+from ..optics.detector.noise import NoiseModel, estimate_noise_model
 from ..specimens.detector import Detector, draw_detector
 from .settings import BatchSettings
 

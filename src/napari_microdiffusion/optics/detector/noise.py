@@ -1,0 +1,217 @@
+"""Noise of the projections: how strong it is, and what can be said of the light beneath it."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ..acquisition import Acquisition
+from .intensity import IntensityScale
+
+# Side of the blocks that tell of noise, in pixels; classes of brightness, and blocks that one must have.
+_BLOCK, _CLASSES, _BLOCKS_IN_CLASS = 12, 12, 8
+# Share of a block that must be brighter than the darkest pixel of all: else it has been cut off there.
+_LIT_SHARE = 0.75
+# Quantile of the blocks of a class that stands for the noise.
+_LOW_QUANTILE = 0.35
+# Light at which noise is judged; and estimated noise, relative to the projections' range, that may as well be
+# fine structure, which would be lost with it.
+_MID_LIGHT, _NOTICEABLE = 0.2, 0.012
+# How often the line of variance against light is fitted.
+_REFITS = 4
+# Slabs, and pixels along each side, that tell how noisy a stack is.
+_SLABS, _SIDE = 8, 512
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """Noise of variance photon_gain * max(X - dark_level, 0) + read_noise^2, all in one unit of intensity."""
+
+    photon_gain: float = 0.0
+    read_noise: float = 0.0
+    dark_level: float = 0.0
+
+    @property
+    def is_negligible(self) -> bool:
+        """Whether there is none."""
+        return self.photon_gain <= 0 and self.read_noise <= 0
+
+    def deviation(self, light: np.ndarray) -> np.ndarray:
+        """Standard deviation where the expected projection is `light`, float32."""
+        above = np.maximum(np.asarray(light, np.float32) - np.float32(self.dark_level), 0)
+        return np.sqrt(np.float32(self.photon_gain) * above + np.float32(self.read_noise**2))
+
+    def if_noticeable(self, span: float) -> "NoiseModel":
+        """The same, or none where it can hardly be told from structure in projections of that range."""
+        mid = self.dark_level + _MID_LIGHT * span
+        return self if float(self.deviation(np.array(mid))) > _NOTICEABLE * span else NoiseModel()
+
+    def scaled(self, background: float, span: float) -> "NoiseModel":
+        """The same for (X - background) / span."""
+        return NoiseModel(
+            self.photon_gain / span, self.read_noise / span, (self.dark_level - background) / span
+        )
+
+
+def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> np.ndarray:
+    """Noise variance of each pixel, from the noise as stated, or else as the projections tell it.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+        Grey levels.
+    acquisition : Acquisition
+        Whose photon gain and read noise count where either is stated.
+    scale : IntensityScale
+        Of the projections.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W), float32
+        Grey levels squared.
+    """
+    if not acquisition.has_noise_model:
+        told = asdict(estimate_noise_model(projections))
+        acquisition = acquisition.model_copy(update=told)
+    return acquisition.noise_variance(projections)
+
+
+def noise_share(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> float:
+    """RMS of the noise relative to the projections' range, stated or estimated, in the middle of some slabs.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+        Grey levels.
+    acquisition : Acquisition
+    scale : IntensityScale
+        Of the projections.
+    """
+    rows, columns = (slice(max(0, (s - _SIDE) // 2), (s + _SIDE) // 2) for s in projections.shape[1:])
+    slabs = np.unique(np.linspace(0, len(projections) - 1, _SLABS).round().astype(int))
+    variance = likely_variance(projections[slabs, rows, columns], acquisition, scale)
+    return float(np.sqrt(variance.mean(dtype=np.float64))) / scale.span
+
+
+def estimate_noise(projections: np.ndarray) -> float:
+    """Standard deviation of pixel noise, estimated from the diagonal differences of 2x2 pixels.
+
+    The median absolute Haar diagonal coefficient over 0.6745 (Donoho and Johnstone 1994): edges are rare
+    enough not to move the median, smooth structure cancels.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+
+    Returns
+    -------
+    float
+        In the projections' grey levels; 0 for images with less than 2x2 pixels.
+    """
+    diagonal = _two_by_two(projections)[1]
+    return float(np.median(np.abs(diagonal)) / 0.6745) if diagonal.size else 0.0
+
+
+def estimate_noise_model(projections: np.ndarray) -> NoiseModel:
+    """Photon gain a, read noise b and dark level of the variance a*max(X - dark, 0) + b^2, from X alone.
+
+    The mean square of second differences along rows and columns (Immerkaer 1996), which smooth structure
+    hardly moves, in blocks of 12 x 12 pixels. In classes of blocks of like brightness a low quantile of it
+    stands for the noise, since structure only adds to it; then the line a*x + b^2 with a, b^2 >= 0 that fits
+    best, relative to the variances, classes above it counting less. What the darkest class shows is the dark
+    level, and its noise the read noise. Fine structure passes for noise all the same.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+
+    Returns
+    -------
+    NoiseModel
+        In the projections' grey levels; where there are too few blocks the noise is one figure, and none for
+        images too small to tell.
+    """
+    from scipy.optimize import nnls
+    from scipy.stats import chi2
+
+    x = np.asarray(projections, dtype=np.float32)
+    brightness, variance = _blocks(x)
+    classes = min(_CLASSES, len(variance) // _BLOCKS_IN_CLASS)
+    if classes < 2:
+        return NoiseModel(read_noise=estimate_noise(projections))
+    order = np.argsort(brightness)
+    parts = np.array_split(order, classes)
+    light = np.array([brightness[part].mean() for part in parts])
+    dark = float(light[0])
+    light -= dark
+    # Differences of overlapping neighbourhoods are correlated: of 3.78 pixels, one counts.
+    freedom = _BLOCK**2 / 3.78
+    usual = float(chi2.ppf(_LOW_QUANTILE, freedom)) / freedom
+    noise = np.array([np.quantile(variance[part], _LOW_QUANTILE) for part in parts]) / usual
+    least = 1e-12 + 1e-3 * float(noise.max())
+    line = np.maximum(noise, least)
+    doubt = np.ones_like(line)
+    for _ in range(_REFITS):
+        weight = doubt / line
+        (gain, square), _ = nnls(np.stack([light, np.ones_like(light)], 1) * weight[:, None], noise * weight)
+        line = np.maximum(gain * light + square, least)
+        doubt = np.minimum(line / np.maximum(noise, least), 1)
+    return NoiseModel(float(gain), float(np.sqrt(square)), dark)
+
+
+def _blocks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, and mean square of second differences along both axes, of all blocks that tell of noise."""
+    rows, columns = ((size - 2) // _BLOCK for size in x.shape[1:])
+    if min(rows, columns) < 1:
+        return np.zeros(0), np.zeros(0)
+
+    def blocks(values: np.ndarray) -> np.ndarray:
+        cut = values[:, : rows * _BLOCK, : columns * _BLOCK]
+        return np.asarray(cut.reshape(len(x), rows, _BLOCK, columns, _BLOCK).swapaxes(2, 3))
+
+    bent = np.diff(np.diff(x, 2, axis=1), 2, axis=2) / np.float32(6)
+    inner = blocks(x[:, 1:-1, 1:-1])
+    # What is cut off at the bottom has no noise to tell of.
+    lit = (inner > x.min()).mean((3, 4)) >= _LIT_SHARE
+    if int(lit.sum()) < 2 * _BLOCKS_IN_CLASS:
+        lit[:] = True
+    square = blocks(np.square(bent)).mean((3, 4), dtype=np.float64)
+    return inner.mean((3, 4), dtype=np.float64)[lit], square[lit]
+
+
+def _two_by_two(projections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and diagonal Haar coefficient of all 2x2 blocks of pixels, flat."""
+    x = np.asarray(projections, dtype=np.float32)
+    height, width = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+    a, b = x[:, :height:2, :width:2], x[:, :height:2, 1:width:2]
+    c, d = x[:, 1:height:2, :width:2], x[:, 1:height:2, 1:width:2]
+    return ((a + b + c + d) / 4).ravel(), ((a - b - c + d) / 2).ravel()
+
+
+def relative_noise(projections: np.ndarray, span: float) -> float:
+    """The estimated noise relative to the projections' range `span`, at most 0.2: more would be no image."""
+    return min(estimate_noise(projections) / span, 0.2)
+
+
+def local_light(projections: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Local mean of each projection and the variance of the light around it.
+
+    The statistics of the adaptive Wiener filter (Lee 1980) over 3x3 pixels: what the local variance exceeds
+    the noise by is taken for structure.
+
+    Parameters
+    ----------
+    projections, variance : ndarray, shape (N, H, W)
+        The measurement and its noise variance.
+
+    Returns
+    -------
+    mean, structure : ndarray, shape (N, H, W), float32
+        In grey levels and grey levels squared; `structure` is not negative.
+    """
+    from scipy.ndimage import uniform_filter
+
+    x = np.asarray(projections, dtype=np.float64)
+    mean = uniform_filter(x, size=(1, 3, 3), mode="nearest")
+    square = uniform_filter(x * x, size=(1, 3, 3), mode="nearest")
+    structure = np.maximum(square - mean * mean - variance, 0)
+    return mean.astype(np.float32), structure.astype(np.float32)

@@ -1,0 +1,1 @@
+"""Projection operators, their transposes and inverses, and the linear systems these need."""

@@ -1,0 +1,1 @@
+"""The slab diffusion as stages of a run: network inputs of a tile, posterior mean, samples, uncertainty."""

@@ -1,0 +1,1 @@
+"""The settings of a run: models of what can be set, presets, files, and how they are put together."""

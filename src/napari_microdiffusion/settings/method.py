@@ -1,0 +1,135 @@
+"""The settings of a reconstruction; the dock and the command line read their titles and units here."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..diffusion.paper_settings import PaperSettings
+from ..errors import UsageError
+from ..inr.settings import InrSettings
+from ..optics.detector.light import Light
+
+Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr"]
+Diffusion = Literal["off", "slab", "paper"]
+Consistency = Literal["none", "exact", "nonnegative", "noise"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class ReconstructionConfig(BaseModel):
+    """How a volume is made from projections."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    guide: Guide = Field(
+        "logspline",
+        title="First estimate (guide)",
+        description="First estimate of the volume, given to the diffusion: an interpolation of the "
+        "projections along z, or an implicit neural representation (INR) fitted to them.",
+    )
+    diffusion: Diffusion = Field(
+        "slab",
+        title="Diffusion",
+        description="slab: the trained prior chooses the detail within each slab. "
+        "paper: the published one, trained on this sample's projections alone, hours to days on a processor. "
+        "off: the guide is the result.",
+    )
+    consistency: Consistency = Field(
+        "noise",
+        title="Consistency",
+        description="Data consistency: how closely the volume reproduces the projections. noise: within "
+        "their noise; where that is negligible, as nonnegative. nonnegative: exactly, and no slice below "
+        "the dark level. exact: exactly, slices may be negative. none: as it comes.",
+    )
+    light: Light = Field(
+        "as recorded",
+        title="Light",
+        description="Whether light that changed from slab to slab is evened out first. flicker: single slabs "
+        "are brought to the brightness of their neighbours. drift: a slow change over the whole stack is "
+        "taken out. Judged by the background above the dark level.",
+    )
+    samples: int = Field(
+        4,
+        title="Samples",
+        description="Volumes drawn from the posterior to measure the uncertainty; 0 gives no uncertainty.",
+        ge=0,
+        le=64,
+    )
+    steps: int = Field(
+        10, title="Steps", description="Evaluations of the network for one sample.", ge=2, le=16
+    )
+    keep_samples: bool = Field(
+        False, title="Keep samples", description="Keep every sample as a volume of its own."
+    )
+    prior: str = Field(
+        "general",
+        title="Prior",
+        description="Trained weights of the diffusion: general (shipped), or a safetensors file made by "
+        "train.",
+    )
+    device: Device = Field(
+        "auto", title="Device", description="Where the networks run; auto takes a GPU if there is one."
+    )
+    seed: int = Field(
+        0,
+        title="Seed",
+        description="The same seed gives the same samples on the same machine.",
+        ge=0,
+        lt=2**63,
+    )
+    threads: int | None = Field(
+        None,
+        title="Threads",
+        description="Processor threads for the networks; none leaves the choice to torch.",
+        ge=1,
+    )
+    memory_gb: float | None = Field(
+        None,
+        title="Memory",
+        description="Working memory that tiles are sized for.",
+        gt=0,
+        json_schema_extra={"unit": "GB"},
+    )
+    inr: InrSettings = Field(
+        default_factory=InrSettings, title="INR", description="How the INR is built and fitted."
+    )
+    inr_file: Path | None = Field(
+        None, title="INR file", description="A saved INR to use instead of fitting one."
+    )
+    paper: PaperSettings = Field(
+        default_factory=PaperSettings,
+        title="Paper's diffusion",
+        description="How the paper's diffusion is trained and sampled.",
+    )
+
+    @model_validator(mode="after")
+    def _moving_inr_can_be_trained(self) -> Self:
+        moves = self.diffusion == "paper" and self.paper.inr_training != "frozen"
+        if moves and not (self.guide == "inr" and self.inr.field == "paper" and self.inr_file is None):
+            raise ValueError(
+                f"with an INR in training that is {self.paper.inr_training}, the guide must be inr, of the "
+                "field paper, and from no file"
+            )
+        return self
+
+
+def settings_error(error: ValidationError, names: dict[str, str] | None = None) -> UsageError:
+    """One clear sentence for a refused setting.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+    names : dict, optional
+        How the person calls a setting, where that is not its field's name.
+    """
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "settings"
+    name = (names or {}).get(field, field.replace("_", " "))
+    given = first.get("input")
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    shown = f" is {given!r}, but" if isinstance(given, (int, float, str)) else ":"
+    for start in ("input should", "must"):
+        if message.startswith(start):
+            message = f"it {start.removeprefix('input ')}{message.removeprefix(start)}"
+    return UsageError(f"{name}{shown} {message}")
