@@ -1,5 +1,7 @@
 """The training loss: physical error, weighted, with a stated share of blind stacks."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -13,8 +15,8 @@ class Known:
     def __init__(self, truth: torch.Tensor, share: float = 1.0) -> None:
         self.truth, self.share = truth, share
 
-    def scale(self, amplitude):
-        return amplitude.expand(-1, -1, ORDERS, -1, -1)
+    def scale(self, unit):
+        return torch.cat([unit[:, :, :1], unit[:, :, 1:].expand(-1, -1, ORDERS - 1, -1, -1)], 2)
 
     def __call__(self, noisy, sigma, condition, globals_, mask):
         self.noisy, self.sigma = noisy, sigma
@@ -27,7 +29,7 @@ def batch(stacks: int = 4) -> SlabBatch:
     return SlabBatch(
         condition=torch.zeros(stacks, 2, 1, 4, 4),
         globals=torch.zeros(stacks, 6),
-        amplitude=torch.full((stacks, 2, 1, 4, 4), 0.5),
+        unit=torch.full((stacks, 2, 2, 4, 4), 0.5),
         mask=torch.ones(stacks, ORDERS),
         residual=residual,
         weight=torch.arange(1.0, stacks + 1),
@@ -66,7 +68,7 @@ def test_the_noise_has_the_level_that_the_denoiser_is_told():
     large = SlabBatch(
         condition=torch.zeros(2, 2, 1, 64, 64),
         globals=stacks.globals,
-        amplitude=torch.ones(2, 2, 1, 64, 64),
+        unit=torch.ones(2, 2, 2, 64, 64),
         mask=stacks.mask,
         residual=residual,
         weight=stacks.weight,
@@ -80,3 +82,14 @@ def test_the_noise_has_the_level_that_the_denoiser_is_told():
 def test_the_same_generator_draws_the_same_loss():
     assert evaluate(0.3, seed=1)[0] == evaluate(0.3, seed=1)[0]
     assert evaluate(0.3, seed=1)[0] != evaluate(0.3, seed=2)[0]
+
+
+def test_without_noise_order_0_has_no_unit_and_adds_no_loss():
+    stacks = batch()
+    quiet = replace(stacks, unit=stacks.unit * torch.tensor([0.0, 1.0])[:, None, None])
+    truth = torch.cat([torch.zeros_like(stacks.residual[:, :, :1]), stacks.residual[:, :, 1:] / 0.5], 2)
+    denoiser = Known(truth, 0.0)
+    _, blind = DenoisingLoss(1.0)(denoiser, quiet, torch.Generator().manual_seed(0))
+    expected = stacks.weight * stacks.residual[:, :, 1:].square().sum(2).mean((1, 2, 3))
+    torch.testing.assert_close(blind, expected)
+    assert torch.isfinite(denoiser.noisy).all()

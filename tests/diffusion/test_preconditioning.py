@@ -9,6 +9,7 @@ from napari_microdiffusion.diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN
 from napari_microdiffusion.diffusion.slab import GLOBALS as NUMBERS
 from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS, pose
 from napari_microdiffusion.optics import ProjectionOperator
+from napari_microdiffusion.optics.detector.noise import NoiseModel
 
 SHAPE = (2, 3, ORDERS, 4, 4)
 CONDITION, GLOBALS = torch.zeros(2, 3, 1, 4, 4), torch.zeros(2, NUMBERS)
@@ -94,12 +95,13 @@ def test_no_gradient_is_lost_to_the_unused_branch():
     assert weight.grad.abs() > 0
 
 
-def test_the_scale_is_the_spread_of_each_order_times_the_amplitude():
-    amplitude = torch.rand(2, 3, 1, 4, 4) + 0.1
-    scale = denoiser().scale(amplitude)
+def test_the_scale_is_the_spread_of_each_order_times_its_unit():
+    unit = torch.rand(2, 3, 2, 4, 4) + 0.1
+    scale = denoiser().scale(unit)
     assert scale.shape == SHAPE
-    torch.testing.assert_close(scale[:, :, 0], 0.5 * amplitude[:, :, 0])
-    torch.testing.assert_close(scale[:, :, -1], 2 * amplitude[:, :, 0])
+    torch.testing.assert_close(scale[:, :, 0], 0.5 * unit[:, :, 0])
+    torch.testing.assert_close(scale[:, :, 1], 0.6 * unit[:, :, 1])
+    torch.testing.assert_close(scale[:, :, -1], 2 * unit[:, :, 1])
 
 
 def test_a_spread_for_each_order_is_needed():
@@ -122,12 +124,16 @@ def test_statistics_are_told_relative_to_the_training_data_and_unknown_ones_as_u
 
 def test_the_expected_residual_is_the_blind_answer_in_intensities(rng):
     operator = ProjectionOperator([0.25] * 4)
-    problem = pose(rng.random((3, 4, 4), dtype=np.float32), np.zeros((12, 4, 4), np.float32), operator)
+    projections = rng.random((3, 4, 4), dtype=np.float32)
+    problem = pose(projections, np.zeros((12, 4, 4), np.float32), operator, NoiseModel(read_noise=0.1))
     residual = denoiser(0.7).expected_residual(problem)
     expected = (
         0.7
-        * problem.amplitude
+        * problem.unit[:, [0] + [1] * (ORDERS - 1)]
         * np.linspace(0.5, 2, ORDERS)[:, None, None]
-        * (np.arange(ORDERS) < 3)[:, None, None]
+        * (np.arange(ORDERS) < 4)[:, None, None]
     )
     np.testing.assert_allclose(residual, expected, rtol=1e-5)
+    assert (
+        not denoiser(0.7).expected_residual(pose(projections, projections.repeat(4, 0), operator))[:, 0].any()
+    )

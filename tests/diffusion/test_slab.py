@@ -1,4 +1,4 @@
-"""The slab problem: whatever the diffusion chooses, the volume re-projects onto the measurement."""
+"""The slab problem: what is open, in which units, and what the network is told."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_microdiffusion.diffusion.slab import (
+    BEAM_GLOBALS,
     CONDITION_CHANNELS,
     GLOBALS,
     LINEAR_CHANNELS,
@@ -13,14 +14,15 @@ from napari_microdiffusion.diffusion.slab import (
     STATISTICS,
     compose,
     local_amplitude,
-    null_orders,
     pose,
+    slab_orders,
 )
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.optics import Acquisition, ProjectionOperator
+from napari_microdiffusion.optics.detector.noise import NoiseModel
 
 
-def posed(n: int = 6, slabs: int = 5, noise: float = 0.01, **optics):
+def posed(n: int = 6, slabs: int = 5, noise: NoiseModel | None = None, **optics):
     rng = np.random.default_rng(0)
     operator = ProjectionOperator(Acquisition(step_length=n, **optics).profile)
     projections = rng.random((slabs, 6, 7), dtype=np.float32)
@@ -29,41 +31,50 @@ def posed(n: int = 6, slabs: int = 5, noise: float = 0.01, **optics):
 
 
 @given(st.integers(2, 16), st.integers(0, 10**6), st.booleans())
-def test_any_orders_reproject_exactly(n, seed, is_uniform):
+def test_orders_are_found_again_and_only_order_0_is_seen(n, seed, is_uniform):
     rng = np.random.default_rng(seed)
     profile = np.ones(n) if is_uniform else rng.uniform(0.2, 1, n)
     operator = ProjectionOperator(profile / profile.sum())
-    projections = rng.normal(size=(3, 2, 4)).astype(np.float32)
     orders = rng.normal(0, 3, size=(3, ORDERS, 2, 4)).astype(np.float32)
-    volume = compose(projections, orders, operator)
+    volume = compose(orders, operator)
     assert volume.shape == (3 * n, 2, 4)
-    np.testing.assert_allclose(operator.project(volume.astype(float)), projections, atol=2e-5)
-    # And what was composed is what is found again, in the orders that n has.
-    found = null_orders(volume, operator)
-    np.testing.assert_allclose(found[:, : n - 1], orders[:, : n - 1], atol=2e-4)
-    assert not found[:, n - 1 :].any()
+    found = slab_orders(volume, operator)
+    np.testing.assert_allclose(found[:, :n], orders[:, :n], atol=2e-4)
+    assert not found[:, n:].any()
+    # Whatever the null-space orders are, the projections are the same.
+    orders[:, 1:] = 0
+    seen = operator.project(compose(orders, operator).astype(float))
+    np.testing.assert_allclose(operator.project(volume.astype(float)), seen, atol=2e-5)
+
+
+@pytest.mark.parametrize("is_uniform", [True, False])
+def test_the_first_orders_reproject_onto_the_projections_not_onto_the_guides(is_uniform, rng):
+    profile = None if is_uniform else (1, 2, 4, 4, 2, 1)
+    problem, projections, guide, operator = posed(axial_profile=profile)
+    volume = compose(problem.first_orders, operator)
+    np.testing.assert_allclose(operator.project(volume), projections, atol=1e-6)
+    np.testing.assert_allclose(operator.null_space(volume), operator.null_space(guide), atol=1e-5)
 
 
 def test_composing_a_volumes_own_orders_gives_the_volume(rng):
     operator = ProjectionOperator(np.array([1, 3, 4, 3, 1]) / 12)
     volume = rng.random((20, 3, 3), dtype=np.float32)
-    again = compose(operator.project(volume), null_orders(volume, operator), operator)
-    np.testing.assert_allclose(again, volume, atol=1e-5)
+    np.testing.assert_allclose(compose(slab_orders(volume, operator), operator), volume, atol=1e-5)
 
 
 def test_shapes_and_kinds():
     problem, *_ = posed()
     assert problem.condition.shape == (5, CONDITION_CHANNELS, 6, 7)
     assert problem.globals.shape == (GLOBALS,)
-    assert problem.amplitude.shape == (5, 1, 6, 7)
-    assert problem.guide_orders.shape == (5, ORDERS, 6, 7)
-    arrays = (problem.condition, problem.globals, problem.amplitude, problem.guide_orders, problem.order_mask)
+    assert problem.unit.shape == (5, 2, 6, 7)
+    assert problem.first_orders.shape == (5, ORDERS, 6, 7)
+    arrays = (problem.condition, problem.globals, problem.unit, problem.first_orders, problem.order_mask)
     assert {array.dtype for array in arrays} == {np.dtype(np.float32)}
 
 
 def test_the_mask_leaves_the_orders_that_a_step_length_has():
     for n in (2, 6, 16):
-        np.testing.assert_array_equal(posed(n)[0].order_mask, np.arange(1, 16) < n)
+        np.testing.assert_array_equal(posed(n)[0].order_mask, np.arange(16) < n)
 
 
 def test_the_condition_shows_the_neighbours_and_repeats_the_ends():
@@ -72,8 +83,8 @@ def test_the_condition_shows_the_neighbours_and_repeats_the_ends():
     np.testing.assert_array_equal(problem.condition[:, 1], expected)
     np.testing.assert_array_equal(problem.condition[:, 4], projections[[2, 3, 4, 4, 4]])
     np.testing.assert_allclose(problem.condition[:, LINEAR_CHANNELS + 1], np.sqrt(expected), rtol=1e-6)
-    orders = null_orders(guide, operator)
-    np.testing.assert_allclose(problem.condition[:, 5 + ORDERS : 5 + 2 * ORDERS], 4 * orders, rtol=1e-6)
+    orders, null = slab_orders(guide, operator)[:, 1:], ORDERS - 1
+    np.testing.assert_allclose(problem.condition[:, 5 + null : 5 + 2 * null], 4 * orders, rtol=1e-6)
 
 
 def test_statistics_end_the_globals_and_are_unknown_where_not_given():
@@ -81,7 +92,7 @@ def test_statistics_end_the_globals_and_are_unknown_where_not_given():
     assert np.isnan(problem.globals[-STATISTICS:]).all()
     assert np.isfinite(problem.globals[:-STATISTICS]).all()
     known = np.arange(STATISTICS, dtype=np.float32)
-    told = pose(projections, guide, operator, 0.0, known)
+    told = pose(projections, guide, operator, None, known)
     np.testing.assert_array_equal(told.globals[-STATISTICS:], known)
 
 
@@ -90,13 +101,47 @@ def test_a_negative_projection_has_no_root_and_the_floor_for_an_amplitude():
     projections = np.full((2, 4, 4), -0.2, np.float32)
     problem = pose(projections, np.zeros((4, 4, 4), np.float32), operator)
     assert np.isfinite(problem.condition).all()
-    np.testing.assert_allclose(problem.amplitude, 0.03, rtol=1e-6)
+    np.testing.assert_allclose(problem.unit[:, 1], 0.03, rtol=1e-6)
 
 
-def test_the_amplitude_follows_the_light_and_noise_raises_its_floor():
+def test_the_amplitude_follows_the_light_and_what_is_left_of_the_noise_raises_its_floor():
     light = np.array([0, 1], np.float32).reshape(1, 1, 2)
     np.testing.assert_allclose(local_amplitude(light).ravel(), [0.03, 1.00045], rtol=1e-5)
-    np.testing.assert_allclose(local_amplitude(light, 0.04).ravel(), [0.05, 1.00125], rtol=1e-5)
+    np.testing.assert_allclose(local_amplitude(light, 0.1).ravel(), [0.05, 1.00125], rtol=1e-5)
+
+
+def test_order_0_has_the_unit_of_each_pixels_noise_and_none_without_noise():
+    noise = NoiseModel(photon_gain=0.04, read_noise=0.03)
+    problem, projections, *_ = posed(noise=noise)
+    np.testing.assert_allclose(problem.unit[:, 0], np.sqrt(0.04 * projections + 0.03**2), rtol=1e-5)
+    assert not posed()[0].unit[:, 0].any()
+
+
+def test_the_condition_shows_what_denoising_took_away_in_units_of_the_noise(rng):
+    noise = NoiseModel(read_noise=0.05)
+    _, projections, guide, operator = posed()
+    measured = projections + np.float32(0.1)
+    measured[2, 3, 3] = 90
+    problem = pose(projections, guide, operator, noise, None, measured)
+    first = LINEAR_CHANNELS + 5
+    expected = np.full(projections.shape, 2.0)
+    expected[2, 3, 3] = 8
+    np.testing.assert_allclose(problem.condition[:, first + 1], expected, rtol=1e-4)
+    np.testing.assert_allclose(problem.condition[:, first], expected[[0, 0, 1, 2, 3]], rtol=1e-4)
+    # Without noise there is nothing to show, even where the projections were changed.
+    quiet = pose(projections, guide, operator, None, None, measured)
+    assert not quiet.condition[:, first : first + 3].any()
+
+
+def test_the_noise_is_described_where_there_is_light_and_where_there_is_none():
+    numbers = [
+        posed(noise=NoiseModel(gain, read))[0].globals[BEAM_GLOBALS : BEAM_GLOBALS + 3]
+        for gain, read in ((0, 0), (0, 0.02), (0.002, 0), (0.2, 0.1))
+    ]
+    assert len({tuple(np.round(n, 4)) for n in numbers}) == 4
+    assert np.abs(numbers).max() < 4
+    np.testing.assert_allclose(numbers[1][[0, 2]], [0.4, 0.2], rtol=1e-5)
+    np.testing.assert_allclose(numbers[2][[0, 2]], [0.4, 0], rtol=1e-5)
 
 
 def test_the_description_of_the_beam_tells_beams_apart_and_is_of_order_one():
@@ -116,4 +161,4 @@ def test_the_description_of_the_beam_tells_beams_apart_and_is_of_order_one():
 def test_step_lengths_beyond_the_orders_are_refused(rng):
     operator = ProjectionOperator(np.full(17, 1 / 17))
     with pytest.raises(ValueError, match="up to 16, not 17"):
-        null_orders(rng.random((34, 2, 2)), operator)
+        slab_orders(rng.random((34, 2, 2)), operator)

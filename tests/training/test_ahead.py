@@ -18,7 +18,7 @@ SETTINGS = BatchSettings(stacks=2, slabs=3, patch=16, references=REFERENCES)
 def test_batches_made_ahead_are_the_same_ones():
     here, there = (list(islice(source(SETTINGS, 5), 3)) for source in (batches, batches_ahead))
     for one, other in zip(here, there, strict=True):
-        for name in ("condition", "globals", "amplitude", "mask", "residual", "weight"):
+        for name in ("condition", "globals", "unit", "mask", "residual", "weight"):
             torch.testing.assert_close(
                 getattr(one, name), getattr(other, name), rtol=0, atol=0, equal_nan=True
             )

@@ -7,6 +7,7 @@ import torch
 from napari_microdiffusion.diffusion.prior import new_denoiser
 from napari_microdiffusion.training.batches import collate, draw_stack
 from napari_microdiffusion.training.growing import grown
+from napari_microdiffusion.training.recordings import record
 from napari_microdiffusion.training.settings import BatchSettings
 
 SIZES = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}
@@ -26,7 +27,8 @@ def small():
 def batch():
     volume = np.random.default_rng(0).random((24, 24, 24)).astype(np.float32)
     settings = BatchSettings(slabs=2, patch=16)
-    return collate([draw_stack([volume], settings, np.random.default_rng(1))])
+    rng = np.random.default_rng(1)
+    return collate([draw_stack(record([volume], settings, rng), settings, rng)])
 
 
 def answer(denoiser, batch):

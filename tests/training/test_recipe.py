@@ -9,8 +9,8 @@ from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.training.batches import draw_stack
 from napari_microdiffusion.training.recipe import PriorTraining, TrainingRecipe
+from napari_microdiffusion.training.recordings import record
 
 TINY = {
     "width": 8,
@@ -116,7 +116,7 @@ def test_procedural_tissue_is_the_default(tmp_path, monkeypatch):
     from napari_microdiffusion.training import pool, recipe
 
     monkeypatch.setattr(pool, "_SIDE", 32)
-    units = np.ones(15), np.stack([np.zeros(STATISTICS), np.ones(STATISTICS)])
+    units = np.ones(ORDERS), np.stack([np.zeros(STATISTICS), np.ones(STATISTICS)])
     monkeypatch.setattr(recipe, "learn_units", lambda *_: units)
     output = tmp_path / "prior.safetensors"
     list(PriorTraining(TrainingRecipe(steps=1, **TINY), output).run())
@@ -154,8 +154,8 @@ def test_one_step_length_alone_is_drawn_where_the_recipe_says_so(tmp_path, refer
     recipe = TrainingRecipe(steps=1, step_length=4, **TINY)
     trainer = PriorTraining(recipe, tmp_path / "prior.safetensors", references=references)
     rng = np.random.default_rng(0)
-    orders = [draw_stack(references, trainer.settings, rng).problem.order_mask.sum() for _ in range(6)]
-    assert orders == [3] * 6
+    lengths = [record(references, trainer.settings, rng).operator.step_length for _ in range(6)]
+    assert lengths == [4] * 6
 
 
 def test_adapting_keeps_what_samples_are_worth_and_training_anew_drops_it(tmp_path, references):

@@ -45,7 +45,12 @@ def renewed(
     """
     state = list(range(1, ORDERS))
     condition = [ORDERS + c for c in (*range(_OLD_CONDITION - 1), CONDITION_CHANNELS - 1)]
-    embedded = [0, 1, *(2 + g for g in range(BEAM_GLOBALS + 1)), *range(2 + BEAM_GLOBALS + NOISE_GLOBALS, 2 + GLOBALS)]
+    embedded = [
+        0,
+        1,
+        *(2 + g for g in range(BEAM_GLOBALS + 1)),
+        *range(2 + BEAM_GLOBALS + NOISE_GLOBALS, 2 + GLOBALS),
+    ]
     places = {
         "network.stem.weight": (1, _squares(state + condition), _SQUARE * (ORDERS + CONDITION_CHANNELS)),
         "network.head.weight": (0, _squares(state), _SQUARE * ORDERS),

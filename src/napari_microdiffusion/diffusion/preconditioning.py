@@ -80,7 +80,7 @@ class Denoiser(nn.Module):
         return denoised * mask[:, None, :, None, None]
 
     def posterior_mean(self, condition: Tensor, globals_: Tensor, mask: Tensor, unit: Tensor) -> Tensor:
-        """The expected residual from the first estimate, physical, in one evaluation that starts from nothing.
+        """The expected residual from the first estimate, physical, in one evaluation from nothing.
 
         Parameters
         ----------

@@ -113,7 +113,7 @@ def pose(
 
 
 def local_amplitude(projections: np.ndarray, deviation: np.ndarray | float = 0.0) -> np.ndarray:
-    """sqrt(X^2 + floor^2), the unit of the null-space state at each pixel: (N, H, W) to (N, 1, H, W), float32.
+    """sqrt(X^2 + floor^2), the unit of the null-space state: (N, H, W) to (N, 1, H, W), float32.
 
     The floor is higher where the noise, of the given standard deviation, leaves more open.
     """

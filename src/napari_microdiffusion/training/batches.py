@@ -20,7 +20,7 @@ _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
 _GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
 # How often the log-spline's pedestal is the one of the whole stack.
 _PEDESTAL_SHARE = 0.8
-# Added to the squared error of the first estimate, relative to the range: what is at 40 dB already counts half.
+# Added to the squared error of the first estimate, relative to the range: at 40 dB a stack counts half.
 _ERROR_FLOOR = 1e-4
 # How often a stack is told no statistics.
 _UNKNOWN_SHARE = 0.05
@@ -35,8 +35,7 @@ def batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:
     while True:
         while due >= 1:
             due -= 1
-            volume = pool.volumes[int(rng.integers(len(pool.volumes)))]
-            recordings = [*recordings, record(volume, settings, rng)][-settings.recordings :]
+            recordings = [*recordings, record(pool.volumes, settings, rng)][-settings.recordings :]
         chosen = rng.choice(len(recordings), settings.stacks, replace=settings.stacks > len(recordings))
         yield collate([draw_stack(recordings[i], settings, rng) for i in chosen])
         due += settings.stacks / settings.patches_per_recording
@@ -159,8 +158,7 @@ def learn_units(settings: BatchSettings, seed: int, stacks: int = 192) -> tuple[
     total, count = np.zeros(ORDERS), np.full(ORDERS, 1e-9)
     known: list[np.ndarray] = []
     for _ in range(stacks):
-        volume = pool.volumes[int(rng.integers(len(pool.volumes)))]
-        stack = draw_stack(record(volume, settings, rng), settings, rng)
+        stack = draw_stack(record(pool.volumes, settings, rng), settings, rng)
         pool.renew(images=0.5)
         units = np.concatenate([stack.problem.unit, *[stack.problem.unit[:, 1:]] * (ORDERS - 2)], axis=1)
         # Where there is no noise order 0 has no unit.

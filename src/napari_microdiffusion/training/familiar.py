@@ -24,9 +24,8 @@ def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Famili
     pool = SpecimenPool(settings, seed)
     found: list[np.ndarray] = []
     while len(found) < stacks:
-        volume = pool.volumes[int(rng.integers(len(pool.volumes)))]
+        known = record(pool.volumes, settings, rng).statistics
         pool.renew(images=1)
-        known = record(volume, settings, rng).statistics
         if np.isfinite(known).all():
             found.append(known)
     return Familiarity.of(np.array(found))

@@ -252,5 +252,5 @@ def _validation_batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatc
     pool = SpecimenPool(settings, 424_242)
     rng = np.random.default_rng(424_243)
     for _ in range(8):
-        chosen = [pool.volumes[int(rng.integers(len(pool.volumes)))] for _ in range(4)]
-        yield collate([draw_stack(record(volume, settings, rng), settings, rng) for volume in chosen])
+        recordings = [record(pool.volumes, settings, rng) for _ in range(4)]
+        yield collate([draw_stack(recording, settings, rng) for recording in recordings])

@@ -1,5 +1,6 @@
 """Recordings: what a microscope with a long beam and a real detector makes of a specimen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,16 @@ _STEP_LENGTHS = np.arange(2, MAX_DIFFUSION_STEP_LENGTH + 1)
 _STEP_SHARES = np.array([1, 1, 3, 2, 10, 2, 4, 2, 3, 1, 3, 1, 1, 1, 2], float) / 37
 # What stands for a stack where every pixel would say no more.
 _SPARSE = np.s_[:, ::8, ::8]
-# How often the noise is estimated from the projections instead of stated; and, where it is stated, by how much
-# its parts are wrong, as a standard deviation of their logarithm.
+# How often the noise is estimated from the projections instead of stated; and by how much stated figures are
+# wrong, as a standard deviation of their logarithm.
 _ESTIMATED_SHARE = 0.35
 _MISSTATED = 0.12
 # Light at which noise is told as a number.
 _MID_LIGHT = 0.2
-# Pixels along a side by which a recording is wider than a patch.
-_MARGIN = 32
+# Pixels along a side by which a recording is wider than a patch, and slices that it has at most.
+_MARGIN, _DEEPEST = 32, 128
+# Pieces that are tried until one shows structure.
+_TRIES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +60,22 @@ def noise_left(noise: NoiseModel) -> float:
     return NOISE_LEFT * float(noise.deviation(np.array(_MID_LIGHT)))
 
 
-def record(volume: np.ndarray, settings: BatchSettings, rng: np.random.Generator) -> Recording:
-    """Record some volume at a random step length with a random detector."""
-    for _ in range(8):
+def record(volumes: Sequence[np.ndarray], settings: BatchSettings, rng: np.random.Generator) -> Recording:
+    """Record one of the volumes at a random step length with a random detector.
+
+    Raises
+    ------
+    UserError
+        If piece after piece of them shows no structure.
+    """
+    for _ in range(_TRIES):
+        volume = volumes[int(rng.integers(len(volumes)))].astype(np.float32)
         try:
-            return _recorded(volume.astype(np.float32), settings, rng)
+            return _recorded(volume, settings, rng)
         except UserError:
-            # So few structures that the projections of this draw hold none.
+            # So few structures that the projections of this piece hold none.
             continue
-    raise UserError("the volume is empty almost everywhere; there is nothing to learn from it")
+    raise UserError("the volumes are empty almost everywhere; there is nothing to learn from them")
 
 
 def _recorded(volume: np.ndarray, settings: BatchSettings, rng: np.random.Generator) -> Recording:
@@ -124,9 +134,10 @@ def known_noise(
 
 def _cut(volume: np.ndarray, n: int, side: int, rng: np.random.Generator) -> np.ndarray:
     """Whole slabs of a random piece."""
-    first = int(rng.integers(len(volume) % n + 1))
+    depth = min(len(volume), _DEEPEST) // n * n
+    first = int(rng.integers(len(volume) - depth + 1))
     top, left = (int(rng.integers(max(size - side, 0) + 1)) for size in volume.shape[1:])
-    return volume[first : first + len(volume) // n * n, top : top + side, left : left + side]
+    return volume[first : first + depth, top : top + side, left : left + side]
 
 
 def _turned(volume: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.optics.detector.noise import estimate_noise, estimate_noise_model, local_light
+from napari_microdiffusion.optics.detector.noise import (
+    NoiseModel,
+    estimate_noise,
+    estimate_noise_model,
+    local_light,
+)
 from napari_microdiffusion.optics.simulation import photon_gain
 from napari_microdiffusion.specimens import ImagingConditions, make_specimen
 
@@ -53,25 +58,66 @@ def test_photon_gain_and_read_noise_are_found_in_the_projections(kind, photons):
         projections = simulate_projections(
             volume, Acquisition(step_length=6), photons=photons, read_noise=read_noise, seed=1
         )
-        gain, read = estimate_noise_model(projections)
         light = np.percentile(projections, [80, 99.5])
         expected = photon_gain(volume, photons) * light + read_noise**2
-        np.testing.assert_allclose(gain * light + read**2, expected, rtol=0.4)
+        found = np.square(estimate_noise_model(projections).deviation(light))
+        np.testing.assert_allclose(found, expected, rtol=0.4)
 
 
 def test_pixels_without_light_tell_the_read_noise_unless_they_are_clipped():
     volume = make_specimen("nuclei", (48, 64, 64), 4)
     acquisition = Acquisition(step_length=6)
     projections = simulate_projections(volume, acquisition, photons=300, read_noise=0.003, seed=1)
-    _, read = estimate_noise_model(projections)
+    read = estimate_noise_model(projections).read_noise
     assert read == pytest.approx(0.003, rel=0.7)
     # Cut off, they would tell of no noise at all: what the bright ones tell stays, rather too much.
-    _, clipped = estimate_noise_model(np.maximum(projections, 0))
+    clipped = estimate_noise_model(np.maximum(projections, 0)).read_noise
     assert clipped > 0.003
 
 
-def test_where_too_little_light_is_seen_the_noise_is_one_figure(rng):
-    assert estimate_noise_model(np.zeros((2, 9, 9))) == (0.0, 0.0)
-    gain, read = estimate_noise_model(rng.normal(0, 1, (1, 20, 20)))
-    assert gain == 0
-    assert read == pytest.approx(1, rel=0.2)
+def test_where_too_little_is_seen_the_noise_is_one_figure(rng):
+    assert estimate_noise_model(np.zeros((2, 9, 9))).is_negligible
+    found = estimate_noise_model(rng.normal(0, 1, (1, 20, 20)))
+    assert found.photon_gain == 0
+    assert found.read_noise == pytest.approx(1, rel=0.2)
+
+
+@pytest.mark.parametrize("photons", [8, 40])
+def test_sparse_structures_at_few_photons_do_not_hide_the_noise(photons):
+    """Most of the pixels without a single photon, and every structure only a few pixels wide."""
+    light = make_specimen("neurons", (36, 96, 96), 6).reshape(6, 6, 96, 96).mean(1)
+    light /= np.percentile(light, 99.9)
+    rng = np.random.default_rng(0)
+    measured = rng.poisson(light * photons) / photons + 0.01 * rng.standard_normal(light.shape)
+    found = estimate_noise_model(measured)
+    bright = np.percentile(light, 95)
+    ratio = float(found.deviation(np.array(bright))) / np.sqrt(bright / photons + 1e-4)
+    assert 0.7 < ratio < 1.4
+
+
+def test_the_dark_level_is_what_the_darkest_places_show():
+    light = make_specimen("nuclei", (24, 80, 80), 2).reshape(4, 6, 80, 80).mean(1)
+    measured = (
+        40
+        + np.random.default_rng(1).poisson(200 * light)
+        + np.random.default_rng(2).normal(0, 3, light.shape)
+    )
+    found = estimate_noise_model(measured)
+    assert found.dark_level == pytest.approx(40, abs=6)
+    assert found.read_noise == pytest.approx(3, rel=0.5)
+    assert found.photon_gain == pytest.approx(1, rel=0.35)
+
+
+def test_little_estimated_noise_may_be_structure_and_is_left_alone():
+    assert NoiseModel(read_noise=1.0).if_noticeable(100).is_negligible
+    assert NoiseModel(read_noise=1.5).if_noticeable(100) == NoiseModel(read_noise=1.5)
+    assert not NoiseModel(photon_gain=0.01).if_noticeable(1).is_negligible
+
+
+def test_a_noise_model_moves_with_the_unit_and_counts_light_above_the_dark_level():
+    model = NoiseModel(photon_gain=4.0, read_noise=3.0, dark_level=10.0)
+    grey = np.array([0.0, 10.0, 110.0])
+    np.testing.assert_allclose(model.deviation(grey), [3, 3, np.sqrt(409)], rtol=1e-6)
+    np.testing.assert_allclose(
+        model.scaled(10, 100).deviation((grey - 10) / 100), model.deviation(grey) / 100, rtol=1e-6
+    )
