@@ -1,4 +1,4 @@
-"""Recordings: light of real detectors, in the unit of what the prior sees, with the noise that is known of it."""
+"""Recordings: light of real detectors, in the unit of what the prior sees, and what is known of the noise."""
 
 import numpy as np
 import pytest
