@@ -19,7 +19,7 @@ from napari_microdiffusion.diffusion.fitting import FitSettings, Fitting
 from napari_microdiffusion.diffusion.loss import DenoisingLoss, SlabBatch
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.prior import new_denoiser
-from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, pose
+from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, network_inputs
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.optics import make_consistent
@@ -110,7 +110,7 @@ def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.n
     unit, operator, scale = seen.projections, seen.operator, seen.scale
     if denoiser is None:
         return make_consistent(scale.to_grey(seen.guide), x, operator, "nonnegative")
-    problem = pose(unit, seen.guide, operator, seen.noise, statistics(unit, n))
+    problem = network_inputs(unit, seen.guide, operator, seen.noise, statistics(unit, n))
     condition, globals_, mask, amplitude = (
         torch.from_numpy(a)[None]
         for a in (problem.condition, problem.globals, problem.order_mask, problem.amplitude)

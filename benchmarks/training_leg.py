@@ -47,7 +47,7 @@ def main() -> None:
         share_before=arguments.before,
         **blocks,
     )
-    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), familiarity=None)
+    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), distribution=None)
     for report in PriorTraining(recipe, arguments.output, start).run(ahead=arguments.ahead):
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)

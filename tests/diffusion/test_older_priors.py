@@ -13,7 +13,7 @@ from napari_microdiffusion.diffusion.slab import (
     NOISE_CHANNELS,
     ORDERS,
     PRIOR_KIND,
-    pose,
+    network_inputs,
 )
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.interpolation import histospline
@@ -56,7 +56,7 @@ def posed(noise: NoiseModel | None = None):
     operator = ProjectionOperator(np.full(4, 0.25))
     projections = rng.random((3, 8, 8), dtype=np.float32)
     measured = projections + 0.05 * rng.standard_normal(projections.shape, dtype=np.float32)
-    return pose(projections, histospline(projections, 4), operator, noise, None, measured)
+    return network_inputs(projections, histospline(projections, 4), operator, noise, None, measured)
 
 
 def loaded(tmp_path) -> Prior:

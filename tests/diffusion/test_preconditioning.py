@@ -7,7 +7,7 @@ from torch import nn
 
 from napari_microdiffusion.diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN, Denoiser
 from napari_microdiffusion.diffusion.slab import GLOBALS as NUMBERS
-from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS, pose
+from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS, network_inputs
 from napari_microdiffusion.optics import ProjectionOperator
 from napari_microdiffusion.optics.detector.noise import NoiseModel
 
@@ -125,7 +125,9 @@ def test_statistics_are_told_relative_to_the_training_data_and_unknown_ones_as_u
 def test_the_expected_residual_is_the_blind_answer_in_intensities(rng):
     operator = ProjectionOperator([0.25] * 4)
     projections = rng.random((3, 4, 4), dtype=np.float32)
-    problem = pose(projections, np.zeros((12, 4, 4), np.float32), operator, NoiseModel(read_noise=0.1))
+    problem = network_inputs(
+        projections, np.zeros((12, 4, 4), np.float32), operator, NoiseModel(read_noise=0.1)
+    )
     residual = denoiser(0.7).expected_residual(problem)
     expected = (
         0.7
@@ -135,5 +137,7 @@ def test_the_expected_residual_is_the_blind_answer_in_intensities(rng):
     )
     np.testing.assert_allclose(residual, expected, rtol=1e-5)
     assert (
-        not denoiser(0.7).expected_residual(pose(projections, projections.repeat(4, 0), operator))[:, 0].any()
+        not denoiser(0.7)
+        .expected_residual(network_inputs(projections, projections.repeat(4, 0), operator))[:, 0]
+        .any()
     )

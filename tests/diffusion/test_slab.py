@@ -14,7 +14,7 @@ from napari_microdiffusion.diffusion.slab import (
     STATISTICS,
     compose,
     local_amplitude,
-    pose,
+    network_inputs,
     slab_orders,
 )
 from napari_microdiffusion.interpolation import histospline
@@ -27,7 +27,7 @@ def posed(n: int = 6, slabs: int = 5, noise: NoiseModel | None = None, **optics)
     operator = ProjectionOperator(Acquisition(step_length=n, **optics).profile)
     projections = rng.random((slabs, 6, 7), dtype=np.float32)
     guide = histospline(projections, n)
-    return pose(projections, guide, operator, noise), projections, guide, operator
+    return network_inputs(projections, guide, operator, noise), projections, guide, operator
 
 
 @given(st.integers(2, 16), st.integers(0, 10**6), st.booleans())
@@ -92,14 +92,14 @@ def test_statistics_end_the_globals_and_are_unknown_where_not_given():
     assert np.isnan(problem.globals[-STATISTICS:]).all()
     assert np.isfinite(problem.globals[:-STATISTICS]).all()
     known = np.arange(STATISTICS, dtype=np.float32)
-    told = pose(projections, guide, operator, None, known)
+    told = network_inputs(projections, guide, operator, None, known)
     np.testing.assert_array_equal(told.globals[-STATISTICS:], known)
 
 
 def test_a_negative_projection_has_no_root_and_the_floor_for_an_amplitude():
     operator = ProjectionOperator([0.5, 0.5])
     projections = np.full((2, 4, 4), -0.2, np.float32)
-    problem = pose(projections, np.zeros((4, 4, 4), np.float32), operator)
+    problem = network_inputs(projections, np.zeros((4, 4, 4), np.float32), operator)
     assert np.isfinite(problem.condition).all()
     np.testing.assert_allclose(problem.unit[:, 1], 0.03, rtol=1e-6)
 
@@ -122,14 +122,14 @@ def test_the_condition_shows_what_denoising_took_away_in_units_of_the_noise(rng)
     _, projections, guide, operator = posed()
     measured = projections + np.float32(0.1)
     measured[2, 3, 3] = 90
-    problem = pose(projections, guide, operator, noise, None, measured)
+    problem = network_inputs(projections, guide, operator, noise, None, measured)
     first = LINEAR_CHANNELS + 5
     expected = np.full(projections.shape, 2.0)
     expected[2, 3, 3] = 8
     np.testing.assert_allclose(problem.condition[:, first + 1], expected, rtol=1e-4)
     np.testing.assert_allclose(problem.condition[:, first], expected[[0, 0, 1, 2, 3]], rtol=1e-4)
     # Without noise there is nothing to show, even where the projections were changed.
-    quiet = pose(projections, guide, operator, None, None, measured)
+    quiet = network_inputs(projections, guide, operator, None, None, measured)
     assert not quiet.condition[:, first : first + 3].any()
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from napari_microdiffusion.diffusion.slab import pose
+from napari_microdiffusion.diffusion.slab import network_inputs
 from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
@@ -362,9 +362,9 @@ def test_the_prior_sees_few_bright_places_in_the_range_it_knows(measure, configu
 
     def spy(unit, *rest):
         seen.append(float(unit.max()))
-        return pose(unit, *rest)
+        return network_inputs(unit, *rest)
 
-    monkeypatch.setattr(posing_module, "pose", spy)
+    monkeypatch.setattr(posing_module, "network_inputs", spy)
     run = record(bright, configure(samples=0, consistency="exact"))
     assert IntensityScale.of(projections).to_unit(projections).max() > 1.5
     assert 0.9 < max(seen) < 1.5

@@ -1,4 +1,4 @@
-"""The slab problem: what the slab diffusion chooses, what it is told, and in which units.
+"""The slab problem: what the slab diffusion chooses, what it is conditioned on, and in which units.
 
 A stack of N projections becomes a grid of N slabs by H by W pixels. The state on that grid is the residual
 from a first estimate in cosine orders 0 to 15, each divided by sqrt(n) so that an order means the same for
@@ -46,8 +46,8 @@ _FARTHEST = 8.0
 
 
 @dataclass(frozen=True)
-class SlabProblem:
-    """One stack, ready for the network; arrays are float32."""
+class NetworkInputs:
+    """One stack as the network takes it; arrays are float32."""
 
     condition: np.ndarray
     """Shape (N, CONDITION_CHANNELS, H, W)."""
@@ -62,15 +62,15 @@ class SlabProblem:
     """1 for the orders that the step length has, shape (ORDERS,)."""
 
 
-def pose(
+def network_inputs(
     projections: np.ndarray,
     guide: np.ndarray,
     operator: ProjectionOperator,
     noise: NoiseModel | None = None,
     statistics: np.ndarray | None = None,
     measured: np.ndarray | None = None,
-) -> SlabProblem:
-    """Pose the slab problem.
+) -> NetworkInputs:
+    """The inputs of the network for a stack of slabs.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def pose(
 
     Returns
     -------
-    SlabProblem
+    NetworkInputs
     """
     noise = noise or NoiseModel()
     x = np.asarray(projections, dtype=np.float32)
@@ -109,7 +109,7 @@ def pose(
     known = np.full(STATISTICS, np.nan, np.float32) if statistics is None else statistics
     globals_ = np.concatenate([_beam_globals(operator), _noise_globals(noise), known], dtype=np.float32)
     unit = np.concatenate([deviation * np.float32(_unit_of_means(operator)), amplitude], axis=1)
-    return SlabProblem(condition, globals_, unit, orders, mask)
+    return NetworkInputs(condition, globals_, unit, orders, mask)
 
 
 def local_amplitude(projections: np.ndarray, deviation: np.ndarray | float = 0.0) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..diffusion.loss import SlabBatch
-from ..diffusion.slab import ORDERS, STATISTICS, SlabProblem, pose, slab_orders
+from ..diffusion.slab import ORDERS, STATISTICS, NetworkInputs, network_inputs, slab_orders
 from ..interpolation import INTERPOLATIONS, logspline
 from ..optics import ProjectionOperator
 from .pool import SpecimenPool
@@ -46,7 +46,7 @@ def batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:
 class TrainingStack:
     """One stack of a batch."""
 
-    problem: SlabProblem
+    problem: NetworkInputs
     residual: np.ndarray
     weight: float
 
@@ -60,7 +60,7 @@ def draw_stack(recording: Recording, settings: BatchSettings, rng: np.random.Gen
     guide = draw_guide(projections, operator, recording.noise_left, rng, recording.pedestal)
     known = None if rng.random() < _UNKNOWN_SHARE else recording.statistics
     measured = recording.measured[slabs, rows, columns]
-    problem = pose(projections, guide, operator, recording.noise, known, measured)
+    problem = network_inputs(projections, guide, operator, recording.noise, known, measured)
     residual = slab_orders(truth, operator) - problem.first_orders
     if recording.noise.is_negligible:
         # What rounding makes of the same projections.

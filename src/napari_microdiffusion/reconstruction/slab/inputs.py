@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.slab import compose, pose
+from ...diffusion.slab import compose, network_inputs
 from ...optics import ProjectionOperator
 from ..recovery import named_troubles
 from ..run import Run
@@ -63,7 +63,7 @@ def pose_window(
     if is_turned:
         unit, guide = np.ascontiguousarray(unit[::-1]), np.ascontiguousarray(guide[::-1])
         operator = ProjectionOperator(operator.profile[::-1])
-    problem = pose(unit, guide, operator, run.prior_noise, known)
+    problem = network_inputs(unit, guide, operator, run.prior_noise, known)
     device = denoiser.order_spread.device
     with named_troubles():
         amplitude = torch.from_numpy(problem.amplitude).to(device)[None]

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, compose, pose
+from ...diffusion.prior_weight import prior_weight
+from ...diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, compose, network_inputs
 from ...diffusion.statistics import statistics
-from ...diffusion.trust import trust
 from ...interpolation import INTERPOLATIONS, logspline
 from ...optics import ProjectionOperator
 from ...optics.operators.thick_slabs import thicken
@@ -41,9 +41,9 @@ def measure_trust(run: Run, denoiser: "Denoiser", side: int = _SIDE) -> float:
     unit = np.float32(run.scale.span / run.prior_scale.span)
     projections = unit * thick.projections
     known = statistics(projections, operator.step_length)
-    problem = pose(projections, unit * guide, operator, run.prior_noise, known)
+    problem = network_inputs(projections, unit * guide, operator, run.prior_noise, known)
     orders, residual = problem.guide_orders, denoiser.expected_residual(problem)
-    return trust(
+    return prior_weight(
         thick,
         compose(projections, orders, operator) / unit,
         compose(projections, orders + residual, operator) / unit,
@@ -52,14 +52,14 @@ def measure_trust(run: Run, denoiser: "Denoiser", side: int = _SIDE) -> float:
 
 def unfamiliar(sample: np.ndarray, prior: "Prior") -> str | None:
     """A warning if the statistics of a stack are unlike those that the prior was trained on."""
-    known = prior.familiarity
+    known = prior.distribution
     # Of a stack that is too small, no statistics are known.
     if known is None or not np.isfinite(sample).all():
         return None
-    distance = known.distance(sample)
+    distance = known.score(sample)
     if distance <= known.limit:
         return None
-    reasons = " and ".join(known.strangest(sample))
+    reasons = " and ".join(known.most_unusual(sample))
     return (
         "Unlike anything the prior was trained on "
         f"({reasons}; distance {distance:.1f}, limit {known.limit:.1f}): trust the uncertainty."

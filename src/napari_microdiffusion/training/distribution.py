@@ -1,14 +1,14 @@
-"""What training projections look like, so that others can be told apart from them."""
+"""The statistics of training projections, by which an out-of-distribution score is measured."""
 
 import numpy as np
 
-from ..diffusion.familiarity import Familiarity
+from ..diffusion.out_of_distribution import TrainingDistribution
 from .pool import SpecimenPool
 from .recordings import record
 from .settings import BatchSettings
 
 
-def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Familiarity:
+def learn_distribution(settings: BatchSettings, seed: int, stacks: int) -> TrainingDistribution:
     """The statistics of freshly drawn training projections.
 
     Parameters
@@ -28,4 +28,4 @@ def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Famili
         pool.renew(images=1)
         if np.isfinite(known).all():
             found.append(known)
-    return Familiarity.of(np.array(found))
+    return TrainingDistribution.of(np.array(found))
