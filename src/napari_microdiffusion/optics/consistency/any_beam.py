@@ -18,7 +18,7 @@ _SCALING_POWER, _SPARK = 1.6, 1e-3
 _RIDGE = 1e-4
 
 
-def agree_through(
+def make_consistent_through(
     extended: np.ndarray,
     measured: np.ndarray,
     operator: BeamOperator,
