@@ -89,7 +89,7 @@ def fit_inr(
     if operator is not None:
         shape = operator.extended_shape
         if settings.field == "paper":
-            raise UsageError("the paper's field knows slabs that do not overlap only; choose the grid field")
+            raise UsageError("the paper's field is made for slabs that do not overlap; choose the grid field")
         volume = first_estimate(measured, operator) if volume is None else volume
     if volume is not None and volume.shape != shape:
         raise UsageError(f"the start must be a volume of shape {shape}, not {volume.shape}.")

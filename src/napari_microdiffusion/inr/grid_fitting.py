@@ -1,4 +1,4 @@
-"""Fitting the grid field: a smooth logarithm that agrees with the projections, tile by tile."""
+"""Fitting the grid field: a smooth logarithm consistent with the projections, tile by tile."""
 
 from __future__ import annotations
 

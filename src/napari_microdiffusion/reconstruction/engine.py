@@ -112,7 +112,7 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
         )
     if config.diffusion == "paper" and not acquisition.is_disjoint:
         raise UsageError(
-            "diffusion is paper, which knows straight beams no wider than the step only; choose slab or off"
+            "diffusion is paper, which is made for straight beams no wider than the step; choose slab or off"
         )
     if config.diffusion == "slab":
         check_prior(config.prior)

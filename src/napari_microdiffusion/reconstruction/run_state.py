@@ -37,7 +37,7 @@ class RunState:
     prior_weight : float
         Factor on what the prior adds to the guide, 0 to 1; 1 where no prior is used.
     out_of_distribution : float or None
-        Score of the projections, where the prior knows its training data.
+        Score of the projections, where the prior came with those of its training data.
     pedestal : float
         Of the log-spline that the prior starts from, unit intensities.
     """

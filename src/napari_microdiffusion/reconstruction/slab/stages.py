@@ -236,7 +236,7 @@ class SlabDiffusion:
         return mend_borders(slices, amplitude[:, 0], facts.operator, facts.prior_noise, mending)
 
     def _expected(self, window: Window) -> np.ndarray:
-        """The posterior mean of a window's kept slices, grey levels.
+        """The posterior mean of a window's inner slices, grey levels.
 
         With z-flip test-time augmentation: the mean of the answers for the stack as it is and flipped along
         z errs less than either.
