@@ -34,15 +34,15 @@ Change = Callable[[SlabBatch], SlabBatch]
 
 
 def as_it_is(batch: SlabBatch) -> SlabBatch:
-    """All that the network is usually told."""
+    """All of the network inputs, as usual."""
     return batch
 
 
 def without_statistics(batch: SlabBatch) -> SlabBatch:
     """The stack as a whole is unknown."""
-    told = batch.globals.clone()
-    told[:, -STATISTICS:] = torch.nan
-    return dataclasses.replace(batch, globals=told)
+    blind = batch.globals.clone()
+    blind[:, -STATISTICS:] = torch.nan
+    return dataclasses.replace(batch, globals=blind)
 
 
 def without_guide(batch: SlabBatch) -> SlabBatch:
@@ -54,7 +54,7 @@ def without_guide(batch: SlabBatch) -> SlabBatch:
 
 
 def without_neighbours(batch: SlabBatch) -> SlabBatch:
-    """Each slab is a stack of its own; what its guide knows of others is left."""
+    """Each slab is a stack of its own; what its guide has from others is left."""
     slabs = batch.residual.shape[1]
     condition = batch.condition.clone()
     condition[:, :, 0:5] = batch.condition[:, :, 2:3]
@@ -104,7 +104,7 @@ def trained(change: Change, step_length: int, steps: int, seed: int) -> Denoiser
 
 @torch.inference_mode()
 def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.ndarray:
-    """The posterior mean, made to agree; the log-spline alone without a denoiser."""
+    """The posterior mean, made consistent; the log-spline alone without a denoiser."""
     n, x = case.acquisition.step_length, case.projections
     seen = SeenByThePrior.of(case)
     unit, operator, scale = seen.projections, seen.operator, seen.scale
@@ -149,7 +149,7 @@ def main() -> None:
             f"{psnr:.2f} | {r2:.3f}"
             for frozen in (False, True)
             for values in [np.array(found[frozen] or [(np.nan, np.nan)])]
-            # A nearly empty piece has an R² far below zero, which would be all that a mean told.
+            # A nearly empty piece has an R² far below zero, which would be all that a mean says.
             for psnr, r2 in [(values[:, 0].mean(), np.median(values[:, 1]))]
         ]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)

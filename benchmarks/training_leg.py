@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--deep-blocks", type=int, default=0, help="grow to this many at quarter resolution")
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--ahead", action="store_true", help="make specimens in a second process")
-    parser.add_argument("--before", type=float, default=0, help="share of the weights before that is kept")
+    parser.add_argument("--before", type=float, default=0, help="share of the weights before that stays")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = load_prior(arguments.init)

@@ -20,7 +20,7 @@ _FLICKER, _UNUSUAL = 0.06, 5.0
 _DRIFT, _UNUSUAL_DRIFT = 0.15, 6.0
 # Slabs that it takes to judge light at all.
 _FEWEST = 5
-# Gains are kept within these; a slab darker than that has little to tell.
+# Gains are limited to these; a slab darker than that has little to tell.
 LEAST_GAIN, MOST_GAIN = 0.2, 5.0
 _PIXELS_OF_A_SLAB = 65_536
 
@@ -67,7 +67,7 @@ def even_light(
     for plane, gain in zip(corrected, gains, strict=True):
         if gain != 1:
             plane[...] = dark_level + (plane - np.float32(dark_level)) / np.float32(gain)
-    return EvenedLight(corrected, gains, _told(gains, light, views))
+    return EvenedLight(corrected, gains, _report(gains, light, views))
 
 
 def estimate_gains(
@@ -169,10 +169,10 @@ def _mended(levels: np.ndarray, most: float) -> np.ndarray:
     return mended
 
 
-def _told(gains: np.ndarray, light: Light, views: int) -> str:
+def _report(gains: np.ndarray, light: Light, views: int) -> str:
     count = len(gains) // views
     percent = 100 * (gains - 1)
-    after = "The volume agrees with the projections so corrected, not as recorded."
+    after = "The volume is consistent with the projections so corrected, not as recorded."
     if light == "drift":
         ends = [
             f"from {percent[v * count]:+.0f} % to {percent[(v + 1) * count - 1]:+.0f} %" for v in range(views)

@@ -70,8 +70,8 @@ def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: In
         Grey levels squared.
     """
     if not acquisition.has_noise_model:
-        told = asdict(estimate_noise_model(projections))
-        acquisition = acquisition.model_copy(update=told)
+        stated = asdict(estimate_noise_model(projections))
+        acquisition = acquisition.model_copy(update=stated)
     return acquisition.noise_variance(projections)
 
 
