@@ -124,6 +124,8 @@ def _answer(
         "seconds": result.seconds,
         "reprojection_max": result.reprojection_max,
         "misfit": result.misfit,
+        "misfit_correlation": result.misfit_correlation,
+        "noise": result.noise,
         "stopped": result.stopped,
         "notices": result.notices,
     }

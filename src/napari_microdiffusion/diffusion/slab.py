@@ -92,8 +92,7 @@ def network_inputs(
     """
     noise = noise or NoiseModel()
     x = np.asarray(projections, dtype=np.float32)
-    orders = slab_orders(guide, operator)
-    orders[:, 0] = x * np.float32(_unit_of_means(operator))
+    orders = first_orders(x, guide, operator)
     deviation = noise.deviation(x)[:, None]
     amplitude = local_amplitude(x, deviation[:, 0])
     window = [_neighbour(x, d)[:, None] for d in (-2, -1, 0, 1, 2)]
@@ -108,8 +107,29 @@ def network_inputs(
     mask = (np.arange(ORDERS) < operator.step_length).astype(np.float32)
     known = np.full(STATISTICS, np.nan, np.float32) if statistics is None else statistics
     globals_ = np.concatenate([_beam_globals(operator), _noise_globals(noise), known], dtype=np.float32)
-    unit = np.concatenate([deviation * np.float32(_unit_of_means(operator)), amplitude], axis=1)
-    return NetworkInputs(condition, globals_, unit, orders, mask)
+    return NetworkInputs(condition, globals_, order_units(x, operator, noise), orders, mask)
+
+
+def first_orders(projections: np.ndarray, guide: np.ndarray, operator: ProjectionOperator) -> np.ndarray:
+    """The orders of a guide (N*n, H, W) that is made to project onto the projections, (N, ORDERS, H, W)."""
+    orders = slab_orders(guide, operator)
+    orders[:, 0] = projections * np.float32(_unit_of_means(operator))
+    return orders
+
+
+def order_units(projections: np.ndarray, operator: ProjectionOperator, noise: NoiseModel) -> np.ndarray:
+    """Unit of order 0, the noise's deviation, and of all others, the local amplitude: (N, 2, H, W)."""
+    deviation = noise.deviation(projections)
+    of_means = deviation * np.float32(_unit_of_means(operator))
+    return np.concatenate([of_means[:, None], local_amplitude(projections, deviation)], axis=1)
+
+
+def in_intensities(state: np.ndarray, units: np.ndarray, order_spread: np.ndarray) -> np.ndarray:
+    """A normalised state (N, ORDERS, H, W), in the intensities of `order_units` (N, 2, H, W)."""
+    physical = state * order_spread[:, None, None]
+    physical[:, 0] *= units[:, 0]
+    physical[:, 1:] *= units[:, 1:]
+    return physical
 
 
 def local_amplitude(projections: np.ndarray, deviation: np.ndarray | float = 0.0) -> np.ndarray:

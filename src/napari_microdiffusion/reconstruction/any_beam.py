@@ -60,7 +60,13 @@ class AnyBeamConsistency:
         return np.asarray(ProjectionOperator(np.full(n, 1 / n)).project(volume))
 
     def enforce_on_slabs(
-        self, slices: np.ndarray, slabs: slice, region: Region, rng: np.random.Generator | None = None
+        self,
+        slices: np.ndarray,
+        slabs: slice,
+        region: Region,
+        rng: np.random.Generator | None = None,
+        *,
+        knows_noise: bool = False,
     ) -> np.ndarray:
         """The slices as they are: only whole volumes can be consistent."""
         return slices

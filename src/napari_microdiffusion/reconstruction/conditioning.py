@@ -7,6 +7,7 @@ import numpy as np
 
 from ..diffusion.statistics import statistics
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline_parts
+from ..optics.detector.noise import NoiseModel
 from .data_consistency import DataConsistency
 from .facts import StackFacts
 from .run_state import RunState
@@ -20,7 +21,7 @@ class Conditioning:
     ----------
     facts : StackFacts
     projections : ndarray, shape (N, H, W)
-        Measured where each slab was recorded for itself, else the slab means of a volume.
+        Denoised where each slab was recorded for itself, else the slab means of a volume.
     guide : ndarray, shape (N*n, H, W)
     pedestal : float
         That the guide was raised by, where it is a log-spline; unit intensities.
@@ -30,6 +31,16 @@ class Conditioning:
     projections: np.ndarray
     guide: np.ndarray
     pedestal: float = 0.0
+
+    @property
+    def measured(self) -> np.ndarray:
+        """The projections before they were denoised."""
+        return self.facts.measured if self.facts.acquisition.is_disjoint else self.projections
+
+    @property
+    def noise(self) -> NoiseModel:
+        """That of `measured`, in the unit of what the prior sees; none of slab means of a volume."""
+        return self.facts.prior_noise if self.facts.acquisition.is_disjoint else NoiseModel()
 
     @cached_property
     def statistics(self) -> np.ndarray:

@@ -1,15 +1,22 @@
 """Data consistency of a run: how its volume is made to reproduce the projections."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from ..diffusion.slab import NOISE_LEFT
 from ..optics import make_consistent
 from .any_beam import AnyBeamConsistency
 from .events import Events, Region, Stage
 from .facts import StackFacts
 from .run_state import RunState
+
+# Misfits, in units of the noise, and a correlation of neighbouring pixels that are worth a warning.
+_LOW_MISFIT, _HIGH_MISFIT, _CORRELATED = 0.7, 1.3, 0.25
+# Photons that are thought to be expected at least, where noise is the unit.
+_LEAST_PHOTONS = 0.25
 
 
 class DataConsistency(Protocol):
@@ -19,18 +26,25 @@ class DataConsistency(Protocol):
         """The guide, shape (N*n, H, W), made of a first estimate of that shape or of an extended volume."""
 
     def slab_projections(self, volume: np.ndarray) -> np.ndarray:
-        """What slabs are summarised by, (N, H, W): measured, or the slab means of a volume (N*n, H, W)."""
+        """What slabs are summarised by, (N, H, W): denoised, or the slab means of a volume (N*n, H, W)."""
 
     def contradiction(self, estimate: np.ndarray) -> str | None:
         """A warning where the first estimate shows that the measurement contradicts the stated beam."""
 
     def enforce_on_slabs(
-        self, slices: np.ndarray, slabs: slice, region: Region, rng: np.random.Generator | None = None
+        self,
+        slices: np.ndarray,
+        slabs: slice,
+        region: Region,
+        rng: np.random.Generator | None = None,
+        *,
+        knows_noise: bool = False,
     ) -> np.ndarray:
         """Slices of some slabs, shape (slabs * n, rows, columns), as consistent as they can be by themselves.
 
-        With `rng` they are of a posterior sample: where consistency is noise-aware, the measured part is then
-        drawn from its own posterior instead of taken at its mean.
+        Where consistency is noise-aware, slices that already know the noise keep their projections. Others
+        are made to project onto the denoised projections; with `rng`, that of a posterior sample, onto these
+        and what denoising leaves open.
         """
 
     def enforce_on_volume(self, state: RunState, stage: Stage, *, is_last: bool = True) -> Events:
@@ -62,38 +76,38 @@ class SlabConsistency:
         return estimate
 
     def slab_projections(self, volume: np.ndarray) -> np.ndarray:
-        """The measurement."""
-        return self.facts.measured
+        """The measurement, denoised."""
+        return self.facts.denoised
 
     def contradiction(self, estimate: np.ndarray) -> str | None:
         """None: any projections are possible."""
         return None
 
     def enforce_on_slabs(
-        self, slices: np.ndarray, slabs: slice, region: Region, rng: np.random.Generator | None = None
+        self,
+        slices: np.ndarray,
+        slabs: slice,
+        region: Region,
+        rng: np.random.Generator | None = None,
+        *,
+        knows_noise: bool = False,
     ) -> np.ndarray:
         """See `DataConsistency`."""
         facts, window = self.facts, (slabs, *region.index)
-        measured, operator = facts.measured[window], facts.operator
-        dark = facts.acquisition.dark_level
+        dark, operator = facts.acquisition.dark_level, facts.operator
         if facts.consistency != "noise":
+            measured = facts.measured[window]
             return make_consistent(slices, measured, operator, facts.consistency, dark_level=dark)
-        mean, structure = (part[window] for part in facts.local_light)
-        variance = facts.variance[window]
-        if rng is not None:
-            # Perturbing both the prior mean and the measurement draws from the Gaussian posterior exactly.
-            mean = mean + np.sqrt(structure) * rng.standard_normal(mean.shape, dtype=np.float32)
-            measured = measured + np.sqrt(variance) * rng.standard_normal(mean.shape, dtype=np.float32)
-        centred = make_consistent(slices, mean, operator, "exact")
-        return make_consistent(
-            centred,
-            measured,
-            operator,
-            "noise",
-            dark_level=dark,
-            noise_variance=variance,
-            prior_spread=np.sqrt(structure / operator.squared_norm),
-        )
+        light = facts.denoised[window]
+        if knows_noise:
+            means = np.asarray(operator.project(slices), np.float32)
+        elif rng is None:
+            means = light
+        else:
+            left = NOISE_LEFT * facts.noise.deviation(light)
+            means = light + left * rng.standard_normal(light.shape, dtype=np.float32)
+        means = np.maximum(means, np.minimum(np.float32(dark), light))
+        return make_consistent(slices, means, operator, "nonnegative", dark_level=dark)
 
     def enforce_on_volume(self, state: RunState, stage: Stage, *, is_last: bool = True) -> Events:
         """Nothing: the slabs are consistent."""
@@ -121,9 +135,50 @@ def data_consistency(facts: StackFacts, check: Callable[[], None]) -> DataConsis
     return SlabConsistency(facts) if facts.acquisition.is_disjoint else AnyBeamConsistency(facts, check)
 
 
-def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) -> float | None:
-    """RMS of (X - A m) / noise, about 1 for a volume consistent within the noise; None for other modes."""
+@dataclass(frozen=True)
+class Misfit:
+    """What is left of the measurement, X - A m, in units of the noise."""
+
+    rms: float
+    """About 1 for a volume that is consistent within the noise."""
+    correlation: float
+    """Of neighbouring pixels, along rows and columns: about 0 where nothing but noise is left."""
+
+
+def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) -> Misfit | None:
+    """The misfit of a volume; None where the data consistency in effect is not `noise`."""
     if facts.consistency != "noise":
         return None
-    residual = np.square(facts.measured - consistency.reprojected(volume), dtype=np.float64)
-    return float(np.sqrt((residual / np.maximum(facts.variance, 1e-12 * facts.scale.span**2)).mean()))
+    seen = consistency.reprojected(volume)
+    # Where hardly a photon was expected, a single one is no surprise.
+    least = facts.noise.dark_level + _LEAST_PHOTONS * facts.noise.photon_gain
+    deviation = np.maximum(facts.noise.deviation(np.maximum(seen, least)), 1e-6 * facts.scale.span)
+    left = (facts.measured - seen) / deviation
+    square = float(np.square(left, dtype=np.float64).mean())
+    pairs = [(left[:, 1:] * left[:, :-1]), (left[:, :, 1:] * left[:, :, :-1])]
+    likeness = [float(pair.mean(dtype=np.float64)) for pair in pairs if pair.size]
+    correlation = float(np.mean(likeness)) / square if likeness and square else 0.0
+    return Misfit(float(np.sqrt(square)), correlation)
+
+
+def misfit_warning(found: Misfit | None, facts: StackFacts) -> str | None:
+    """What to say of a misfit that is far from 1, or not white; None of others."""
+    if found is None:
+        return None
+    source = "stated" if facts.acquisition.has_noise_model else "estimated"
+    if found.rms > _HIGH_MISFIT:
+        return (
+            f"The volume differs from the projections by {found.rms:.1f} times their noise: the noise is "
+            f"stronger than {source}, the beam is not as stated, or the sample moved."
+        )
+    if found.rms < _LOW_MISFIT:
+        return (
+            f"The volume differs from the projections by only {found.rms:.1f} times their noise: the noise "
+            f"is weaker than {source}, or neighbouring pixels share it, as after motion correction."
+        )
+    if found.correlation > _CORRELATED:
+        return (
+            f"What the volume leaves of the projections is alike in neighbouring pixels (correlation "
+            f"{found.correlation:.2f}): structure was taken for noise, or the noise is not each pixel's own."
+        )
+    return None

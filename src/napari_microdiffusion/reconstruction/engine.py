@@ -10,7 +10,7 @@ from ..io import check_output, validate_projections
 from ..optics import Acquisition
 from ..settings.method import ReconstructionConfig
 from .conditioning import Conditioning
-from .data_consistency import DataConsistency, data_consistency, misfit
+from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
 from .facts import StackFacts
 from .guides import GUIDES
@@ -66,8 +66,9 @@ def reconstruct(
     """
     config = config or ReconstructionConfig()
     _check(projections, acquisition, config)
-    facts = StackFacts(np.asarray(projections, dtype=np.float32), acquisition, config)
-    state = RunState.of(facts, cancel or CancelToken(), inr)
+    cancel = cancel or CancelToken()
+    facts = StackFacts(np.asarray(projections, dtype=np.float32), acquisition, config, cancel.check)
+    state = RunState.of(facts, cancel, inr)
     consistency = data_consistency(facts, state.cancel.check)
     stopped = False
     try:
@@ -79,7 +80,9 @@ def reconstruct(
     except (RuntimeError, MemoryError) as error:
         # napari's workers lose a RuntimeError without a sign, and torch raises little else.
         raise RunFailed(f"the reconstruction failed: {error}") from error
-    ratio = misfit(facts, consistency, state.volume)
+    left = misfit(facts, consistency, state.volume)
+    if not stopped and (warning := misfit_warning(left, facts)) is not None:
+        yield state.notice(warning)
     yield Finished(
         ReconstructionResult(
             volume=state.volume,
@@ -91,10 +94,12 @@ def reconstruct(
             reached=state.reached,
             seconds=state.seconds,
             reprojection_max=consistency.reprojection_max(state.volume) / facts.scale.span,
-            misfit=ratio,
+            misfit=left.rms if left else None,
+            misfit_correlation=left.correlation if left else None,
+            noise=facts.noise_record,
             device=state.device,
             notices=state.notices,
-            provenance=provenance(facts, state, stopped) | {"misfit": ratio},
+            provenance=provenance(facts, state, left, stopped),
         )
     )
 

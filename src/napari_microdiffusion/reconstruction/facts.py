@@ -1,19 +1,22 @@
 """What holds for a whole stack: computed once, when a stage first needs it, and never changed."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
 
+from ..diffusion.slab import NOISE_LEFT
 from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperator
+from ..optics.detector.denoising import denoise
 from ..optics.detector.light import EvenedLight, even_light
-from ..optics.detector.noise import likely_variance, local_light, noise_share, relative_noise
+from ..optics.detector.noise import NoiseModel, likely_noise, local_light
+from ..optics.operators.conjugate_gradients import unchecked
 from ..settings.method import Consistency, ReconstructionConfig
 from .events import Region
 
-# Noise, relative to the projections' range, up to which there is nothing to leave out: an exact volume takes
-# less from it than an inexact one loses.
-NEGLIGIBLE_NOISE = 0.01
+# Light at mid-range, and the most noise there that is believed, relative to the projections' range.
+_MID_LIGHT, _MOST_NOISE = 0.2, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +32,14 @@ class StackFacts:
         The projections as they were given.
     acquisition : Acquisition
     config : ReconstructionConfig
+    check : callable
+        Called now and then while something takes long; may raise to leave.
     """
 
     given: np.ndarray
     acquisition: Acquisition
     config: ReconstructionConfig
+    check: Callable[[], None] = unchecked
 
     @cached_property
     def light(self) -> EvenedLight:
@@ -77,8 +83,8 @@ class StackFacts:
     def by_view(self) -> np.ndarray:
         """The mean of the views, shape (N, H, W): what a first look may take for plain projections."""
         if self.acquisition.is_disjoint:
-            return self.measured
-        return np.asarray(self.measured.reshape(self.acquisition.views, *self.shape).mean(0))
+            return self.denoised
+        return np.asarray(self.denoised.reshape(self.acquisition.views, *self.shape).mean(0))
 
     @cached_property
     def operator(self) -> ProjectionOperator:
@@ -91,43 +97,69 @@ class StackFacts:
         return BeamOperator(self.acquisition.beams, self.step_length, self.shape)
 
     @cached_property
+    def likely_noise(self) -> NoiseModel:
+        """The noise as stated, or as the projections tell it, grey levels."""
+        return likely_noise(self.measured, self.acquisition)
+
+    @cached_property
+    def noise(self) -> NoiseModel:
+        """The noise that is taken into account: the same, or none where it may as well be fine structure."""
+        if self.acquisition.has_noise_model:
+            return self.likely_noise
+        return self.likely_noise.if_noticeable(IntensityScale.of(self.measured).span)
+
+    @property
+    def noise_record(self) -> dict[str, float | str]:
+        """The likely noise, JSON-ready, and whether it was stated or estimated."""
+        source = "stated" if self.acquisition.has_noise_model else "estimated"
+        return {**asdict(self.likely_noise), "source": source}
+
+    @property
+    def consistency(self) -> Consistency:
+        """The data consistency in effect: `noise` is `nonnegative` where there is no noise to speak of."""
+        asked = self.config.consistency
+        return "nonnegative" if asked == "noise" and self.noise.is_negligible else asked
+
+    @cached_property
+    def denoised(self) -> np.ndarray:
+        """The projections without most of their noise, shape (V*N, H, W).
+
+        As they were measured where there is no noise to speak of, and where nothing takes it into account.
+        """
+        takes_it_into_account = self.config.consistency == "noise" or self.config.diffusion == "slab"
+        return denoise(self.measured, self.noise, self.check) if takes_it_into_account else self.measured
+
+    @cached_property
     def scale(self) -> IntensityScale:
         """The scale from grey levels to unit intensities."""
-        return IntensityScale.of(self.measured)
+        return IntensityScale.of(self.denoised)
 
     @cached_property
     def prior_scale(self) -> IntensityScale:
         """The intensity scale of what the prior sees."""
-        return self.scale.widened(self.measured)
+        return self.scale.widened(self.denoised)
 
     @cached_property
     def noise_level(self) -> float:
-        """Standard deviation of the noise at mid-range, in unit intensities."""
-        if not self.acquisition.has_noise_model:
-            return relative_noise(self.measured, self.scale.span)
-        level = float(np.sqrt(np.median(self.acquisition.noise_variance(self.measured))))
-        return min(level / self.scale.span, 0.2)
-
-    @property
-    def prior_noise(self) -> float:
-        """Standard deviation of the noise at mid-range, in the unit of what the prior sees."""
-        return self.noise_level * self.scale.span / self.prior_scale.span
+        """Standard deviation at mid-range of the noise that is left to guides, in unit intensities."""
+        left = NOISE_LEFT if self.denoised is not self.measured else 1.0
+        level = self.noise.scaled(self.scale.background, self.scale.span).deviation(np.array(_MID_LIGHT))
+        return min(left * float(level), _MOST_NOISE)
 
     @cached_property
-    def noise_share(self) -> float:
-        """RMS of the noise relative to the projections' range."""
-        return noise_share(self.measured, self.acquisition, self.scale)
+    def prior_noise(self) -> NoiseModel:
+        """The noise of the measurement in the unit of what the prior sees."""
+        return self.noise.scaled(self.prior_scale.background, self.prior_scale.span)
 
     @cached_property
     def variance(self) -> np.ndarray:
         """Noise variance of each pixel measured, grey levels squared, shape (V*N, H, W)."""
-        return likely_variance(self.measured, self.acquisition, self.scale)
+        return np.square(self.likely_noise.deviation(self.denoised))
 
     @cached_property
-    def consistency(self) -> Consistency:
-        """The data consistency in effect: `noise` is `nonnegative` where the noise is negligible."""
-        asked = self.config.consistency
-        return "nonnegative" if asked == "noise" and self.noise_share < NEGLIGIBLE_NOISE else asked
+    def noise_share(self) -> float:
+        """RMS of the noise relative to the projections' range."""
+        return float(np.sqrt(self.variance.mean(dtype=np.float64))) / self.scale.span
 
     @cached_property
     def local_light(self) -> tuple[np.ndarray, np.ndarray]:

@@ -66,7 +66,7 @@ def interpolated(facts: StackFacts, state: RunState, _: DataConsistency) -> Guid
 def smooth_logarithm(facts: StackFacts, state: RunState, consistency: DataConsistency) -> GuideStage:
     """The log-spline, piece by piece; through a beam that leaves its slab, on the extended volume."""
     yield StageStarted("guide", "First estimate: log-spline")
-    unit, noise, pedestal = facts.scale.to_unit(facts.measured), facts.noise_level, 0.0
+    unit, noise, pedestal = facts.scale.to_unit(facts.denoised), facts.noise_level, 0.0
     if facts.acquisition.is_disjoint:
         shape: tuple[int, ...] = facts.volume_shape
         pedestal = choose_pedestal(unit, facts.operator, noise)

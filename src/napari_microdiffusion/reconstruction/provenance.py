@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from .data_consistency import Misfit
 from .facts import StackFacts
 from .run_state import RunState
 
 
-def provenance(facts: StackFacts, state: RunState, stopped: bool) -> dict[str, Any]:
+def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stopped: bool) -> dict[str, Any]:
     """A JSON-ready record of a run."""
     return {
         "program": {"name": "napari-microdiffusion", "version": package_version("napari-microdiffusion")},
@@ -20,6 +21,9 @@ def provenance(facts: StackFacts, state: RunState, stopped: bool) -> dict[str, A
         "acquisition": facts.acquisition.model_dump(mode="json"),
         "input": {"shape": list(facts.given.shape), "sha256": digest(facts.given)},
         "consistency": facts.consistency,
+        "noise": facts.noise_record,
+        "misfit": misfit.rms if misfit else None,
+        "misfit_correlation": misfit.correlation if misfit else None,
         "light": [round(float(gain), 4) for gain in facts.light.gains] if facts.light.is_changed else None,
         "device": state.device,
         "pedestal": round(state.pedestal, 4),

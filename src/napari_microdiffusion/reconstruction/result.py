@@ -37,6 +37,10 @@ class ReconstructionResult:
     misfit : float or None
         RMS difference between the volume's projections and the measurement in units of the noise, about 1
         where the volume is consistent within it; None where the data consistency in effect is another.
+    misfit_correlation : float or None
+        Of that difference between neighbouring pixels, about 0 where nothing but noise is left.
+    noise : dict
+        Photon gain, read noise and dark level in the projections' grey levels, stated or estimated.
     device : str
         Where the networks ran.
     notices : list of str
@@ -55,6 +59,8 @@ class ReconstructionResult:
     seconds: dict[str, float] = field(default_factory=dict)
     reprojection_max: float = 0.0
     misfit: float | None = None
+    misfit_correlation: float | None = None
+    noise: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     notices: list[str] = field(default_factory=list)
     provenance: dict[str, Any] = field(default_factory=dict)

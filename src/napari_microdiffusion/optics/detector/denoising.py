@@ -7,10 +7,13 @@ filter, as the second step of BM3D (Dabov et al. 2007) without its block matchin
 averaged, those with few coefficients counting more. The unbiased inverse is Makitalo and Foi's (2013).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import dct
 
+from ..operators.conjugate_gradients import unchecked
 from .noise import NoiseModel
 
 _SIDE = 6
@@ -22,7 +25,7 @@ _PIXELS = 65_536
 _LEAST_GAIN = 1e-4
 
 
-def denoise(projections: np.ndarray, noise: NoiseModel) -> np.ndarray:
+def denoise(projections: np.ndarray, noise: NoiseModel, check: Callable[[], None] = unchecked) -> np.ndarray:
     """Projections without most of their noise, each for itself.
 
     Parameters
@@ -31,6 +34,8 @@ def denoise(projections: np.ndarray, noise: NoiseModel) -> np.ndarray:
         Any unit.
     noise : NoiseModel
         In the same unit. Without noise the projections are returned as they are.
+    check : callable
+        Called before each projection; may raise to leave.
 
     Returns
     -------
@@ -42,6 +47,7 @@ def denoise(projections: np.ndarray, noise: NoiseModel) -> np.ndarray:
         return x
     result = np.empty_like(x)
     for i, image in enumerate(x):
+        check()
         result[i] = _unstabilised(_filtered(_stabilised(image, noise)), noise)
     return result
 

@@ -1,11 +1,10 @@
 """Noise of the projections: how strong it is, and what can be said of the light beneath it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..acquisition import Acquisition
-from .intensity import IntensityScale
 
 # Side of the blocks that tell of noise, in pixels; classes of brightness, and blocks that one must have.
 _BLOCK, _CLASSES, _BLOCKS_IN_CLASS = 12, 12, 8
@@ -19,7 +18,7 @@ _MID_LIGHT, _NOTICEABLE = 0.2, 0.012
 # How often the line of variance against light is fitted.
 _REFITS = 4
 # Slabs, and pixels along each side, that tell how noisy a stack is.
-_SLABS, _SIDE = 8, 512
+_SLABS, _SIDE = 32, 512
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,11 @@ class NoiseModel:
         mid = self.dark_level + _MID_LIGHT * span
         return self if float(self.deviation(np.array(mid))) > _NOTICEABLE * span else NoiseModel()
 
+    def averaged(self, count: int) -> "NoiseModel":
+        """That of the mean of so many projections."""
+        read = self.read_noise / float(np.sqrt(count))
+        return NoiseModel(self.photon_gain / count, read, self.dark_level)
+
     def scaled(self, background: float, span: float) -> "NoiseModel":
         """The same for (X - background) / span."""
         return NoiseModel(
@@ -52,8 +56,8 @@ class NoiseModel:
         )
 
 
-def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> np.ndarray:
-    """Noise variance of each pixel, from the noise as stated, or else as the projections tell it.
+def likely_noise(projections: np.ndarray, acquisition: Acquisition) -> NoiseModel:
+    """The noise as stated, or else as the projections tell it, from the middle of some slabs.
 
     Parameters
     ----------
@@ -61,35 +65,17 @@ def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: In
         Grey levels.
     acquisition : Acquisition
         Whose photon gain and read noise count where either is stated.
-    scale : IntensityScale
-        Of the projections.
 
     Returns
     -------
-    ndarray, shape (N, H, W), float32
-        Grey levels squared.
-    """
-    if not acquisition.has_noise_model:
-        stated = asdict(estimate_noise_model(projections))
-        acquisition = acquisition.model_copy(update=stated)
-    return acquisition.noise_variance(projections)
-
-
-def noise_share(projections: np.ndarray, acquisition: Acquisition, scale: IntensityScale) -> float:
-    """RMS of the noise relative to the projections' range, stated or estimated, in the middle of some slabs.
-
-    Parameters
-    ----------
-    projections : ndarray, shape (N, H, W)
+    NoiseModel
         Grey levels.
-    acquisition : Acquisition
-    scale : IntensityScale
-        Of the projections.
     """
+    if acquisition.has_noise_model:
+        return NoiseModel(acquisition.photon_gain, acquisition.read_noise, acquisition.dark_level)
     rows, columns = (slice(max(0, (s - _SIDE) // 2), (s + _SIDE) // 2) for s in projections.shape[1:])
     slabs = np.unique(np.linspace(0, len(projections) - 1, _SLABS).round().astype(int))
-    variance = likely_variance(projections[slabs, rows, columns], acquisition, scale)
-    return float(np.sqrt(variance.mean(dtype=np.float64))) / scale.span
+    return estimate_noise_model(projections[slabs, rows, columns])
 
 
 def estimate_noise(projections: np.ndarray) -> float:
@@ -185,11 +171,6 @@ def _two_by_two(projections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = x[:, :height:2, :width:2], x[:, :height:2, 1:width:2]
     c, d = x[:, 1:height:2, :width:2], x[:, 1:height:2, 1:width:2]
     return ((a + b + c + d) / 4).ravel(), ((a - b - c + d) / 2).ravel()
-
-
-def relative_noise(projections: np.ndarray, span: float) -> float:
-    """The estimated noise relative to the projections' range `span`, at most 0.2: more would be no image."""
-    return min(estimate_noise(projections) / span, 0.2)
 
 
 def local_light(projections: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

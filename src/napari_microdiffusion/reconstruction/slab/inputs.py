@@ -25,16 +25,14 @@ class TileInputs:
     globals: "Tensor"
     mask: "Tensor"
     scale: "Tensor"
-    guide_orders: np.ndarray
-    projections: np.ndarray
-    """Unit intensities, like the guide."""
+    first_orders: np.ndarray
     operator: ProjectionOperator
     is_flipped: bool
     """Whether the last slice comes first."""
 
     def slices(self, residual: np.ndarray) -> np.ndarray:
         """The window's slices, the first one first, unit intensities, with a residual from the guide."""
-        slices = compose(self.projections, self.guide_orders + residual, self.operator)
+        slices = compose(self.first_orders + residual, self.operator)
         return slices[::-1] if self.is_flipped else slices
 
 
@@ -55,23 +53,25 @@ def tile_inputs(
 
     facts = conditioning.facts
     slabs, region, n = window.read_slabs, window.read, facts.step_length
-    unit = facts.prior_scale.to_unit(conditioning.projections[slabs, *region.index])
+    unit, measured = (
+        facts.prior_scale.to_unit(part[slabs, *region.index])
+        for part in (conditioning.projections, conditioning.measured)
+    )
     guide = facts.prior_scale.to_unit(conditioning.guide[slabs.start * n : slabs.stop * n, *region.index])
     operator, known = facts.operator, conditioning.statistics
     if is_flipped:
-        unit, guide = np.ascontiguousarray(unit[::-1]), np.ascontiguousarray(guide[::-1])
+        unit, measured, guide = (np.ascontiguousarray(part[::-1]) for part in (unit, measured, guide))
         operator, known = ProjectionOperator(operator.profile[::-1]), conditioning.flipped_statistics
-    inputs = network_inputs(unit, guide, operator, facts.prior_noise, known)
+    inputs = network_inputs(unit, guide, operator, conditioning.noise, known, measured)
     device = denoiser.order_spread.device
     with device_errors():
-        amplitude = torch.from_numpy(inputs.amplitude).to(device)[None]
+        scale = denoiser.scale(torch.from_numpy(inputs.unit).to(device)[None])
         return TileInputs(
             torch.from_numpy(inputs.condition).to(device)[None],
             torch.from_numpy(inputs.globals).to(device)[None],
             torch.from_numpy(inputs.order_mask).to(device)[None],
-            denoiser.scale(amplitude),
-            inputs.guide_orders,
-            unit,
+            scale,
+            inputs.first_orders,
             operator,
             is_flipped,
         )

@@ -26,9 +26,12 @@ def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side:
     The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
     too long to fit and is close to it. Of the projections it takes a piece of at most `side` pixels square.
     """
-    facts = conditioning.facts
-    thick = thicken(_middle(conditioning, min(side, _SIDE)), facts.operator, MAX_DIFFUSION_STEP_LENGTH)
-    if thick is None:
+    facts, piece = conditioning.facts, _middle(conditioning.projections, min(side, _SIDE))
+    thick, measured = (
+        thicken(facts.scale.to_unit(part[piece]), facts.operator, MAX_DIFFUSION_STEP_LENGTH)
+        for part in (conditioning.projections, conditioning.measured)
+    )
+    if thick is None or measured is None:
         return 1.0
     operator, kind = ProjectionOperator(thick.profile), facts.config.guide
     interpolation = INTERPOLATIONS.get("nearest" if kind == "none" else kind)
@@ -40,20 +43,16 @@ def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side:
     unit = np.float32(facts.scale.span / facts.prior_scale.span)
     projections = unit * thick.projections
     known = statistics(projections, operator.step_length)
-    inputs = network_inputs(projections, unit * guide, operator, facts.prior_noise, known)
-    orders, residual = inputs.guide_orders, denoiser.expected_residual(inputs)
-    return prior_weight(
-        thick,
-        compose(projections, orders, operator) / unit,
-        compose(projections, orders + residual, operator) / unit,
+    # The mean of two projections has half the variance of one.
+    noise = conditioning.noise.averaged(2)
+    inputs = network_inputs(projections, unit * guide, operator, noise, known, unit * measured.projections)
+    orders, residual = inputs.first_orders, denoiser.expected_residual(inputs)
+    return prior_weight(thick, compose(orders, operator) / unit, compose(orders + residual, operator) / unit)
+
+
+def _middle(projections: np.ndarray, side: int) -> tuple[slice, ...]:
+    """The middle of the projections, no larger than the test needs."""
+    sizes = zip(projections.shape, (_SLABS, side, side), strict=True)
+    return tuple(
+        slice(start, start + most) for size, most in sizes for start in (max(0, (size - most) // 2),)
     )
-
-
-def _middle(conditioning: Conditioning, side: int) -> np.ndarray:
-    """The middle of the projections, in unit intensities, no larger than the test needs."""
-    projections = conditioning.projections
-    starts = [
-        max(0, (size - most) // 2) for size, most in zip(projections.shape, (_SLABS, side, side), strict=True)
-    ]
-    z, y, x = starts
-    return conditioning.facts.scale.to_unit(projections[z : z + _SLABS, y : y + side, x : x + side])

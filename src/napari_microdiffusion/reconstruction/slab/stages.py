@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.slab import compose, local_amplitude, null_orders
+from ...diffusion.slab import compose, first_orders, in_intensities, local_amplitude, order_units
 from ...optics import Acquisition
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
@@ -121,7 +121,8 @@ class SlabDiffusion:
                     continue
                 self.state.cancel.check()
                 slabs, region = window.keep_slabs, window.keep
-                slices = self.consistency.enforce_on_slabs(self._expected(window), slabs, region)
+                slices = self._expected(window)
+                slices = self.consistency.enforce_on_slabs(slices, slabs, region, knows_noise=True)
                 yield from self.state.write(slices, slabs, region, "posterior mean")
                 done.add(window.key)
                 yield clock.advance()
@@ -195,7 +196,7 @@ class SlabDiffusion:
             state.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
             grey = facts.prior_scale.to_grey(sample[part])
-            sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, rng)
+            sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, rng, knows_noise=True)
         sample = self.consistency.enforce_on_sample(sample, rng)
         squares += np.square(sample - state.volume)
         uncertainty = np.empty_like(state.volume)
@@ -216,24 +217,26 @@ class SlabDiffusion:
         """The slices of a sample's state, unit intensities."""
         facts, conditioning = self.facts, self.conditioning
         sample = np.empty_like(self.state.volume)
-        spread = self.evaluator.denoiser.order_spread.cpu().numpy()[:, None, None]
+        spread = self.evaluator.denoiser.order_spread.cpu().numpy()
         for top in range(0, facts.shape[1], COMPOSED_ROWS):
             self.state.cancel.check()
             rows = np.s_[:, top : top + COMPOSED_ROWS]
-            unit = facts.prior_scale.to_unit(conditioning.projections[rows])
-            amplitude = local_amplitude(unit, facts.prior_noise)
-            own = residual[:, :, top : top + COMPOSED_ROWS] * (amplitude * spread)
-            orders = null_orders(facts.prior_scale.to_unit(conditioning.guide[rows]), facts.operator) + own
-            sample[rows] = self._mended(compose(unit, orders, facts.operator), amplitude, TEXTURED)
+            unit, guide = (
+                facts.prior_scale.to_unit(part[rows])
+                for part in (conditioning.projections, conditioning.guide)
+            )
+            units = order_units(unit, facts.operator, conditioning.noise)
+            own = in_intensities(residual[:, :, top : top + COMPOSED_ROWS], units, spread)
+            slices = compose(first_orders(unit, guide, facts.operator) + own, facts.operator)
+            sample[rows] = self._mended(slices, units[:, 1], TEXTURED)
         return sample
 
     def _mended(self, slices: np.ndarray, amplitude: np.ndarray, mending: Mending) -> np.ndarray:
         """Slices, unit intensities, with the borders of slabs that were recorded each for itself mended."""
         facts = self.facts
-        # Where slab means are yet to lose their noise, borders step by it, and no slice should follow that.
-        if not facts.acquisition.is_disjoint or facts.consistency == "noise":
+        if not facts.acquisition.is_disjoint:
             return slices
-        return mend_borders(slices, amplitude[:, 0], facts.operator, facts.prior_noise, mending)
+        return mend_borders(slices, amplitude, facts.operator, facts.noise_level, mending)
 
     def _expected(self, window: Window) -> np.ndarray:
         """The posterior mean of a window's inner slices, grey levels.
@@ -246,9 +249,11 @@ class SlabDiffusion:
         for is_flipped in (False, True):
             inputs = self.evaluator.inputs(self.conditioning, window, is_flipped=is_flipped)
             residual = self.evaluator.evaluate(inputs, None, float("inf"))[0]
-            answers.append(inputs.slices(self.state.prior_weight * residual))
+            # The weight is about what lies within slabs; slab means are the noise's business.
+            residual[:, 1:] *= self.state.prior_weight
+            answers.append(inputs.slices(residual))
         unit = facts.prior_scale.to_unit(self.conditioning.projections[window.read_slabs, *window.read.index])
-        light = local_amplitude(unit, facts.prior_noise)
+        light = local_amplitude(unit, self.conditioning.noise.deviation(unit))[:, 0]
         slices = self._mended((answers[0] + answers[1]) / 2, light, SMOOTH)
         slabs, rows, columns = window.inner
         return facts.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
