@@ -110,7 +110,7 @@ def test_the_dark_level_is_what_the_darkest_places_show():
 
 def test_little_estimated_noise_may_be_structure_and_is_left_alone():
     assert NoiseModel(read_noise=1.0).if_noticeable(100).is_negligible
-    assert NoiseModel(read_noise=1.5).if_noticeable(100) == NoiseModel(read_noise=1.5)
+    assert NoiseModel(read_noise=1.8).if_noticeable(100) == NoiseModel(read_noise=1.8)
     assert not NoiseModel(photon_gain=0.01).if_noticeable(1).is_negligible
 
 

@@ -14,7 +14,7 @@ _LIT_SHARE = 0.75
 _LOW_QUANTILE = 0.35
 # Light at which noise is judged; and estimated noise, relative to the projections' range, that may as well be
 # fine structure, which would be lost with it.
-_MID_LIGHT, _NOTICEABLE = 0.2, 0.012
+_MID_LIGHT, _NOTICEABLE = 0.2, 0.015
 # How often the line of variance against light is fitted.
 _REFITS = 4
 # Slabs, and pixels along each side, that tell how noisy a stack is.
