@@ -5,7 +5,7 @@
 #   make napari    the viewer, with the plugin installed
 #   make pictures  every picture of the dock in docs/images, and the tour
 #   make docs      the pages in docs/ as a site, in ./site
-#   make lint      style and types
+#   make lint      style, types and who imports whom
 # PYTHON=python3.12 picks another Python; CONSTRAINTS= keeps the PyTorch that .venv already has.
 
 PYTHON ?= python3
@@ -42,6 +42,7 @@ lint: $(VENV)/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari_microdiffusion
 
 $(BIN)/python:
