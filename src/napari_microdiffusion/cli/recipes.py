@@ -9,8 +9,8 @@ from .terminal import Answer, lines, progress_bar
 
 def cook(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> Answer:
     """Run recipes one after the other and say where they were written."""
-    from ..studies.recipe_report import table, write_recipe
-    from ..studies.recipes import Kitchen, Outcome, read_recipe
+    from ..studies.paper.recipes import Kitchen, Outcome, read_recipe
+    from ..studies.paper.report import table, write_recipe
 
     recipes = {path.stem: read_recipe(path) for path in paths}
     for path in volumes:

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..diffusion.paper_settings import PaperSettings
+from ..diffusion.paper.settings import PaperSettings
 from ..errors import UsageError
 from ..inr.settings import InrSettings
 from ..optics.detector.light import Light
