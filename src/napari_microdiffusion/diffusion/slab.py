@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..optics.detector.noise import NoiseModel
+from ..optics.detector.noise import MID_LIGHT, NoiseModel
 from ..optics.operators.disjoint_slabs import ProjectionOperator
 from . import statistics as whole_stack
 
@@ -38,9 +38,8 @@ GLOBALS = BEAM_GLOBALS + NOISE_GLOBALS + STATISTICS
 AMPLITUDE_FLOOR = 0.03
 # What denoising leaves of the noise, roughly: it raises that floor.
 NOISE_LEFT = 0.4
-# Light at which the noise is told as a number, and the noise, relative to the range, up to which the first of
-# these numbers grows.
-_MID_LIGHT, _MOST_NOISE = 0.2, 0.1
+# The noise, relative to the range, up to which the first number that describes it grows.
+_MOST_NOISE = 0.1
 # In units of the noise: what is further off is no noise.
 _FARTHEST = 8.0
 
@@ -189,5 +188,5 @@ def _beam_globals(operator: ProjectionOperator) -> np.ndarray:
 
 def _noise_globals(noise: NoiseModel) -> np.ndarray:
     """Numbers that describe how strong the noise is, where there is light and where there is none."""
-    dark, mid = (float(level) for level in noise.deviation(np.array([0, _MID_LIGHT])))
+    dark, mid = (float(level) for level in noise.deviation(np.array([0, MID_LIGHT])))
     return np.array([20 * min(mid, _MOST_NOISE), np.log(20 * mid + 0.05), 10 * dark], np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..diffusion.slab import NOISE_LEFT
 from ..optics import make_consistent
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, estimate_noise_model
 from .any_beam import AnyBeamConsistency
 from .events import Events, Region, Stage
 from .facts import StackFacts
@@ -15,6 +16,8 @@ from .run_state import RunState
 
 # Misfits, in units of the noise, and a correlation of neighbouring pixels that are worth a warning.
 _LOW_MISFIT, _HIGH_MISFIT, _CORRELATED = 0.7, 1.3, 0.25
+# Noise relative to what was stated, which fine structure alone hardly reaches.
+_UNDERSTATED = 1.6
 # Photons that are thought to be expected at least, where noise is the unit.
 _LEAST_PHOTONS = 0.25
 
@@ -159,6 +162,21 @@ def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) 
     likeness = [float(pair.mean(dtype=np.float64)) for pair in pairs if pair.size]
     correlation = float(np.mean(likeness)) / square if likeness and square else 0.0
     return Misfit(float(np.sqrt(square)), correlation)
+
+
+def noise_warning(facts: StackFacts) -> str | None:
+    """What to say where the projections show far more noise than was stated; None otherwise."""
+    if not facts.acquisition.has_noise_model or facts.consistency != "noise":
+        return None
+    mid = np.array(facts.scale.background + MID_LIGHT * facts.scale.span)
+    shown = estimate_noise_model(facts.measured).if_above(AMBIGUOUS, facts.scale.span)
+    ratio = float(shown.deviation(mid)) / float(facts.noise.deviation(mid))
+    if ratio < _UNDERSTATED:
+        return None
+    return (
+        f"The projections show about {ratio:.1f} times the noise that was stated, and what is not stated stays "
+        "in the volume. Check the photon gain and the read noise, or leave them out to have them estimated."
+    )
 
 
 def misfit_warning(found: Misfit | None, facts: StackFacts) -> str | None:

@@ -10,7 +10,7 @@ from ..io import check_output, validate_projections
 from ..optics import Acquisition
 from ..settings.method import ReconstructionConfig
 from .conditioning import Conditioning
-from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning
+from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning, noise_warning
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
 from .facts import StackFacts
 from .guides import GUIDES
@@ -128,8 +128,9 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
 def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     config, n = facts.config, facts.step_length
     diffusion = config.diffusion
-    if facts.light.notice:
-        yield state.notice(facts.light.notice)
+    for warning in (facts.light.notice, noise_warning(facts)):
+        if warning:
+            yield state.notice(warning)
     with state.timed("preview"):
         yield from _preview(facts, state, consistency)
     if facts.consistency in ("exact", "nonnegative") and facts.noise_share > _NOISY:

@@ -10,13 +10,13 @@ from ..diffusion.slab import NOISE_LEFT
 from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperator
 from ..optics.detector.denoising import denoise
 from ..optics.detector.light import EvenedLight, even_light
-from ..optics.detector.noise import NoiseModel, likely_noise, local_light
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise, local_light
 from ..optics.operators.conjugate_gradients import unchecked
 from ..settings.method import Consistency, ReconstructionConfig
 from .events import Region
 
-# Light at mid-range, and the most noise there that is believed, relative to the projections' range.
-_MID_LIGHT, _MOST_NOISE = 0.2, 0.2
+# The most noise at mid-range that is believed, relative to the projections' range.
+_MOST_NOISE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +103,9 @@ class StackFacts:
 
     @cached_property
     def noise(self) -> NoiseModel:
-        """The noise that is taken into account: the same, or none where it may as well be fine structure."""
-        if self.acquisition.has_noise_model:
-            return self.likely_noise
-        return self.likely_noise.if_noticeable(IntensityScale.of(self.measured).span)
+        """The noise that is taken into account: the same, or none where it is negligible or ambiguous."""
+        least = NEGLIGIBLE if self.acquisition.has_noise_model else AMBIGUOUS
+        return self.likely_noise.if_above(least, IntensityScale.of(self.measured).span)
 
     @property
     def noise_record(self) -> dict[str, float | str]:
@@ -143,7 +142,7 @@ class StackFacts:
     def noise_level(self) -> float:
         """Standard deviation at mid-range of the noise that is left to guides, in unit intensities."""
         left = NOISE_LEFT if self.denoised is not self.measured else 1.0
-        level = self.noise.scaled(self.scale.background, self.scale.span).deviation(np.array(_MID_LIGHT))
+        level = self.noise.scaled(self.scale.background, self.scale.span).deviation(np.array(MID_LIGHT))
         return min(left * float(level), _MOST_NOISE)
 
     @cached_property

@@ -11,7 +11,7 @@ from ..errors import UserError
 from ..interpolation import choose_pedestal, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
 from ..optics.detector.denoising import denoise
-from ..optics.detector.noise import NoiseModel, estimate_noise_model
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NoiseModel, estimate_noise_model
 from ..specimens.detector import Detector, draw_detector
 from .settings import BatchSettings
 
@@ -24,8 +24,6 @@ _SPARSE = np.s_[:, ::8, ::8]
 # wrong, as a standard deviation of their logarithm.
 _ESTIMATED_SHARE = 0.35
 _MISSTATED = 0.12
-# Light at which noise is told as a number.
-_MID_LIGHT = 0.2
 # Pixels along a side by which a recording is wider than a patch, and slices that it has at most.
 _MARGIN, _DEEPEST = 32, 128
 # Pieces that are tried until one shows structure.
@@ -57,7 +55,7 @@ class Recording:
 
 def noise_left(noise: NoiseModel) -> float:
     """Standard deviation, at mid-range, of what denoising leaves of the noise."""
-    return NOISE_LEFT * float(noise.deviation(np.array(_MID_LIGHT)))
+    return NOISE_LEFT * float(noise.deviation(np.array(MID_LIGHT)))
 
 
 def record(volumes: Sequence[np.ndarray], settings: BatchSettings, rng: np.random.Generator) -> Recording:
@@ -126,7 +124,7 @@ def known_noise(
         In the unit of the projections.
     """
     if rng.random() < _ESTIMATED_SHARE:
-        return estimate_noise_model(measured).if_noticeable(1.0)
+        return estimate_noise_model(measured).if_above(AMBIGUOUS, 1.0)
     true = detector.noise_model(pedestal)
     gain, read = np.exp(_MISSTATED * rng.standard_normal(2))
     return NoiseModel(true.photon_gain * gain, true.read_noise * read, true.dark_level)

@@ -5,6 +5,7 @@ import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.optics.detector.noise import (
+    AMBIGUOUS,
     NoiseModel,
     estimate_noise,
     estimate_noise_model,
@@ -109,9 +110,9 @@ def test_the_dark_level_is_what_the_darkest_places_show():
 
 
 def test_little_estimated_noise_may_be_structure_and_is_left_alone():
-    assert NoiseModel(read_noise=1.0).if_noticeable(100).is_negligible
-    assert NoiseModel(read_noise=1.8).if_noticeable(100) == NoiseModel(read_noise=1.8)
-    assert not NoiseModel(photon_gain=0.01).if_noticeable(1).is_negligible
+    assert NoiseModel(read_noise=1.0).if_above(AMBIGUOUS, 100).is_negligible
+    assert NoiseModel(read_noise=1.8).if_above(AMBIGUOUS, 100) == NoiseModel(read_noise=1.8)
+    assert not NoiseModel(photon_gain=0.01).if_above(AMBIGUOUS, 1).is_negligible
 
 
 def test_a_noise_model_moves_with_the_unit_and_counts_light_above_the_dark_level():

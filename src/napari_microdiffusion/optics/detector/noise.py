@@ -12,9 +12,11 @@ _BLOCK, _CLASSES, _BLOCKS_IN_CLASS = 12, 12, 8
 _LIT_SHARE = 0.75
 # Quantile of the blocks of a class that stands for the noise.
 _LOW_QUANTILE = 0.35
-# Light at which noise is judged; and estimated noise, relative to the projections' range, that may as well be
-# fine structure, which would be lost with it.
-_MID_LIGHT, _NOTICEABLE = 0.2, 0.015
+# Light at which noise is judged, relative to the projections' range.
+MID_LIGHT = 0.2
+# Noise, relative to the range, that is too little to matter; and estimated noise that may as well be fine
+# structure, which would be lost with it.
+NEGLIGIBLE, AMBIGUOUS = 0.002, 0.015
 # How often the line of variance against light is fitted.
 _REFITS = 4
 # Slabs, and pixels along each side, that tell how noisy a stack is.
@@ -39,10 +41,10 @@ class NoiseModel:
         above = np.maximum(np.asarray(light, np.float32) - np.float32(self.dark_level), 0)
         return np.sqrt(np.float32(self.photon_gain) * above + np.float32(self.read_noise**2))
 
-    def if_noticeable(self, span: float) -> "NoiseModel":
-        """The same, or none where it can hardly be told from structure in projections of that range."""
-        mid = self.dark_level + _MID_LIGHT * span
-        return self if float(self.deviation(np.array(mid))) > _NOTICEABLE * span else NoiseModel()
+    def if_above(self, share: float, span: float) -> "NoiseModel":
+        """The same, or none where its deviation at mid-range is below a share of the projections' range."""
+        mid = self.dark_level + MID_LIGHT * span
+        return self if float(self.deviation(np.array(mid))) > share * span else NoiseModel()
 
     def averaged(self, count: int) -> "NoiseModel":
         """That of the mean of so many projections."""
