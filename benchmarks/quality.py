@@ -1,8 +1,10 @@
 """Quality on the frozen specimens and, where they are at hand, on real volumes.
 
-    python benchmarks/quality.py [--data DIR] [-n 6] [--prior FILE] [--methods G/D/C ...]
+    python benchmarks/quality.py [--data DIR] [-n 6] [--photons 15 60 240] [--prior FILE] [--methods ...]
 
-Prints one line a specimen: the best classical estimate, then every other method and what it gains.
+Prints one line a specimen: the best classical estimate, from the projections as they are or denoised first,
+then every other method and what it gains. With `--photons` the real volumes are projected at those light
+levels, too; what reconstructs them has to estimate the noise, filters are told it.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from napari_microdiffusion.studies.benchmark import (
     case_of_volume,
     gain,
     run_case,
+    run_denoised,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -33,6 +36,7 @@ def arguments_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("-n", type=int, default=6)
     parser.add_argument("--prior", default="general")
     parser.add_argument("--real-only", action="store_true")
+    parser.add_argument("--photons", type=float, nargs="*", default=[], help="light levels beside none")
     return parser
 
 
@@ -40,8 +44,9 @@ def cases(arguments: argparse.Namespace) -> Iterator[Case]:
     """The frozen specimens, then the real volumes."""
     if not arguments.real_only:
         yield from frozen_cases(arguments.n)
-    for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
-        yield case_of_volume(path, arguments.n)
+    for photons in (*arguments.photons, None):
+        for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
+            yield case_of_volume(path, arguments.n, photons)
 
 
 def frozen_kind(case: Case) -> str | None:
@@ -65,12 +70,14 @@ def main() -> None:
     gains: dict[str, list[list[float]]] = {}
     print(f"{'':26} {'':30} " + "  ".join(f"{m:>16}" for m in METRICS))
     for case in cases(arguments):
-        rows = list(run_case(case, CLASSICAL))
+        rows = [*run_case(case, CLASSICAL), *run_denoised(case)]
         best = max(rows, key=lambda row: row.metrics["psnr"])
         print(describe(rows, best), flush=True)
         for row in run_case(case, arguments.methods, prior=arguments.prior):
             print(describe(rows, row), flush=True)
-            gains.setdefault(row.method, []).append([gain(rows, row, m) or 0 for m in METRICS])
+            level = "" if case.noise.is_negligible else f" at {case.name.rsplit('-', 1)[1]} photons"
+            values = [gain(rows, row, m) or 0 for m in METRICS]
+            gains.setdefault(row.method + level, []).append(values)
     for method, values in gains.items():
         mean, spread = np.mean(values, 0), np.std(values, 0)
         print(

@@ -174,8 +174,8 @@ def noise_warning(facts: StackFacts) -> str | None:
     if ratio < _UNDERSTATED:
         return None
     return (
-        f"The projections show about {ratio:.1f} times the noise that was stated, and what is not stated stays "
-        "in the volume. Check the photon gain and the read noise, or leave them out to have them estimated."
+        f"The projections show about {ratio:.1f} times the noise that was stated, and the rest stays in "
+        "the volume. Check the photon gain and the read noise, or leave them out to have them estimated."
     )
 
 

@@ -82,9 +82,17 @@ class StackFacts:
     @cached_property
     def by_view(self) -> np.ndarray:
         """The mean of the views, shape (N, H, W): what a first look may take for plain projections."""
-        if self.acquisition.is_disjoint:
-            return self.denoised
-        return np.asarray(self.denoised.reshape(self.acquisition.views, *self.shape).mean(0))
+        return self._mean_over_views(self.measured)
+
+    @cached_property
+    def denoised_by_view(self) -> np.ndarray:
+        """The same of the denoised projections."""
+        return self._mean_over_views(self.denoised)
+
+    def _mean_over_views(self, images: np.ndarray) -> np.ndarray:
+        if self.acquisition.views == 1:
+            return images
+        return np.asarray(images.reshape(self.acquisition.views, *self.shape).mean(0))
 
     @cached_property
     def operator(self) -> ProjectionOperator:

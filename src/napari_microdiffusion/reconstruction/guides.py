@@ -58,7 +58,7 @@ def interpolated(facts: StackFacts, state: RunState, _: DataConsistency) -> Guid
     for top in range(0, height, rows):
         state.cancel.check()
         strip = np.s_[:, top : top + rows]
-        guide[strip] = INTERPOLATIONS[name](facts.by_view[strip], facts.step_length)
+        guide[strip] = INTERPOLATIONS[name](facts.denoised_by_view[strip], facts.step_length)
         yield clock.advance()
     return FirstEstimate(guide)
 
@@ -91,7 +91,7 @@ def smooth_logarithm(facts: StackFacts, state: RunState, consistency: DataConsis
 def without(facts: StackFacts, state: RunState, _: DataConsistency) -> GuideStage:
     """No guide: nothing is said about depth within a slab."""
     yield StageStarted("guide", "No first estimate")
-    guide = nearest(facts.by_view, facts.step_length)
+    guide = nearest(facts.denoised_by_view, facts.step_length)
     yield Progress("guide", 1.0, 0.0)
     return FirstEstimate(guide)
 

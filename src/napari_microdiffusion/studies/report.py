@@ -8,7 +8,7 @@ import numpy as np
 
 from ..evaluation import comparison_figure
 from ..io import whole_file
-from .benchmark import CLASSICAL, Case, Row, best_classical, gain, run_case
+from .benchmark import Case, Row, best_classical, gain, is_baseline, run_case, run_denoised
 
 METRICS = {
     "psnr": ("PSNR (dB)", ".2f"),
@@ -66,6 +66,9 @@ def write_benchmark(
             for row in run_case(case, [method], samples=wanted, seed=seed, prior=prior):
                 rows.append(row)
                 yield row
+        for row in run_denoised(case):
+            rows.insert(0, row)
+            yield row
         _picture(case, rows, folder)
         for row in rows:
             # The volumes were needed for the picture alone; a long benchmark must not keep them all.
@@ -151,7 +154,7 @@ def _means(groups: Sequence[Sequence[Row]], methods: Sequence[str]) -> list[str]
                 cells.append("-")
                 continue
             text = f"{np.mean(values):{form}} ± {np.std(values):{form}}"
-            cells.append(text + (f" ({np.mean(gains):+{form}})" if gains and method not in CLASSICAL else ""))
+            cells.append(text + (f" ({np.mean(gains):+{form}})" if gains and not is_baseline(method) else ""))
         cells.append(f"{np.mean([row.seconds for _, row in pairs]):.1f} s")
         lines.append(f"| {method} | " + " | ".join(cells) + " |")
     return lines

@@ -48,11 +48,11 @@ def denoise(projections: np.ndarray, noise: NoiseModel, check: Callable[[], None
     result = np.empty_like(x)
     for i, image in enumerate(x):
         check()
-        result[i] = _unstabilised(_filtered(_stabilised(image, noise)), noise)
+        result[i] = unstabilised(_filtered(stabilised(image, noise)), noise)
     return result
 
 
-def _stabilised(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
+def stabilised(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Generalised Anscombe transform (Starck, Murtagh and Bijaoui 1998): noise of about one everywhere.
 
     Below the dark level, where the variance stays as it is there, it goes on straight.
@@ -64,7 +64,7 @@ def _stabilised(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     return np.asarray(stable, np.float32)
 
 
-def _unstabilised(stable: np.ndarray, noise: NoiseModel) -> np.ndarray:
+def unstabilised(stable: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """The closed form of the transform's exact unbiased inverse."""
     gain, square = _in_photons(noise)
     lowest = 3 / 8 + square
