@@ -7,10 +7,11 @@ import numpy as np
 
 from napari_microdiffusion.diffusion.calibration import SAMPLES, Outcome, combined, sample_spread
 from napari_microdiffusion.diffusion.statistics import statistics
-from napari_microdiffusion.optics import Acquisition, IntensityScale, simulate_projections
-from napari_microdiffusion.optics.detector.noise import likely_variance
+from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Finished
+from napari_microdiffusion.reconstruction.facts import StackFacts
+from napari_microdiffusion.reconstruction.slab.uncertainty import noise_taken_over
 from napari_microdiffusion.specimens import KINDS, draw_plain_conditions, make_specimen
 from napari_microdiffusion.studies.benchmark import DEFAULT_METHODS, method_config
 from napari_microdiffusion.training.pool import SpecimenPool
@@ -24,6 +25,8 @@ _PLAIN_SHAPE = (72, 96, 96)
 _PLAIN_SEEDS = (10**6, 10**9)
 _FEWEST_SLABS = 4
 _STEP_LENGTHS = (4, 6, 6, 8, 12)
+# At full brightness.
+_PHOTONS = (8, 4000)
 # How many of the specimens with the noise of a point scan keep it: intervals are about the tissue, but what
 # anyone can compare them with is a point scan.
 _NOISY_SHARE = 0.5
@@ -53,7 +56,7 @@ def fresh_stacks(seed: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray
         if len(truth) < _FEWEST_SLABS * n or np.percentile(truth, 99.9) <= 0.05:
             continue
         is_noiseless = not is_plain and rng.random() < 0.3
-        photons = None if is_noiseless else float(np.exp(rng.uniform(np.log(60), np.log(4000))))
+        photons = None if is_noiseless else float(np.exp(rng.uniform(*np.log(_PHOTONS))))
         read_noise = float(rng.choice([0, rng.uniform(0, 0.01)]))
         projections = simulate_projections(
             truth,
@@ -91,26 +94,22 @@ def outcomes(prior: str | Path, stacks: int, seed: int = 503) -> Iterator[Outcom
     rng = np.random.default_rng(seed)
     config = method_config(DEFAULT_METHODS[-1], prior=str(prior), samples=SAMPLES, keep_samples=True)
     for truth, projections, n in fresh_stacks(seed, stacks):
-        for event in reconstruct(projections, Acquisition(step_length=n), config):
+        facts = StackFacts(projections, Acquisition(step_length=n), config)
+        for event in reconstruct(projections, facts.acquisition, config):
             if isinstance(event, Finished):
-                yield _outcome(event, truth, projections, n, rng)
+                yield _outcome(event, truth, facts, rng)
 
 
-def _outcome(
-    event: Finished, truth: np.ndarray, projections: np.ndarray, n: int, rng: np.random.Generator
-) -> Outcome:
+def _outcome(event: Finished, truth: np.ndarray, facts: StackFacts, rng: np.random.Generator) -> Outcome:
     """Some voxels of one reconstruction beside the truth."""
-    result = event.result
-    scale = IntensityScale.of(projections)
-    variance = likely_variance(projections, Acquisition(step_length=n), scale)
+    result, n, scale = event.result, facts.step_length, facts.scale
     squares = np.mean([np.square(s - result.volume) for s in result.samples], axis=0) / scale.span**2
     slabs = squares.reshape(-1, n, *squares.shape[1:])
-    spread = np.concatenate([sample_spread(slab) for slab in slabs])
-    noise = np.repeat(np.sqrt(variance) / scale.span, n, axis=0)
+    deviation = [combined(sample_spread(slab), noise_taken_over(facts, i)) for i, slab in enumerate(slabs)]
     whole = Outcome(
         brightness=scale.to_unit(result.volume).ravel(),
         error=(np.abs(result.volume - truth) / scale.span).ravel(),
-        deviation=combined(spread, noise).ravel(),
-        statistics=statistics(scale.widened(projections).to_unit(projections), n),
+        deviation=np.concatenate(deviation).ravel(),
+        statistics=statistics(facts.prior_scale.to_unit(facts.denoised), n),
     )
     return whole.where(rng.choice(truth.size, min(_KEPT, truth.size), replace=False))

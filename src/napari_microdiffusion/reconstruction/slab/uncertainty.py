@@ -42,16 +42,16 @@ def slab_deviation(
         In grey levels; with a calibration, the normal 90 % interval holds nine in ten true voxels.
     """
     span = facts.scale.span
-    deviation = combined(sample_spread(squares / span**2, samples), _taken_over(facts, slab))
+    deviation = combined(sample_spread(squares / span**2, samples), noise_taken_over(facts, slab))
     if calibration is not None:
         deviation = calibration.apply(deviation, facts.scale.to_unit(slices), statistics)
     return np.asarray(deviation * span, dtype=np.float32)
 
 
-def _taken_over(facts: StackFacts, slab: int) -> float | np.ndarray:
+def noise_taken_over(facts: StackFacts, slab: int) -> float | np.ndarray:
     """Noise of a projection that an exactly consistent volume contains, in unit intensities."""
     if facts.consistency in ("none", "noise"):
-        # With `noise` the samples perturb the measurement themselves.
+        # With `noise` it is the samples that say what is open of slab means.
         return 0.0
     # Through a beam, the slab's own projection stands for all that see it.
     return np.asarray(np.sqrt(facts.variance[slab]) / facts.scale.span)
