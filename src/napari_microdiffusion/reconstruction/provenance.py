@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..settings.document import DOCUMENT_VERSION
 from .run import Run
 
 
@@ -15,6 +16,7 @@ def provenance(run: Run, stopped: bool) -> dict[str, Any]:
     """A JSON-ready record of a run."""
     return {
         "program": {"name": "napari-microdiffusion", "version": package_version("napari-microdiffusion")},
+        "version": DOCUMENT_VERSION,
         "settings": run.config.model_dump(mode="json"),
         "acquisition": run.acquisition.model_dump(mode="json"),
         "input": {"shape": list(run.given.shape), "sha256": digest(run.given)},

@@ -5,7 +5,7 @@ batches, the Python calls and the docks collect what was asked and call `resolve
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,13 @@ class Resolved:
     def method(self) -> ReconstructionConfig:
         """How the volume is made."""
         return self.document.method
+
+    def provenance(self) -> dict[str, Any]:
+        """What the provenance of a run says of its settings, ready for JSON; `files.read_run` reads it."""
+        table = self.document.model_dump(mode="json")
+        table["settings"] = table.pop("method")
+        known = {path: origin for path, origin in self.origins.items() if origin != "default"}
+        return table | {"origins": known}
 
 
 def resolve(
@@ -150,10 +157,7 @@ def keeping_samples_only_where_written(resolved: Resolved) -> Resolved:
     if document.output.uncertainty is not None or not document.method.samples:
         return resolved
     method = document.method.model_copy(update={"samples": 0})
-    notices = resolved.notices
-    if resolved.origins.get("method.samples") == "asked":
-        notices = (*notices, "no samples are drawn, since no uncertainty is written")
-    return Resolved(document.model_copy(update={"method": method}), resolved.origins, notices)
+    return replace(resolved, document=document.model_copy(update={"method": method}))
 
 
 def tables(n: Any, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
