@@ -11,7 +11,6 @@ from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch,
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
 from napari_microdiffusion.io import read_image, tiff_images, write_image
 from napari_microdiffusion.reconstruction.events import CancelToken
-from napari_microdiffusion.settings.document import InputSettings
 
 METHOD = {"guide": "nearest", "diffusion": "off", "consistency": "nonnegative"}
 WORK = Work({"acquisition": {"step_length": 2}, "method": METHOD})
@@ -63,12 +62,12 @@ def test_every_file_and_time_point_is_a_piece(files, folder):
     assert [piece.input.time for piece in pieces] == [None, None, 0, 1, 2]
     (broken,) = unreadable
     assert "broken.tif is not a TIFF image" in broken.error
-    chosen, _ = pieces_of(files[2:3], folder, chosen=InputSettings(time=1))
+    chosen, _ = pieces_of(files[2:3], folder, work=Work({"input": {"time": 1}}))
     assert [(piece.input.time, piece.outputs.volume.name) for piece in chosen] == [
         (1, "series_volume.ome.tif")
     ]
     averaged, _ = pieces_of(
-        files[2:3], folder, ".ome.zarr", InputSettings(average_frames=True), uncertainty=True
+        files[2:3], folder, ".ome.zarr", Work({"input": {"average_frames": True}}), uncertainty=True
     )
     assert averaged[0].outputs.uncertainty == folder / "series_uncertainty.ome.zarr"
 

@@ -20,7 +20,13 @@ from .reconstruction.outputs import Outputs
 from .settings.document import InputSettings, Tables
 from .settings.method import ReconstructionConfig
 from .settings.recorded import Recorded
-from .settings.resolve import Resolved, check_asked, keeping_samples_only_where_written, resolve
+from .settings.resolve import (
+    Resolved,
+    check_asked,
+    keeping_samples_only_where_written,
+    resolve,
+    resolve_input,
+)
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -82,6 +88,17 @@ class Work:
         """
         return check_asked(self.asked, earlier=self.earlier, preset_name=self.preset_name, names=self.names)
 
+    def input_for(self, source: Path) -> InputSettings:
+        """Which stack of a file is meant.
+
+        Raises
+        ------
+        UsageError
+            For a choice that cannot be.
+        """
+        own = {**self.asked.get("input", {}), "path": source}
+        return resolve_input({"input": own}, self.earlier, self.names)
+
     def settings_for(self, piece: "Piece", image: ImageStack) -> Resolved:
         """The settings of one piece.
 
@@ -90,9 +107,8 @@ class Work:
         UserError
             For a setting that cannot be, or a step length that is not known.
         """
-        chosen = self.asked.get("input", {}) | piece.input.model_dump(exclude_unset=True)
         outputs = {"volume": piece.outputs.volume, "uncertainty": piece.outputs.uncertainty}
-        asked = {**self.asked, "input": {**chosen, "path": piece.source}, "output": outputs}
+        asked = {**self.asked, "input": piece.input.model_dump(exclude_unset=True), "output": outputs}
         resolved = resolve(
             asked,
             Recorded.of_projections(image),
@@ -130,7 +146,7 @@ def pieces_of(
     sources: Iterable[Path],
     folder: Path,
     ending: str = ".ome.tif",
-    chosen: InputSettings | None = None,
+    work: Work | None = None,
     *,
     uncertainty: bool = False,
 ) -> tuple[list[Piece], list[Report]]:
@@ -143,8 +159,8 @@ def pieces_of(
         Where outputs go: NAME_volume, NAME_t0003_volume and so on.
     ending : str
         One of `io.IMAGE_SUFFIXES`.
-    chosen : InputSettings, optional
-        Which stack of each file is meant; a time point that is given is the only one.
+    work : Work, optional
+        Whose settings say which stack of each file is meant; a time point that is given is the only one.
     uncertainty : bool
         Whether an uncertainty is written too.
 
@@ -159,10 +175,10 @@ def pieces_of(
     UserError
         If two pieces would write the same file.
     """
-    chosen = chosen or InputSettings()
     pieces: list[Piece] = []
     unreadable: list[Report] = []
     for source in sources:
+        chosen = (work or Work()).input_for(source)
         try:
             count = read_sizes(source, chosen.axes).get("t", 1)
         except UserError as error:
@@ -176,7 +192,8 @@ def pieces_of(
                 folder / f"{stem}_volume{ending}",
                 folder / f"{stem}_uncertainty{ending}" if uncertainty else None,
             )
-            pieces.append(Piece(source, outputs, chosen.model_copy(update={"time": index})))
+            own = chosen if index is None else chosen.model_copy(update={"time": index})
+            pieces.append(Piece(source, outputs, own))
     names = [piece.outputs.volume for piece in pieces]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -8,7 +8,7 @@ import typer
 from ..errors import Cancelled, UsageError
 from ..io import IMAGE_SUFFIXES
 from ..settings.files import read_run
-from .options import AsJson, Config, Debug, Folder, Preset, input_settings
+from .options import AsJson, Config, Debug, Folder, Preset
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, WITHIN_FILE, Asked, asks_for
 from .terminal import CANCELLED, PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
@@ -54,8 +54,7 @@ def batch(
     if workers > 1 and method.threads is None:
         asked.setdefault("method", {})["threads"] = threads_for(workers)
     output.mkdir(parents=True, exist_ok=True)
-    chosen = input_settings(asked.get("input", {}))
-    pieces, reports = pieces_of(inputs, output, ending, chosen, uncertainty=uncertainty)
+    pieces, reports = pieces_of(inputs, output, ending, work, uncertainty=uncertainty)
     skipped = [piece for piece in pieces if resume and piece.outputs.provenance.is_file()]
     pieces = [piece for piece in pieces if piece not in skipped]
     for report in reports:

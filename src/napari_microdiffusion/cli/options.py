@@ -1,18 +1,16 @@
 """Options that several commands share and that are no settings, and the reading of the images they name."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from ..errors import UserError
 from ..io import ImageStack, depth_stack, read_image
 from ..settings.document import InputSettings
-from ..settings.method import checked
 from ..settings.presets import PRESET_WORDS, PresetName
-from .setting_options import NAMES
 from .terminal import PROGRAM, say
 
 Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]
@@ -79,17 +77,6 @@ def say_notes(notices: Iterable[str]) -> None:
     """Print sentences that a person should see, which end nothing."""
     for notice in notices:
         say(f"{PROGRAM}: note: {notice}")
-
-
-def input_settings(asked: Mapping[str, Any]) -> InputSettings:
-    """Which stack of a file is meant.
-
-    Raises
-    ------
-    UsageError
-        For a choice that cannot be.
-    """
-    return checked(InputSettings, asked, "input", NAMES)
 
 
 def refuse_overwriting(output: Path, source: Path) -> None:

@@ -13,7 +13,7 @@ from ..reconstruction.result import ReconstructionResult
 from ..settings.document import RunSettings
 from ..settings.files import read_run
 from ..settings.recorded import Recorded
-from ..settings.resolve import check_asked, keeping_samples_only_where_written, resolve
+from ..settings.resolve import check_asked, keeping_samples_only_where_written, resolve, resolve_input
 from .options import (
     AsJson,
     Config,
@@ -21,7 +21,6 @@ from .options import (
     Folder,
     Output,
     Preset,
-    input_settings,
     notes_of,
     read_stack,
     say_notes,
@@ -58,7 +57,7 @@ def reconstruct(
     }
     # Before the file is opened: what is wrong in the command itself comes first.
     method = check_asked(asked, **layers)
-    chosen, written = input_settings(asked["input"]), asked["output"]
+    chosen, written = resolve_input(asked, layers["earlier"], NAMES), asked["output"]
     outputs = Outputs(output, written.get("uncertainty"), written.get("inr"))
     sources = (projections, config, method.inr_file, _prior_file(method.prior))
     outputs.check(method, (*sources, chosen.beam_file, chosen.second_view))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -60,10 +60,15 @@ class SettingOption:
         """The parameter of a command; None where the option is not given."""
         has_default = self.field.default is not None and self.field.kind != "switch"
         text = self.field.text + (f" Default: {self.field.default}." if has_default else "")
-        option = typer.Option(*self.flags, help=text, metavar=self.metavar, rich_help_panel=self.heading)
-        name = self.field.path.replace(".", "__")
-        annotation = Annotated[self.annotation | None, option]
-        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        option = typer.Option(
+            None, *self.flags, help=text, metavar=self.metavar, rich_help_panel=self.heading
+        )
+        return inspect.Parameter(
+            self.field.path.replace(".", "__"),
+            inspect.Parameter.KEYWORD_ONLY,
+            default=option,
+            annotation=self.annotation | None,
+        )
 
     def value(self, given: Any) -> Any:
         """What a given value means; the models say what is wrong with it."""

@@ -13,7 +13,7 @@ from ..optics.recorded_beam import KEY, recorded_beam
 from ..optics.simulation import DetectorNoise
 from ..settings.method import checked
 from ..settings.recorded import Recorded
-from ..settings.resolve import check_asked, resolve
+from ..settings.resolve import check_asked, resolve, resolve_input
 from .options import (
     AsJson,
     Axes,
@@ -21,7 +21,6 @@ from .options import (
     Kind,
     Output,
     Seed,
-    input_settings,
     notes_of,
     read_stack,
     refuse_overwriting,
@@ -62,7 +61,7 @@ def simulate(
     debug: Debug = False,
 ) -> Answer:
     """Project a point-scanned volume as a long beam would have. Of two views, the first comes first."""
-    chosen = input_settings(asked.get("input", {}))
+    chosen = resolve_input(asked, names=NAMES)
     if chosen.second_view is not None:
         raise UsageError("--views names a file, but simulate takes 2, for both views in one stack")
     noise = checked(DetectorNoise, asked.get("noise", {}), "noise", NAMES)
@@ -117,7 +116,7 @@ def compare(
     from ..evaluation import COLUMNS, comparison_figure
     from ..evaluation import compare as measure
 
-    chosen = input_settings(asked.get("input", {}))
+    chosen = resolve_input(asked, names=NAMES)
     check_asked(asked, names=NAMES)
     if figure is not None:
         check_output(figure, (".png", ".pdf", ".svg"))

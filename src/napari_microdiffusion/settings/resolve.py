@@ -105,7 +105,7 @@ def resolve(
     words = dict(names or {})
     method, method_origins = _method(asked, before, preset_name, words)
     inputs = _inputs(asked, before)
-    read = checked(InputSettings, inputs, "input", words)
+    read = resolve_input(asked, before, words)
     written = checked(OutputSettings, asked.get("output", {}), "output", words)
     fields, acquisition_origins, notices = merged_acquisition(asked, before, recorded, read, words, assume)
     acquisition = checked(Acquisition, fields, "acquisition", step_words(asked, words))
@@ -120,6 +120,19 @@ def resolve(
         if leaf.path != "version"
     }
     return Resolved(document, origins, recorded.notices + notices)
+
+
+def resolve_input(
+    asked: Tables, earlier: Tables | None = None, names: Mapping[str, str] | None = None
+) -> InputSettings:
+    """What is to be read; it depends on nothing that an image says.
+
+    Raises
+    ------
+    UsageError
+        For a choice that cannot be.
+    """
+    return checked(InputSettings, _inputs(asked, earlier or {}), "input", names or {})
 
 
 def check_asked(
@@ -138,7 +151,7 @@ def check_asked(
     """
     before, words = earlier or {}, dict(names or {})
     method, _ = _method(asked, before, preset_name, words)
-    checked(InputSettings, _inputs(asked, before), "input", words)
+    resolve_input(asked, before, words)
     checked(OutputSettings, asked.get("output", {}), "output", words)
     step, width, _ = step_and_width(asked, before, None)
     fields = {**before.get("acquisition", {}), **asked_acquisition(asked), **width}
