@@ -89,6 +89,8 @@ def test_optics_go_to_the_acquisition(truth):
     np.testing.assert_allclose(projections[0], np.average(truth[:4], axis=0, weights=weights), atol=1e-6)
     result = md.reconstruct(projections, N, axial_profile=weights, dark_level=0.0, diffusion="off")
     assert result.provenance["acquisition"]["axial_profile"] == [1, 2, 2, 1]
+    assert result.provenance["origins"]["acquisition.axial_profile"] == "asked"
+    assert "acquisition.beam" not in result.provenance["origins"]
     assert result.reprojection_max < 1e-5
     metrics = md.compare(result.volume, truth, N, axial_profile=weights)
     assert metrics["reprojection_max"] < 1e-5

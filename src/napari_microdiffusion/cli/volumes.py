@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .. import api
+from ..api import specimen as grow
 from ..errors import UsageError
 from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
 from ..optics import simulate_projections
@@ -44,7 +44,7 @@ def specimen(
 ) -> Answer:
     """Grow a procedural volume: a sharp, clean point scan of tissue that does not exist."""
     check_output(output, IMAGE_SUFFIXES)
-    volume = api.specimen(kind, shape, seed=seed)
+    volume = grow(kind, shape, seed=seed)
     about = {"specimen": kind, "seed": seed}
     write_image(output, volume, scale=(1.0, 1.0, 1.0), description=about)
     data = {"output": str(output), "shape": list(volume.shape), "kind": kind, "seed": seed}
