@@ -97,6 +97,17 @@ def test_optics_go_to_the_acquisition(truth):
     assert md.compare(result.volume, truth, N, beam="bessel")["reprojection_max"] > 1e-3
 
 
+def test_noise_that_is_stated_as_none_is_matched_exactly(truth):
+    noisy = md.simulate(truth, N, photons=20, seed=1)
+    exact = md.reconstruct(noisy, N, diffusion="off", photon_gain=0, read_noise=0)
+    assert exact.reprojection_max < 1e-5
+    assert exact.misfit is None
+    assert exact.provenance["acquisition"]["photon_gain"] == 0
+    stated = md.reconstruct(noisy, N, diffusion="off", photon_gain=0.05)
+    assert stated.provenance["acquisition"]["read_noise"] is None
+    assert stated.reprojection_max > 1e-2
+
+
 def test_lists_are_arrays(truth):
     nested = np.rint(1000 * truth[:8, :9, :9]).astype(int).tolist()
     projections = md.simulate(nested, N)

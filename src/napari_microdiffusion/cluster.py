@@ -1,7 +1,7 @@
 """Many files and time points, one after the other on this machine or side by side on a Dask cluster.
 
 Each piece of work reads its own file and writes its own outputs, so only names and settings travel. A piece
-that fails says so in one line and leaves the others alone.
+that fails is reported in one line and leaves the others alone.
 """
 
 import os
@@ -31,7 +31,7 @@ from .settings.resolve import (
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-# How long a Ctrl-C waits at most to be heard while a cluster works.
+# How long a Ctrl-C waits at most to be noticed while a cluster works.
 _PATIENCE_S = 0.2
 
 
@@ -160,7 +160,7 @@ def pieces_of(
     ending : str
         One of `io.IMAGE_SUFFIXES`.
     work : Work, optional
-        Whose settings say which stack of each file is meant; a time point that is given is the only one.
+        Its settings choose the stack of each file; a time point that is given is the only one.
     uncertainty : bool
         Whether an uncertainty is written too.
 

@@ -139,10 +139,10 @@ def test_flicker_is_evened_out_on_request(run, folder):
     assert refused.exit_code == 2
 
 
-def test_another_step_length_than_the_files_is_used_and_told(run):
+def test_another_step_length_than_the_files_is_used_and_reported(run):
     result = run("p.tif", "-n", 3, "-o", "v.tif", "--json")
     assert answer(result)["shape"] == [15, 24, 28]
-    assert "says step length 4; 3 is used" in result.stderr
+    assert "records step length 4; 3 is used" in result.stderr
 
 
 def test_the_beam_of_the_file_is_used(run, folder):

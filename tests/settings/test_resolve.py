@@ -100,10 +100,10 @@ def test_two_views_last_though_their_bend_was_in_other_slices():
     assert is_changed(found) == {"step_length": 5, "beam": "airy", "tilt": 1.0, "views": 2}
 
 
-def test_another_step_length_than_the_files_is_told():
+def test_another_step_length_than_the_files_is_reported():
     assert resolve({}, beam(6)).notices == ()
-    (told,) = resolve(acquisition(step_length=4), beam(6)).notices
-    assert told == "the stack says step length 6; 4 is used, as asked"
+    (notice,) = resolve(acquisition(step_length=4), beam(6)).notices
+    assert notice == "the stack records step length 6; 4 is used, as asked"
 
 
 @pytest.mark.parametrize(

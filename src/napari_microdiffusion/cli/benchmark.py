@@ -72,7 +72,7 @@ def benchmark(
 
 
 def _cook(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> Answer:
-    """Run recipes one after the other and say where they were written."""
+    """Run recipes one after the other and report where they were written."""
     from ..studies.recipe_report import table, write_recipe
     from ..studies.recipes import Kitchen, Outcome, read_recipe
 

@@ -126,7 +126,7 @@ def _consistency_in_words(result: ReconstructionResult) -> str:
 
 
 def _noise(result: ReconstructionResult, document: RunSettings) -> dict[str, Any]:
-    """The noise that the run reckoned with, as far as the result tells it."""
+    """The noise model of the run, as far as the result has it."""
     stated = document.acquisition
     known = {"photon_gain": stated.photon_gain, "read_noise": stated.read_noise}
     source = "stated" if stated.has_noise_model else "estimated"

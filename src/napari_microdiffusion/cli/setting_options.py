@@ -71,7 +71,7 @@ class SettingOption:
         )
 
     def value(self, given: Any) -> Any:
-        """What a given value means; the models say what is wrong with it."""
+        """The value that an option stands for; the models check it."""
         if self.field.kind not in ("integer", "number"):
             return given
         return None if self.field.nullable and given == AUTOMATIC else number(given)

@@ -1,4 +1,4 @@
-"""How the command line talks: errors and exit codes, one JSON object, a progress bar, Ctrl-C."""
+"""Input and output of the command line: errors and exit codes, one JSON object, a progress bar, Ctrl-C."""
 
 import json
 import signal
@@ -28,7 +28,7 @@ _LONG = 200
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say: one object for machines, some lines for people, and its exit code."""
+    """The answer of a command: one object for machines, some lines for people, and its exit code."""
 
     data: dict[str, Any]
     text: str

@@ -122,11 +122,11 @@ def compare(
         check_output(figure, (".png", ".pdf", ".svg"))
     volume = read_stack(reconstruction)
     reference = read_stack(truth, chosen)
-    # A volume of ours says how it was made.
+    # A volume of ours records how it was made.
     recorded = Recorded.of_result(volume)
     optics = None
     if asked.get("acquisition") or "step_length" in recorded.acquisition:
-        # One view tells as much of the slabs as two.
+        # The measures know slabs, not views.
         views = {"acquisition": {**asked.get("acquisition", {}), "views": 1}}
         resolved = resolve({**asked, **views}, recorded, names=NAMES)
         optics = resolved.acquisition
@@ -163,6 +163,6 @@ def info(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> Answer:
-    """Tell what a file holds, as we understand it."""
+    """Describe what a file holds: axes, scale, step length, range."""
     found = describe(file, axes)
     return Answer(found, lines((name.replace("_", " "), shown(value)) for name, value in found.items()))

@@ -1,4 +1,4 @@
-"""What was asked for, what files say and what may be assumed, merged into the document of a run.
+"""What was asked for, what files record and what may be assumed, merged into the document of a run.
 
 This, with `acquisition` beside it, is the only place that knows which of them comes first. The command line,
 batches, the Python calls and the docks collect what was asked and call `resolve`.
@@ -34,7 +34,7 @@ class Resolved:
     document : RunSettings
     origins : mapping of str to str
         For each field by its dotted path, "acquisition.beam": "asked" for the options, the settings of an
-        earlier run and presets, "file" for what an image says, "assumed", or "default".
+        earlier run and presets, "file" for what an image records, "assumed", or "default".
     notices : tuple of str
         Sentences that a person should see.
     """
@@ -54,7 +54,7 @@ class Resolved:
         return self.document.method
 
     def provenance(self) -> dict[str, Any]:
-        """What the provenance of a run says of its settings, ready for JSON; `files.read_run` reads it."""
+        """Settings and origins for the provenance of a run, ready for JSON; `files.read_run` reads them."""
         table = self.document.model_dump(mode="json")
         table["settings"] = table.pop("method")
         known = {path: origin for path, origin in self.origins.items() if origin != "default"}
@@ -73,7 +73,7 @@ def resolve(
     """Merge all that is known of a run into its document.
 
     What was asked comes first, then the settings of an earlier run, then a preset (of the method), then what
-    the image says (of the acquisition), then what may be assumed, then the defaults. A beam is taken as a
+    the image records (of the acquisition), then what may be assumed, then the defaults. A beam is taken as a
     whole: where the earlier settings describe one, the image's is left aside; where another beam or step
     length is asked for, what was recorded of the former, in its slices, no longer counts, but for the number
     of views.
@@ -84,7 +84,7 @@ def resolve(
         By part of the document. Under "acquisition", `step` may be given beside `step_length`: then it is the
         step, and `step_length` is the width of the beam where none is given.
     recorded : Recorded
-        What the image says.
+        What the image records.
     earlier : mapping of mappings, optional
         Of an earlier run, as `files.read_run` gives them. Names of outputs are not taken from there, and
         choices within the input (channel, time, ...) only where the input is the same file.
@@ -125,7 +125,7 @@ def resolve(
 def resolve_input(
     asked: Tables, earlier: Tables | None = None, names: Mapping[str, str] | None = None
 ) -> InputSettings:
-    """What is to be read; it depends on nothing that an image says.
+    """The settings of the input, which depend on nothing that an image records.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def check_asked(
     preset_name: str | None = None,
     names: Mapping[str, str] | None = None,
 ) -> ReconstructionConfig:
-    """Refuse what cannot be whatever the image says, before it is opened; returns the method.
+    """The method; refuses settings that are wrong whatever the image records, before it is opened.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def check_asked(
     try:
         Acquisition(**(fields | {"step_length": 2 if step is None else step}))
     except ValidationError as error:
-        # How fields fit together is known when the image has said what it says.
+        # How fields fit together is known only with what the image records.
         if error.errors()[0]["loc"]:
             raise settings_error(error, part_words("acquisition", step_words(asked, words))) from error
     return method
