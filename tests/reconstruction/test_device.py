@@ -8,9 +8,9 @@ from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.errors import RunFailed
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import IntensityScale
+from napari_microdiffusion.reconstruction.device import DeviceFull, DeviceLost, device_errors, until_done
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Notice, StageStarted
-from napari_microdiffusion.reconstruction.recovery import DeviceFull, DeviceLost, device_errors, until_done
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
 from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
 
