@@ -40,7 +40,7 @@ def benchmark(
     if recipe:
         if n or methods:
             raise UsageError("-n and --methods are in the recipe; leave them out beside --recipe")
-        return _cook(recipe, volumes or [], output, seed)
+        return _run_recipes(recipe, volumes or [], output, seed)
     if not volumes or not n:
         raise UsageError("volumes and their step lengths, -n, are needed, or a --recipe")
     from ..evaluation import comparison_table
@@ -71,23 +71,23 @@ def benchmark(
     return Answer(data, f"{comparison_table(table, columns)}\n\n{where}")
 
 
-def _cook(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> Answer:
+def _run_recipes(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> Answer:
     """Run recipes one after the other and report where they were written."""
-    from ..studies.paper.recipes import Kitchen, Outcome, read_recipe
+    from ..studies.paper.recipes import Outcome, RecipeRunner, read_recipe
     from ..studies.paper.report import table, write_recipe
 
     recipes = {path.stem: read_recipe(path) for path in paths}
     for path in volumes:
         read_stack(path)
     output.mkdir(parents=True, exist_ok=True)
-    kitchen = Kitchen(volumes, seed)
+    runner = RecipeRunner(volumes, seed)
     texts, data = [], {}
     with progress_bar() as show:
         for name, recipe in recipes.items():
             outcomes: list[Outcome] = []
             runs = len(recipe.rows) * (len(volumes) or len(recipe.specimens))
             doing = ""
-            for event in write_recipe(recipe, kitchen, output, name):
+            for event in write_recipe(recipe, runner, output, name):
                 if isinstance(event, Outcome):
                     outcomes.append(event)
                 elif isinstance(event, StageStarted):
