@@ -8,7 +8,7 @@ import typer
 from ..errors import Cancelled, UsageError
 from ..io import IMAGE_SUFFIXES
 from ..settings.files import read_run
-from .options import AsJson, Config, Debug, Folder, Preset
+from .options import Config, Folder, Preset
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, WITHIN_FILE, Asked, asks_for
 from .terminal import CANCELLED, PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
@@ -35,8 +35,6 @@ def batch(
     resume: Annotated[
         bool, typer.Option("--resume", help="Leave out what has been written by an earlier batch.")
     ] = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Reconstruct many files, and each time point of those that have several. One failure stops no other.
 

@@ -8,7 +8,7 @@ import typer
 from ..errors import UsageError
 from ..reconstruction.events import Progress, StageStarted
 from ..settings.resolve import resolve
-from .options import AsJson, Debug, Seed, read_stack
+from .options import Seed, read_stack
 from .setting_options import NAMES, number
 from .terminal import Answer, command, lines, progress_bar
 
@@ -30,8 +30,6 @@ def benchmark(
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="Samples for the uncertainty in the pictures.")] = 0,
     seed: Seed = 0,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Compare methods on volumes with known truth: project, reconstruct, measure, write it down.
 

@@ -15,9 +15,6 @@ from ..settings.method import checked
 from ..settings.recorded import Recorded
 from ..settings.resolve import check_asked, resolve, resolve_input
 from .options import (
-    AsJson,
-    Axes,
-    Debug,
     Kind,
     Output,
     Seed,
@@ -39,8 +36,6 @@ def specimen(
         typer.Option(metavar="Z Y X", help="Slices, rows and columns, in voxels of 1 um."),
     ] = (96, 128, 128),
     seed: Seed = 0,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Grow a procedural volume: a sharp, clean point scan of tissue that does not exist."""
     check_output(output, IMAGE_SUFFIXES)
@@ -57,8 +52,6 @@ def simulate(
     volume: Annotated[Path, typer.Argument(help="A point-scanned volume.")],
     output: Output,
     asked: Asked,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Project a point-scanned volume as a long beam would have. Of two views, the first comes first."""
     chosen = resolve_input(asked, names=NAMES)
@@ -109,8 +102,6 @@ def compare(
     truth: Annotated[Path, typer.Argument(help="What a point scan saw; it may have more slices.")],
     asked: Asked,
     figure: Annotated[Path | None, typer.Option(help="Figure to write, .png, .pdf or .svg.")] = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Measure a reconstruction against the ground truth, in which channel and time are chosen."""
     from ..evaluation import COLUMNS, comparison_figure
@@ -157,12 +148,8 @@ def compare(
 
 
 @command
-def info(
-    file: Annotated[Path, typer.Argument(help="An image or a checkpoint.")],
-    axes: Axes = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> Answer:
+@asks_for(("input.axes",))
+def info(file: Annotated[Path, typer.Argument(help="An image or a checkpoint.")], asked: Asked) -> Answer:
     """Describe what a file holds: axes, scale, step length, range."""
-    found = describe(file, axes)
+    found = describe(file, resolve_input(asked, names=NAMES).axes)
     return Answer(found, lines((name.replace("_", " "), shown(value)) for name, value in found.items()))
