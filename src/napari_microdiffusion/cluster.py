@@ -132,7 +132,7 @@ class Report:
         One sentence; empty after a success.
     seconds : float
     notes : tuple of str
-        What the reader notes of the file.
+        What the reader notes of the file, and what was left aside of its settings.
     """
 
     piece: Piece
@@ -225,7 +225,7 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
         for event in reconstruct(image.data, acquisition, method, cancel=cancel or CancelToken()):
             if isinstance(event, Finished):
                 files = piece.outputs.write(event.result, image, settings)
-                notes = tuple(image.metadata.get("notes", ()))
+                notes = (*image.metadata.get("notes", ()), *settings.notices)
                 return Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
     except (UserError, RunFailed, MemoryError, OSError) as error:
         return Report(piece, {}, _line(error), time.perf_counter() - started)

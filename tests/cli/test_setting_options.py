@@ -99,7 +99,7 @@ def words_of(document: RunSettings) -> list[str]:
     return words
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(PLAIN))
 def test_a_document_is_the_same_after_the_command_line(monkeypatch, document):
     second = document.input.second_view
