@@ -10,7 +10,7 @@ from .batch import batch
 from .benchmark import benchmark
 from .options import several_values
 from .reconstruction import demo, reconstruct
-from .terminal import DEBUG_HELP, OPTIONS, PROGRAM
+from .terminal import DEBUG_HELP, GLOBAL, PROGRAM
 from .training import train
 from .volumes import compare, info, simulate, specimen
 
@@ -70,7 +70,7 @@ def _before(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    OPTIONS.debug = debug
+    GLOBAL.debug = debug
 
 
 for _command in (specimen, simulate, reconstruct, compare, info, train, benchmark, batch, demo):

@@ -37,13 +37,13 @@ class Answer:
 
 
 @dataclass
-class Options:
+class GlobalOptions:
     """Options given before the command."""
 
     debug: bool = False
 
 
-OPTIONS = Options()
+GLOBAL = GlobalOptions()
 
 
 class Show(Protocol):
@@ -69,7 +69,7 @@ def command(function: Callable[..., Answer]) -> Callable[..., None]:
         except KeyboardInterrupt:
             failure, code = "interrupted; nothing was written", CANCELLED
         except Exception as error:
-            if OPTIONS.debug or debug:
+            if GLOBAL.debug or debug:
                 raise
             failure, code = _failure(error)
         else:
