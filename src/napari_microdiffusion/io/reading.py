@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io.formats.image_source import ImageSource, Pixels
+from napari_microdiffusion.io.formats.ome_zarr import HEADERS, is_zarr, open_zarr_image
+from napari_microdiffusion.io.formats.tiff_images import open_tiff_image
 from napari_microdiffusion.io.images import ImageStack, image_name
 from napari_microdiffusion.io.metadata import FileMetadata
-from napari_microdiffusion.io.ome_zarr import HEADERS, is_zarr, open_zarr_image
-from napari_microdiffusion.io.source import ImageSource, Pixels
-from napari_microdiffusion.io.tiff_images import open_tiff_image
 
 
 def read_image(path: str | PathLike[str], axes: str | None = None) -> ImageStack:

@@ -10,8 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io import scanimage
 from napari_microdiffusion.io.axes import kept_shape, named_axes, stack_axes
+from napari_microdiffusion.io.formats import scanimage
+from napari_microdiffusion.io.formats.image_source import ImageSource
+from napari_microdiffusion.io.formats.tiff_file import (
+    as_user_error,
+    first_series,
+    load,
+    load_planes,
+    open_tiff,
+)
 from napari_microdiffusion.io.metadata import (
     FileMetadata,
     from_imagej,
@@ -20,8 +28,6 @@ from napari_microdiffusion.io.metadata import (
     items_in_lines,
     own_values,
 )
-from napari_microdiffusion.io.source import ImageSource
-from napari_microdiffusion.io.tiff import as_user_error, first_series, load, load_planes, open_tiff
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.axes import kept_shape, named_axes, stack_axes
+from napari_microdiffusion.io.formats.image_source import ImageSource
+from napari_microdiffusion.io.formats.tiff_file import as_user_error
 from napari_microdiffusion.io.metadata import (
     FileMetadata,
     Scale,
@@ -23,8 +25,6 @@ from napari_microdiffusion.io.metadata import (
     micrometres,
     own_values,
 )
-from napari_microdiffusion.io.source import ImageSource
-from napari_microdiffusion.io.tiff import as_user_error
 
 HEADERS = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 """Files that make a folder a Zarr group or array."""
