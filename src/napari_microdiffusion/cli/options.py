@@ -1,6 +1,5 @@
 """The options of the command line that several commands share, and those that are settings."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from ..errors import UsageError, UserError
-from ..io import ImageStack, depth_stack, read_image, suggest_step_length
+from ..errors import UsageError
+from ..io import ImageStack, check_not_read, depth_stack, read_image, sources_of, suggest_step_length
 from ..settings.method import ReconstructionConfig
 from .beam_options import number
 
@@ -111,5 +110,4 @@ def read_stack(path: Path, choice: Choice = NO_CHOICE) -> ImageStack:
 
 def refuse_overwriting(output: Path, source: Path) -> None:
     """Raise a `UserError` if the output is the file that is read."""
-    if os.path.realpath(output) == os.path.realpath(source):
-        raise UserError(f"{output} would be overwritten, which is read; choose another name")
+    check_not_read(output, sources_of(source))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from napari_microdiffusion.errors import UsageError, UserError
 from napari_microdiffusion.io import depth_stack, is_stack, read_image
-from napari_microdiffusion.io.formats.scanimage import page_order
+from napari_microdiffusion.io.formats.scanimage import recording_of
+from napari_microdiffusion.io.formats.scanimage_frames import pages_in_order
 
 from ..golden import interleaved, ramp, write_scanimage
 
@@ -138,6 +139,6 @@ class TestScanImage:
             "SI.hStackManager.numFramesPerVolumeWithFlyback": slices * frames + flyback,
         }
         pages = interleaved(stack, flyback)
-        order, _ = page_order(header, len(pages), "stack.tif")
-        found = order.arrange(pages).reshape(volumes, frames, channels, slices, 2, 3)
+        order, _ = pages_in_order(len(pages), None, recording_of(header, len(pages)), "stack.tif")
+        found = pages[order].reshape(volumes, frames, channels, slices, 2, 3)
         np.testing.assert_array_equal(found, stack.transpose(0, 2, 3, 1, 4, 5))
