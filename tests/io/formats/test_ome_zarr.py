@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io import describe, is_stack, read_header, read_image
+from napari_microdiffusion.io import UnchosenPosition, describe, is_stack, read_header, read_image
 
 from ..golden import ramp, write_ngff
 
@@ -55,7 +57,107 @@ class TestOmeZarr:
         (tmp_path / "all.zarr" / ".zattrs").write_text('{"bioformats2raw.layout": 3}')
         image = read_image(tmp_path / "all.zarr")
         np.testing.assert_array_equal(image.data, ramp())
-        assert "several images; 0 is used" in image.metadata["notes"][0]
+        assert image.metadata["positions"] == ()
+
+    def test_several_images_are_listed_and_chosen(self, tmp_path: Path) -> None:
+        for name in ("0", "1", "10"):
+            write_ngff(tmp_path / "all.zarr" / name, ramp() + int(name), "zyx", (3, 1, 1), "0.4")
+        (tmp_path / "all.zarr" / ".zgroup").write_text('{"zarr_format": 2}')
+        with pytest.raises(UnchosenPosition, match=r"holds 3 images; .* \(--position\): 0, 1, 2 \(10\)"):
+            read_image(tmp_path / "all.zarr")
+        assert is_stack(tmp_path / "all.zarr")
+        for choice in (2, "10"):
+            image = read_image(tmp_path / "all.zarr", position=choice)
+            np.testing.assert_array_equal(image.data, ramp() + 10)
+            assert (image.name, image.metadata["position"]) == ("all 10", 2)
+        with pytest.raises(UserError, match="has no position 7; there are 0, 1, 2"):
+            read_image(tmp_path / "all.zarr", position=7)
+
+    def test_the_fields_of_a_plate_are_positions(self, tmp_path: Path) -> None:
+        plate = {"plate": {"wells": [{"path": "A/1"}, {"path": "B/2"}]}}
+        for well in ("A/1", "B/2"):
+            write_ngff(tmp_path / "plate.zarr" / well / "0", ramp() + ord(well[0]), "zyx", (3, 1, 1), "0.4")
+            (tmp_path / "plate.zarr" / well / ".zgroup").write_text('{"zarr_format": 2}')
+            (tmp_path / "plate.zarr" / well / ".zattrs").write_text('{"well": {"images": [{"path": "0"}]}}')
+        (tmp_path / "plate.zarr" / ".zgroup").write_text('{"zarr_format": 2}')
+        (tmp_path / "plate.zarr" / ".zattrs").write_text(json.dumps(plate))
+        with pytest.raises(UnchosenPosition, match=r"0 \(A/1/0\), 1 \(B/2/0\)"):
+            read_image(tmp_path / "plate.zarr")
+        image = read_image(tmp_path / "plate.zarr", position="B/2/0")
+        np.testing.assert_array_equal(image.data, ramp() + ord("B"))
+
+    @pytest.mark.parametrize(
+        "axis", [{"name": "phase", "type": "phase"}, {"name": "angle"}, {"name": "z", "type": "displacement"}]
+    )
+    def test_an_axis_that_is_no_depth_is_none(self, tmp_path: Path, axis: dict[str, str]) -> None:
+        write_ngff(tmp_path / "a.zarr", ramp(), "zyx", (1, 1, 1), "0.4")
+        header = tmp_path / "a.zarr" / ".zattrs"
+        content = json.loads(header.read_text())
+        content["multiscales"][0]["axes"][0] = axis
+        header.write_text(json.dumps(content))
+        with pytest.raises(
+            UserError, match=rf"{axis.get('type', axis['name'])}.* \(5\); save one such stack"
+        ):
+            read_image(tmp_path / "a.zarr")
+        assert read_image(tmp_path / "a.zarr", axes="zyx").axes == "zyx"
+
+    def test_names_of_its_own_are_said_as_they_are(self, tmp_path: Path) -> None:
+        import zarr
+
+        zarr.create_array(tmp_path / "a.zarr", data=ramp(), dimension_names=["depth", "row", "col"])
+        with pytest.raises(UserError, match=r"calls its axes depth, row, col; .*--axes zyx"):
+            read_image(tmp_path / "a.zarr")
+        np.testing.assert_array_equal(read_image(tmp_path / "a.zarr", axes="zyx").data, ramp())
+
+    @pytest.mark.parametrize("where", ["dataset", "image"])
+    def test_a_scale_shorter_than_the_axes_is_left_out_and_noted(self, tmp_path: Path, where: str) -> None:
+        write_ngff(tmp_path / "a.zarr", ramp((2, 5, 7, 9)), "czyx", (1, 3, 1, 1), "0.4")
+        header = tmp_path / "a.zarr" / ".zattrs"
+        content = json.loads(header.read_text())
+        short = [{"type": "scale", "scale": [3, 0.5, 0.5]}]
+        holder = content["multiscales"][0]
+        (holder if where == "image" else holder["datasets"][0])["coordinateTransformations"] = short
+        header.write_text(json.dumps(content))
+        image = read_image(tmp_path / "a.zarr")
+        assert image.scale is None
+        assert "3 numbers for 4 axes" in image.metadata["notes"][0]
+
+    @pytest.mark.parametrize("version", ["0.4", "0.5"])
+    def test_planes_without_a_chunk_are_noted_and_arrays_without_any_refused(
+        self, tmp_path: Path, version: str
+    ) -> None:
+        write_ngff(tmp_path / "a.zarr", ramp((2, 6, 7, 9)) + 1, "czyx", (1, 3, 1, 1), version)
+        array = tmp_path / "a.zarr" / "0"
+        assert read_image(tmp_path / "a.zarr").metadata["notes"] == []
+        chunks = array if version == "0.4" else array / "c"
+        shutil.rmtree(chunks / "0" / "1")
+        image = read_image(tmp_path / "a.zarr")
+        # Chunks of 4 planes: the second holds 2, of both channels.
+        assert "4 of 12 planes have no chunk in the folder and are read as 0" in image.metadata["notes"][0]
+        shutil.rmtree(chunks / "0")
+        with pytest.raises(UserError, match="holds no pixels: none of its 12 chunks is there"):
+            read_image(tmp_path / "a.zarr")
+
+    def test_a_damaged_chunk_is_one_sentence_and_nothing_else(self, tmp_path: Path) -> None:
+        write_ngff(tmp_path / "a.zarr", ramp((8, 32, 32)), "zyx", (3, 1, 1), "0.4")
+        (tmp_path / "a.zarr" / "0" / "0" / "1" / "0").write_bytes(b"garbage!")
+        program = "import sys; from napari_microdiffusion.cli import main; main()"
+        words = [sys.executable, "-c", program, "info", str(tmp_path / "a.zarr")]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "a.zarr is damaged" in done.stderr
+
+    def test_a_mask_is_described(self, tmp_path: Path) -> None:
+        write_ngff(tmp_path / "a.zarr", ramp() > 100, "zyx", (3, 1, 1), "0.4")
+        found = describe(tmp_path / "a.zarr")
+        assert (found["dtype"], found["minimum"], found["maximum"]) == ("bool", 0, 1)
+
+    def test_a_unit_that_is_not_understood_is_noted(self, tmp_path: Path) -> None:
+        write_ngff(tmp_path / "a.zarr", ramp(), "zyx", (3, 1, 1), unit="second")
+        image = read_image(tmp_path / "a.zarr")
+        assert image.scale is None
+        assert "'second' is no length" in image.metadata["notes"][0]
 
     def test_a_bare_array(self, tmp_path: Path) -> None:
         import zarr
@@ -79,13 +181,13 @@ class TestOmeZarr:
             read_image(tmp_path / "a.zarr")
         assert not is_stack(tmp_path / "a.zarr")
 
-    def test_a_plate_is_refused(self, tmp_path: Path) -> None:
+    def test_a_plate_without_images_is_refused(self, tmp_path: Path) -> None:
         folder = tmp_path / "plate.zarr"
         folder.mkdir()
         (folder / "zarr.json").write_text(
             json.dumps({"node_type": "group", "attributes": {"ome": {"plate": {}}}})
         )
-        with pytest.raises(UserError, match="holds a plate of several images"):
+        with pytest.raises(UserError, match="holds no OME-Zarr image"):
             read_image(folder)
 
     @pytest.mark.parametrize("text", ["{", "[]", '{"attributes": {"ome": {"multiscales": []}}}', "\0"])

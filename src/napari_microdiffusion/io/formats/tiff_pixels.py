@@ -1,6 +1,7 @@
 """The pixels of a TIFF image, all or some planes of them, in their own type and this machine's byte order."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.formats.file_faults import as_user_error
-from napari_microdiffusion.io.formats.tiff_image import TiffImage
+from napari_microdiffusion.io.formats.tiff_image import Page, TiffImage
 
 _SIGN = np.uint16(0x8000)
 
@@ -18,11 +19,7 @@ def load(image: TiffImage, path: Path) -> npt.NDArray[Any]:
     """Read all pixels, with the axes of the file."""
     series = image.series
     with as_user_error(path):
-        if series.is_multifile and len(series) > 1:
-            # One by one: that the pages of several files lie one behind the other would be chance.
-            data = series.keyframe.parent.asarray(list(range(len(series))), series=series)
-        else:
-            data = series.asarray()
+        data = _of_several_files(list(series)) if series.is_multifile else series.asarray()
         if data.size != math.prod(image.shape):
             raise UserError(
                 f"{path.name} is damaged: its header promises the shape {image.shape}, its pixels have "
@@ -58,8 +55,29 @@ def load_planes(image: TiffImage, path: Path, planes: npt.NDArray[np.integer]) -
             shape = (math.prod(image.shape[:-2]), height, width)
             whole = file.filehandle.memmap_array(stored, shape, series.dataoffset)
             return _in_own_type(np.asarray(whole[planes]), image)
-        data = file.asarray([int(plane) for plane in planes.ravel()], series=series)
+        numbers = [int(plane) for plane in planes.ravel()]
+        if series.is_multifile:
+            data = _of_several_files([series[number] for number in numbers])
+        else:
+            data = file.asarray(numbers, series=series)
     return _in_own_type(data, image).reshape(*planes.shape, height, width)
+
+
+def _of_several_files(pages: Sequence[Page | None]) -> npt.NDArray[Any]:
+    """Read pages one by one, each from its own file: a set may have thousands, and few may be open."""
+    planes = []
+    for page in pages:
+        assert page is not None, "absent pages are refused before any is read"
+        handle = page.parent.filehandle
+        is_closed = handle.closed
+        if is_closed:
+            handle.open()
+        try:
+            planes.append(page.asarray())
+        finally:
+            if is_closed:
+                handle.close()
+    return np.stack(planes)
 
 
 def _in_own_type(data: npt.NDArray[Any], image: TiffImage) -> npt.NDArray[Any]:

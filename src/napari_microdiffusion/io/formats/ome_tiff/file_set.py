@@ -45,6 +45,7 @@ class FileSet:
         self.notes: list[str] = []
         self.missing: set[str] = set()
         self._head_uuid = head_uuid
+        self._is_companion = head.suffix.lower() in COMPANION_SUFFIXES
         self._stack = stack
         self._renamed: PlaneRun | None = None
         self._found: dict[tuple[str | None, str | None], Path | None] = {}
@@ -74,7 +75,7 @@ class FileSet:
         if self._renamed is not None:
             return self.path
         if run.file is None and run.uuid is None:
-            return None if self.head.suffix.lower() in COMPANION_SUFFIXES else self.head
+            return None if self._is_companion else self.head
         key = (run.file, run.uuid)
         if key not in self._found:
             self._found[key] = self._search(run)
@@ -113,7 +114,7 @@ class FileSet:
         return self._files[path]
 
     def _search(self, run: PlaneRun) -> Path | None:
-        if run.uuid is not None and run.uuid == self._head_uuid:
+        if run.uuid is not None and run.uuid == self._head_uuid and not self._is_companion:
             return self.head
         named = None if run.file is None else _beside(self.path, run.file)
         if named is not None and named.is_file():

@@ -3,6 +3,7 @@
 The header is read as the JSON it is; the package zarr, an extra, is needed for the pixels alone.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ from napari_microdiffusion.io.formats.positions import Position, chosen_position
 from napari_microdiffusion.io.metadata import FileMetadata, converted_length, lateral_and_depth, own_values
 from napari_microdiffusion.io.units import is_pixel_unit, micrometres, unknown_unit
 
+_PATIENCE_S = 10
 _KINDS = {"time": "t", "channel": "c", "t": "t", "c": "c", "z": "z", "y": "y", "x": "x"}
 _ASSUMED = "The folder does not name its depth axis; the one without a name is taken as z."
 
@@ -190,8 +192,21 @@ def _one_report() -> Iterator[None]:
     try:
         yield
     except Exception:
+        from zarr.core.sync import sync
+
         logging.getLogger("asyncio").addFilter(_not_of_zarr)
+        sync(_settled())
         raise
+
+
+async def _settled() -> None:
+    """Wait for what zarr still reads, and take what becomes of it."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    if tasks:
+        done, _ = await asyncio.wait(tasks, timeout=_PATIENCE_S)
+        for task in done:
+            if not task.cancelled():
+                task.exception()
 
 
 def _not_of_zarr(record: logging.LogRecord) -> bool:
