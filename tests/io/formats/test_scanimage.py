@@ -1,6 +1,8 @@
 """Stacks of ScanImage, in the order in which they were recorded."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_microdiffusion.errors import UsageError, UserError
-from napari_microdiffusion.io import depth_stack, is_stack, read_image
+from napari_microdiffusion.io import ImageStack, depth_stack, is_stack, read_image
 from napari_microdiffusion.io.formats.scanimage import recording_of
 from napari_microdiffusion.io.formats.scanimage_frames import pages_in_order
 
@@ -142,3 +144,130 @@ class TestScanImage:
         order, _ = pages_in_order(len(pages), None, recording_of(header, len(pages)), "stack.tif")
         found = pages[order].reshape(volumes, frames, channels, slices, 2, 3)
         np.testing.assert_array_equal(found, stack.transpose(0, 2, 3, 1, 4, 5))
+
+
+FAST = {
+    "hChannels.channelSave": 1,
+    "hFastZ.enable": True,
+    "hStackManager.enable": True,
+    "hStackManager.actualNumSlices": 4,
+    "hStackManager.numFramesPerVolume": 4,
+    "hStackManager.numFramesPerVolumeWithFlyback": 4,
+    "hStackManager.stackZStepSize": 5,
+    "hRoiManager.imagingFovUm": [[-4, -4], [4, -4], [4, 4], [-4, 4]],
+}
+FLYBACK = FAST | {"hStackManager.numFramesPerVolumeWithFlyback": 6}
+
+
+def frames(numbers: Sequence[int], channels: int = 1) -> np.ndarray:
+    """Pages whose value is the number of their frame, and 100 times the channel."""
+    return np.stack([np.full((8, 8), k + 100 * c, "int16") for k in numbers for c in range(channels)])
+
+
+def lines(numbers: Sequence[int], key: str = "frameNumberAcquisition", channels: int = 1) -> list[str]:
+    return [f"frameNumbers = {k}\n{key} = {k}" for k in numbers for _ in range(channels)]
+
+
+class TestFramesByTheirNumbers:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        return tmp_path / "volumes_00002.tif"
+
+    def times(self, image: ImageStack) -> list[list[int]]:
+        data = image.data if "t" in image.axes else image.data[None]
+        return data[..., 0, 0].reshape(len(data), -1).tolist()
+
+    @pytest.mark.parametrize("channels", [1, 2])
+    def test_a_file_that_begins_within_a_volume(self, file: Path, channels: int) -> None:
+        numbers = range(7, 13)
+        header = FAST | {"hChannels.channelSave": list(range(1, channels + 1)) if channels > 1 else 1}
+        pages = frames(numbers, channels)
+        write_scanimage(file, pages, header, numbers=lines(numbers, channels=channels))
+        image = read_image(file)
+        expected = [[9, 10, 11, 12]] if channels == 1 else [[9, 10, 11, 12, 109, 110, 111, 112]]
+        assert self.times(image) == expected
+        assert image.metadata["notes"] == ["The file begins within a volume, which is left out."]
+
+    def test_a_file_that_begins_among_flyback_frames(self, file: Path) -> None:
+        numbers = range(5, 17)  # volumes of frames 1 to 4, 7 to 10 and 13 to 16
+        write_scanimage(file, frames(numbers), FLYBACK, numbers=lines(numbers))
+        assert self.times(read_image(file)) == [[7, 8, 9, 10], [13, 14, 15, 16]]
+
+    @pytest.mark.parametrize("lost", [1, 6, 7, 11])
+    def test_a_volume_with_a_dropped_frame_is_left_out(self, file: Path, lost: int) -> None:
+        numbers = [k for k in range(1, 13) if k != lost]
+        write_scanimage(file, frames(numbers), FAST, numbers=lines(numbers))
+        image = read_image(file)
+        volumes = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12]]
+        assert self.times(image) == [volume for volume in volumes if lost not in volume]
+        assert "left out" in image.metadata["notes"][0]
+
+    def test_a_frame_of_which_a_channel_is_lost(self, file: Path) -> None:
+        header = FAST | {"hChannels.channelSave": [1, 2]}
+        pages, numbers = frames(range(1, 9), 2), lines(range(1, 9), channels=2)
+        write_scanimage(file, np.delete(pages, 3, axis=0), header, numbers=[*numbers[:3], *numbers[4:]])
+        assert self.times(read_image(file)) == [[5, 6, 7, 8, 105, 106, 107, 108]]
+
+    def test_a_stack_with_a_hole_is_refused(self, file: Path) -> None:
+        numbers = [1, 2, 4]
+        write_scanimage(file, frames(numbers), FAST, numbers=lines(numbers))
+        with pytest.raises(UserError, match=r"holds no whole volume: 3 pages.*--axes zyx"):
+            read_image(file)
+        np.testing.assert_array_equal(read_image(file, axes="zyx").data, frames(numbers))
+
+    def test_each_acquisition_begins_a_volume(self, file: Path) -> None:
+        # The first was stopped within its second volume.
+        whole, inner = list(range(1, 15)), [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6, 7, 8]
+        numbers = [
+            f"frameNumbers = {a}\nacquisitionNumbers = {1 + (a > 6)}\nframeNumberAcquisition = {b}"
+            for a, b in zip(whole, inner, strict=True)
+        ]
+        write_scanimage(file, frames(whole), FAST, numbers=numbers)
+        assert self.times(read_image(file)) == [[1, 2, 3, 4], [7, 8, 9, 10], [11, 12, 13, 14]]
+
+    def test_a_slow_stack_may_count_every_slice_as_an_acquisition(self, file: Path) -> None:
+        header = FAST | {"hFastZ.enable": False, "hStackManager.framesPerSlice": 2}
+        numbers = [f"frameNumbers = {k}\nframeNumberAcquisition = {1 + (k - 1) % 2}" for k in range(1, 9)]
+        write_scanimage(file, frames(range(1, 9)), header, numbers=numbers)
+        assert self.times(read_image(file)) == [[1, 3, 5, 7], [2, 4, 6, 8]]
+
+    def test_frames_that_carry_no_numbers_are_counted_with_a_note(self, file: Path) -> None:
+        write_scanimage(file, frames(range(1, 9)), FAST, numbers=["epoch = [2026 1 1]"] * 8)
+        image = read_image(file)
+        assert self.times(image) == [[1, 2, 3, 4], [5, 6, 7, 8]]
+        assert "carry no numbers of their own" in image.metadata["notes"][-1]
+
+
+class TestDepths:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        return tmp_path / "volumes.tif"
+
+    def read(self, file: Path, **header: Any) -> ImageStack:
+        more = {f"hStackManager.{key}": value for key, value in header.items()}
+        write_scanimage(file, frames(range(1, 5)), FAST | more)
+        return read_image(file)
+
+    @pytest.mark.parametrize("zs", [[0, 2.5, 5, 7.5], [30, 27.5, 25, 22.5], [0, 2.51, 5.0, 7.49]])
+    def test_they_count_rather_than_a_step_left_over(self, file: Path, zs: list[float]) -> None:
+        image = self.read(file, zs=zs)
+        assert image.scale is not None
+        assert image.scale[0] == pytest.approx(2.5, rel=0.01)
+        assert image.metadata["notes"] == []
+
+    def test_without_them_the_step_counts(self, file: Path) -> None:
+        assert self.read(file).scale == (5.0, 1.0, 1.0)
+
+    def test_uneven_depths_give_no_scale(self, file: Path) -> None:
+        image = self.read(file, zs=[0, 2, 10, 12])
+        assert (image.scale, image.metadata["pixel_size"]) == (None, (1.0, 1.0))
+        assert "uneven depths" in image.metadata["notes"][0]
+
+    def test_depths_that_do_not_match_the_slices_give_no_scale(self, file: Path) -> None:
+        image = self.read(file, zs=[0, 2, 4])
+        assert image.scale is None
+        assert "names 3 depths for 4 slices" in image.metadata["notes"][0]
+
+    def test_slices_out_of_order_are_no_stack(self, file: Path) -> None:
+        with pytest.raises(UserError, match="do not follow each other in depth"):
+            self.read(file, zs=[0, 10, 5, 15])

@@ -38,13 +38,13 @@ def plain_images(file: "TiffFile", path: Path) -> list[TiffImage]:
     """
     # Before tifffile takes all pages for ones like the first.
     every = all_pages(file) if len(file.pages) <= _MOST_PAGES else []
-    all_series = [series for series in file.series if not series.keyframe.is_reduced]
+    all_series = _series(file, every)
     if not all_series:
         raise UserError(f"{path.name} holds no image.")
     tables = _tables(all_series)
     metadata = _metadata(file, tables[0])
     kinds = {series.kind for series in all_series}
-    if kinds <= {"generic", "uniform"} or any(table.get("axes") is None for table in tables):
+    if kinds <= {"generic", "uniform", ""} or any(table.get("axes") is None for table in tables):
         joined = _joined(every, all_series, metadata, tables, path)
         if joined is not None:
             return joined
@@ -60,6 +60,18 @@ def plain_images(file: "TiffFile", path: Path) -> list[TiffImage]:
             TiffImage(series, own, series.name, axes, shape, is_named=bool(wanted), notes=tuple(notes))
         )
     return images
+
+
+def _series(file: "TiffFile", every: Sequence["TiffPage"]) -> list["TiffPageSeries"]:
+    """Return what tifffile takes for one image each, without thumbnails."""
+    try:
+        return [series for series in file.series if not series.keyframe.is_reduced]
+    except RuntimeError:
+        # It looks at some pages only, and fails later on one of another size.
+        groups: dict[int, list[TiffPage]] = {}
+        for page in every:
+            groups.setdefault(page.hash, []).append(page)
+        return [stacked(group, "I", (len(group),), "") for group in groups.values()]
 
 
 def _tables(all_series: Sequence["TiffPageSeries"]) -> list[dict[str, Any]]:
@@ -87,10 +99,6 @@ def _joined(
     if not every or (len(all_series) == 1 and all_series[0].kind == "shaped"):
         return None
     if any(table.get("axes") for table in tables):
-        named = next(table for table in tables if table.get("axes"))
-        planes = prod(named["shape"]) // max(prod(all_series[0].keyframe.shape), 1)
-        if len(all_series) == 1 and planes != len(every):
-            raise UserError(unfit(path.name, "description", planes, len(every)))
         return None
     pages = [page for page in every if not page.is_reduced]
     if len(pages) < sum(_planes(series) for series in all_series):
