@@ -101,7 +101,7 @@ def _describe_image(image: ImageStack, path: Path) -> dict[str, Any]:
 def _describe_checkpoint(path: Path) -> dict[str, Any]:
     table = read_table(path)
     tensors = {
-        name: {"dtype": place.dtype.name, "shape": list(place.shape)} for name, place in table.tensors.items()
+        name: {"dtype": form.dtype.name, "shape": list(form.shape)} for name, form in table.tensors.items()
     }
     return {
         "file": str(path),
@@ -109,7 +109,7 @@ def _describe_checkpoint(path: Path) -> dict[str, Any]:
         "model": table.kind,
         "header": table.header,
         "tensors": tensors,
-        "parameters": sum(int(np.prod(place.shape)) for place in table.tensors.values()),
+        "parameters": sum(prod(form.shape) for form in table.tensors.values()),
     }
 
 
