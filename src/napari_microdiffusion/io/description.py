@@ -17,6 +17,8 @@ from napari_microdiffusion.io.reading import open_image
 # What is read of a large image: planes spread over it, the first and the last among them.
 _SAMPLED_BYTES = 2**25
 _FEWEST_PLANES = 3
+# Of these, percentiles are taken from so many pixels, which tell them to a tenth of a per cent.
+_RANKED_PIXELS = 2**21
 
 
 def provenance_path(path: str | PathLike[str]) -> Path:
@@ -139,7 +141,9 @@ def _intensities(data: Any) -> dict[str, Any]:
         "percentile_99.9": None,
     }
     if flat.size and flat.dtype.kind != "c":
-        low, high = np.percentile(flat, (0.5, 99.9))
+        # An odd step shares no factor with the usual widths, so that all columns are sampled.
+        ranked = flat[:: -(-flat.size // _RANKED_PIXELS) | 1] if flat.size > _RANKED_PIXELS else flat
+        low, high = np.percentile(ranked, (0.5, 99.9))
         numbers = {
             "minimum": flat.min().item(),
             "maximum": flat.max().item(),

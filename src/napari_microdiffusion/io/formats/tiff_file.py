@@ -22,6 +22,8 @@ _VALUE_SIZES = {
     **dict.fromkeys((4, 9, 11, 13), 4),
     **dict.fromkeys((5, 10, 12, 16, 17, 18), 8),
 }
+# What a page must have in common with another to be a plane of the same stack: size, type, how it is stored.
+_FORM_TAGS = frozenset({254, 256, 257, 258, 259, 262, 266, 277, 278, 284, 317, 322, 323, 338, 339})
 _FIRST_PRIVATE = 32768
 _IMAGEJ_TAGS = (50838, 50839)
 
@@ -46,8 +48,14 @@ def open_tiff(path: Path) -> Iterator["TiffFile"]:
         yield file
 
 
-def check_tiff(path: Path) -> None:
-    """Raise a `UserError` for what is no TIFF file, or one that lacks a part of its directories."""
+def check_tiff(path: Path) -> bool:
+    """Return whether all pages are of one form: size, type and the way they are stored.
+
+    Raises
+    ------
+    UserError
+        For what is no TIFF file, or one that lacks a part of its directories.
+    """
     try:
         if path.is_dir():
             raise UserError(f"{path} is a folder; the name of a TIFF file is needed.")
@@ -60,15 +68,15 @@ def check_tiff(path: Path) -> None:
                     f"{path.name} is not a TIFF image; other formats can be opened in napari with their own "
                     "reader and handed over as a layer, or exported as TIFF."
                 )
-            _check_directories(handle, magic, path)
+            return _check_directories(handle, magic, path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _check_directories(handle: BinaryIO, magic: bytes, path: Path) -> None:
-    """Follow the chain of page directories to its end, which a file cut short does not hold.
+def _check_directories(handle: BinaryIO, magic: bytes, path: Path) -> bool:
+    """Follow the chain of page directories to its end, which a file cut short does not hold; compare them.
 
     Layout: Adobe, TIFF revision 6.0 (1992), section 2, and for 64-bit offsets the BigTIFF design.
     """
@@ -81,6 +89,7 @@ def _check_directories(handle: BinaryIO, magic: bytes, path: Path) -> None:
     size = os.fstat(handle.fileno()).st_size
     handle.seek(8 if big else 4)
     seen: set[int] = set()
+    forms: set[tuple[tuple[int, bytes], ...]] = set()
 
     def number(form: str) -> int:
         raw = handle.read(struct.calcsize(form))
@@ -95,15 +104,20 @@ def _check_directories(handle: BinaryIO, magic: bytes, path: Path) -> None:
         seen.add(offset)
         handle.seek(min(offset, size))
         tags = handle.read(min(number(count_form) * tag_size, size))
+        form: list[tuple[int, bytes]] = []
         for code, kind, count, value in struct.iter_unpack(
             tag_form, tags[: len(tags) // tag_size * tag_size]
         ):
+            if code in _FORM_TAGS:
+                form.append((code, value))
             length = count * _VALUE_SIZES.get(kind, 1)
             # Private tags of some cameras are wrong in sound files; a lost description would be a lost scale.
             if length > inline and (code < _FIRST_PRIVATE or code in _IMAGEJ_TAGS):
                 (start,) = struct.unpack(offset_form, value)
                 if start + length > size:
                     raise UserError(cut_short(path))
+        forms.add(tuple(form))
         offset = number(offset_form)
     if not seen:
         raise UserError(f"{path.name} holds no image.")
+    return len(forms) == 1

@@ -23,7 +23,7 @@ from napari_microdiffusion.io.formats.positions import Position, chosen_position
 from napari_microdiffusion.io.formats.scanimage import scanimage_image
 from napari_microdiffusion.io.formats.tiff_completeness import check_complete
 from napari_microdiffusion.io.formats.tiff_file import open_tiff
-from napari_microdiffusion.io.formats.tiff_image import TiffImage, all_pages, stacked
+from napari_microdiffusion.io.formats.tiff_image import TiffImage, planes_of, stacked
 from napari_microdiffusion.io.formats.tiff_pixels import load, load_planes
 from napari_microdiffusion.io.formats.tiff_series import plain_images
 from napari_microdiffusion.io.metadata import FileMetadata, items_in_lines, own_values
@@ -77,7 +77,7 @@ def _images(file: "TiffFile", path: Path, axes: str | None, stack: ExitStack) ->
     except UserError:
         if axes is None:
             raise
-    pages = [page for page in all_pages(file) if not page.is_reduced]
+    pages = planes_of(file)
     metadata = FileMetadata(**own_values(items_in_lines(file.pages.first.description)))
     series = stacked(pages, "I", (len(pages),), path.name)
     return [TiffImage(series, metadata, "", series.axes, series.shape)]

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.formats.file_faults import unfit
 from napari_microdiffusion.io.formats.imagej import imagej_metadata, resolution
-from napari_microdiffusion.io.formats.tiff_image import TiffImage, all_pages, stacked
+from napari_microdiffusion.io.formats.tiff_image import Page, TiffImage, planes_of, stacked
 from napari_microdiffusion.io.metadata import (
     FileMetadata,
     converted_length,
@@ -24,9 +24,6 @@ from napari_microdiffusion.io.units import micrometres, unknown_unit
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-# Beyond, only some pages are compared with the first, since each takes time to read.
-_MOST_PAGES = 5000
-
 
 def plain_images(file: "TiffFile", path: Path) -> list[TiffImage]:
     """Return the images of a file, those of equal planes joined where nothing says that they are apart.
@@ -36,8 +33,7 @@ def plain_images(file: "TiffFile", path: Path) -> list[TiffImage]:
     UserError
         Where the file names its axes, and they do not fit its pages.
     """
-    # Before tifffile takes all pages for ones like the first.
-    every = all_pages(file) if len(file.pages) <= _MOST_PAGES else []
+    every = planes_of(file)
     all_series = _series(file, every)
     if not all_series:
         raise UserError(f"{path.name} holds no image.")
@@ -62,15 +58,15 @@ def plain_images(file: "TiffFile", path: Path) -> list[TiffImage]:
     return images
 
 
-def _series(file: "TiffFile", every: Sequence["TiffPage"]) -> list["TiffPageSeries"]:
+def _series(file: "TiffFile", every: Sequence[Page]) -> list["TiffPageSeries"]:
     """Return what tifffile takes for one image each, without thumbnails."""
     try:
         return [series for series in file.series if not series.keyframe.is_reduced]
     except RuntimeError:
         # It looks at some pages only, and fails later on one of another size.
-        groups: dict[int, list[TiffPage]] = {}
+        groups: dict[int, list[Page]] = {}
         for page in every:
-            groups.setdefault(page.hash, []).append(page)
+            groups.setdefault(cast("TiffPage", page.keyframe).hash, []).append(page)
         return [stacked(group, "I", (len(group),), "") for group in groups.values()]
 
 
@@ -89,34 +85,33 @@ def _tables(all_series: Sequence["TiffPageSeries"]) -> list[dict[str, Any]]:
 
 
 def _joined(
-    every: Sequence["TiffPage"],
+    every: Sequence[Page],
     all_series: Sequence["TiffPageSeries"],
     metadata: FileMetadata,
     tables: Sequence[Mapping[str, Any]],
     path: Path,
 ) -> list[TiffImage] | None:
     """Return the pages that are alike as one stack each; None where they are no planes one by one."""
-    if not every or (len(all_series) == 1 and all_series[0].kind == "shaped"):
+    if len(all_series) == 1 and all_series[0].kind == "shaped":
         return None
     if any(table.get("axes") for table in tables):
         return None
-    pages = [page for page in every if not page.is_reduced]
-    if len(pages) < sum(_planes(series) for series in all_series):
+    if len(every) < sum(_planes(series) for series in all_series):
         return None
-    alike: dict[tuple[Any, ...], list[TiffPage]] = {}
-    for page in pages:
+    alike: dict[tuple[Any, ...], list[Page]] = {}
+    for page in every:
         alike.setdefault((page.shape, str(page.dtype)), []).append(page)
     stacks = [group for group in alike.values() if len(group) > 1]
     if not stacks:
         return None
     notes = list(metadata.notes)
-    if len(stacks) == 1 and len(all_series) > 1 and len(stacks[0]) == len(pages):
+    if len(stacks) == 1 and len(all_series) > 1 and len(stacks[0]) == len(every):
         notes.append(
             f"The file holds {len(all_series)} images of equal planes; they are read as one stack, in the "
             "order of the pages."
         )
     elif len(stacks) == 1 and len(alike) > 1:
-        notes.append(f"{len(pages) - len(stacks[0])} planes of another size or type are left out.")
+        notes.append(f"{len(every) - len(stacks[0])} planes of another size or type are left out.")
     images = []
     for group in stacks:
         series = stacked(group, "I", (len(group),), path.name)

@@ -10,7 +10,7 @@ from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.formats.file_faults import as_user_error
 from napari_microdiffusion.io.formats.ome_tiff.description import PlaneRun
 from napari_microdiffusion.io.formats.tiff_file import check_tiff
-from napari_microdiffusion.io.formats.tiff_image import Page, all_pages
+from napari_microdiffusion.io.formats.tiff_image import Page, placed_pages
 
 if TYPE_CHECKING:
     from tifffile import TiffFile
@@ -89,7 +89,7 @@ class FileSet:
         if path not in self._pages:
             file = self._open(path)
             with as_user_error(path):
-                self._pages[path] = list(all_pages(file))
+                self._pages[path] = placed_pages(file)
             if path != self.path:
                 # A set may have thousands of files; tifffile opens those again that it reads.
                 file.close()

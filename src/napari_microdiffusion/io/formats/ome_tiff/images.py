@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.axes import NAME_AXES
@@ -21,7 +21,7 @@ from napari_microdiffusion.io.formats.tiff_file import open_tiff
 from napari_microdiffusion.io.formats.tiff_image import TiffImage, stacked
 
 if TYPE_CHECKING:
-    from tifffile import TiffFile
+    from tifffile import TiffFile, TiffPage
 
 _LARGEST = 10_000_000
 _BY_ORDER = (
@@ -134,7 +134,7 @@ def _check_rest(own: Sequence[_Placed], files: FileSet) -> None:
     rest = [
         page
         for number, page in enumerate(files.pages(files.path))
-        if (files.path, number) not in named and not getattr(page, "is_reduced", False)
+        if (files.path, number) not in named and not cast("TiffPage", page.keyframe).is_reduced
     ]
     if rest and any(run.count is None for one in own for run in one.image.runs):
         wanted = sum(one.image.planes for one in own)
