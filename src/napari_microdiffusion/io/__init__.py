@@ -17,6 +17,7 @@ from napari_microdiffusion.io.images import (
     image_name,
     suggest_step_length,
 )
+from napari_microdiffusion.io.input_record import file_record, input_record
 from napari_microdiffusion.io.overwriting import check_not_read
 from napari_microdiffusion.io.projections import validate_projections
 from napari_microdiffusion.io.reading import (
@@ -40,7 +41,9 @@ __all__ = [
     "check_tensors",
     "depth_stack",
     "describe",
+    "file_record",
     "image_name",
+    "input_record",
     "is_stack",
     "load_checkpoint",
     "open_image",

@@ -12,6 +12,7 @@ from ..io import (
     ImageStack,
     check_not_read,
     check_output,
+    input_record,
     provenance_path,
     sources_of,
     write_image,
@@ -122,7 +123,7 @@ class Outputs:
         if self.inr is not None and result.inr is not None:
             result.inr.save(self.inr)
             written["inr"] = str(self.inr)
-        origin = {"file": None if source.path is None else str(source.path), "name": source.name}
+        origin = input_record(source)
         content = result.provenance | {"input": result.provenance["input"] | origin, "outputs": dict(written)}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
