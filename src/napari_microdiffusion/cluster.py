@@ -180,7 +180,7 @@ def pieces_of(
     for source in sources:
         chosen = (work or Work()).input_for(source)
         try:
-            count = read_sizes(source, chosen.axes).get("t", 1)
+            count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
         except UserError as error:
             nowhere = Outputs(folder / f"{image_name(source)}_volume{ending}")
             unreadable.append(Report(Piece(source, nowhere, chosen), {}, _line(error)))
@@ -216,7 +216,7 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
     started = time.perf_counter()
     try:
         chosen = piece.input
-        with open_image(piece.source, chosen.axes) as opened:
+        with open_image(piece.source, chosen.axes, chosen.position) as opened:
             # Of a long time series, this piece's planes alone.
             image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames)
         settings = work.settings_for(piece, image)

@@ -112,7 +112,8 @@ def with_second_view(image: ImageStack, second: ImageStack) -> ImageStack:
             f"{second.name} is of shape {second.data.shape}, but the mirrored view needs that of "
             f"{image.name}, {image.data.shape}"
         )
-    return replace(image, data=np.concatenate([image.data, second.data]))
+    both = np.concatenate([image.data, second.data])
+    return replace(image, data=both, sources=image.sources | second.sources)
 
 
 def _prior_file(prior: str) -> Path | None:

@@ -148,8 +148,9 @@ def compare(
 
 
 @command
-@asks_for(("input.axes",))
+@asks_for(("input.axes", "input.position"))
 def info(file: Annotated[Path, typer.Argument(help="An image or a checkpoint.")], asked: Asked) -> Answer:
     """Describe what a file holds: axes, scale, step length, range."""
-    found = describe(file, resolve_input(asked, names=NAMES).axes)
+    chosen = resolve_input(asked, names=NAMES)
+    found = describe(file, chosen.axes, chosen.position)
     return Answer(found, lines((name.replace("_", " "), shown(value)) for name, value in found.items()))

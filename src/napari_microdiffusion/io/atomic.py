@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io.ome_zarr import check_zarr_installed, is_zarr
+from napari_microdiffusion.io.formats.ome_zarr.folders import is_zarr
+from napari_microdiffusion.io.formats.ome_zarr.images import check_zarr_installed
 
 FOLDER_SUFFIX = ".zarr"
 """Ending of the one output that is a folder."""
