@@ -3,7 +3,7 @@
     python benchmarks/beams.py truth       the true beam against the uniform assumption
     python benchmarks/beams.py views       two mirrored Airy views against one
     python benchmarks/beams.py mistakes    width and step that are wrong
-    python benchmarks/beams.py noise       noise-aware against noise-blind agreement, 5 to 500 photons
+    python benchmarks/beams.py noise       noise-aware against noise-blind data consistency, 5 to 500 photons
 
 Procedural specimens by default; `--real` adds the volumes in ../shared/data. Projections are taken inside
 each volume, so that light from outside what is reconstructed is real structure.
@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from beam_cases import BeamCase, beam_case, mistaken, score
 
 from napari_microdiffusion.io import read_image
 from napari_microdiffusion.optics import Acquisition, DetectorNoise
 from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import KINDS, ImagingConditions, make_specimen
-from napari_microdiffusion.studies.beams import BeamCase, beam_case, mistaken, score
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CONDITIONS = ImagingConditions(lateral_blur=0.8, axial_blur=1.5, background=0.03, background_variation=0.3)
@@ -104,7 +104,7 @@ def _straight(name: str, volume: np.ndarray, like: BeamCase) -> BeamCase:
 
 def mistakes(seeds: int, with_real: bool) -> None:
     """What errors about width and step cost."""
-    row("beam", "error", "loss (dB)", "loss (R2)", "disagreement")
+    row("beam", "error", "loss (dB)", "loss (R2)", "difference")
     row(*["---"] * 5)
     chosen = ["Bessel, width n", "uniform, width 2 n (half-width steps)", "Airy, apex 3 slices off"]
     for name, beam in ({"uniform, width n": {}} | {key: BEAMS[key] for key in chosen}).items():
@@ -121,7 +121,7 @@ def mistakes(seeds: int, with_real: bool) -> None:
 
 
 def noise(seeds: int, with_real: bool) -> None:
-    """Noise-aware agreement against noise-blind, with the noise stated."""
+    """Noise-aware data consistency against noise-blind, with the noise stated."""
     row("beam", "photons", "nonnegative (dB)", "noise (dB)", "gain (dB)")
     row(*["---"] * 5)
     for name in ("uniform, width n", "Bessel, width n", "uniform, width 2 n (half-width steps)"):

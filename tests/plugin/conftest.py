@@ -39,8 +39,8 @@ def preferences_folder(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def projections(rng) -> np.ndarray:
-    """Five slabs with a bright tilted bar in noise, float32."""
-    stack = rng.uniform(0, 5, SHAPE).astype(np.float32)
+    """Five slabs with a bright tilted bar in noise that is negligible, float32."""
+    stack = rng.uniform(0, 1, SHAPE).astype(np.float32)
     for slab in range(SHAPE[0]):
         stack[slab, 8 + 3 * slab : 12 + 3 * slab, 6:26] += 100
     return stack
@@ -116,7 +116,7 @@ def quick_training(monkeypatch):
 
     def small(**settings):
         settings.pop("minutes")
-        return real(**settings, **length, pool=1, stacks=1, slabs=2, patch=16, familiarity_stacks=0)
+        return real(**settings, **length, pool=1, stacks=1, slabs=2, patch=16, distribution_stacks=0)
 
     monkeypatch.setattr(recipe, "TrainingRecipe", small)
     return length

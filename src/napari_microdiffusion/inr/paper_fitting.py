@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from .fitted import FittedInr
 from .settings import InrSettings
-from .steps import FitStep, Fitting, Projections
+from .steps import FitStep, FitSteps, Projections
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .fields import PaperField
+    from .paper_field import PaperField
 
 # Points of one step: a step stays well under 0.3 s on one processor core.
 PAPER_POINTS = 1 << 13
@@ -23,11 +23,12 @@ PAPER_POINTS = 1 << 13
 
 def fit_paper(
     measured: Projections, profile: npt.NDArray[np.float64], settings: InrSettings, seed: int, device: str
-) -> Fitting:
+) -> FitSteps:
     """Fit the paper's field as `fit_inr` says, to batches of random pixels."""
     import torch
 
-    from .fields import PaperField, build_field
+    from .fields import build_field
+    from .paper_field import PaperField
 
     count, height, width = measured.shape
     n = len(profile)
@@ -53,7 +54,6 @@ def fit_paper(
             optimiser.step()
             recent.append(float(loss.detach()))
             yield FitStep(epoch * batches + index + 1, steps, float(np.mean(recent)), fitted)
-    return fitted
 
 
 def equation_2(

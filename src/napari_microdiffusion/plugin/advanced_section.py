@@ -119,8 +119,8 @@ class AdvancedSection(Section):
         """Fields of the acquisition that are set here."""
         return {
             "dark_level": self.dark_level.value(),
-            "photon_gain": self.photon_gain.value(),
-            "read_noise": self.read_noise.value(),
+            "photon_gain": self.photon_gain.value() or None,
+            "read_noise": self.read_noise.value() or None,
         }
 
     def settings(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ..io import (
     write_json,
 )
 from ..settings.method import ReconstructionConfig
+from ..settings.resolve import Resolved
 from .result import ReconstructionResult
 
 
@@ -88,7 +89,9 @@ class Outputs:
             _with_suffix(self.volume), _with_suffix(self.uncertainty) if self.uncertainty else None, self.inr
         )
 
-    def write(self, result: ReconstructionResult, source: ImageStack) -> dict[str, str]:
+    def write(
+        self, result: ReconstructionResult, source: ImageStack, settings: Resolved | None = None
+    ) -> dict[str, str]:
         """Write what the result has.
 
         Parameters
@@ -96,6 +99,8 @@ class Outputs:
         result : ReconstructionResult
         source : ImageStack
             The projections, with their scale.
+        settings : Resolved, optional
+            The document of the run and where its values came from, for the provenance.
 
         Returns
         -------
@@ -110,7 +115,8 @@ class Outputs:
         n = result.provenance["acquisition"]["step_length"]
         scale = source.scale
         voxel = None if scale is None else (scale[0] / n, scale[1], scale[2])
-        record = {k: result.provenance[k] for k in ("program", "acquisition", "settings", "stopped")}
+        told = ("program", "version", "acquisition", "settings", "stopped")
+        record = {key: result.provenance[key] for key in told}
         written: dict[str, str] = {}
 
         def image(what: str, path: Path, data: Any) -> None:
@@ -123,8 +129,11 @@ class Outputs:
         if self.inr is not None and result.inr is not None:
             result.inr.save(self.inr)
             written["inr"] = str(self.inr)
-        origin = input_record(source)
-        content = result.provenance | {"input": result.provenance["input"] | origin, "outputs": dict(written)}
+        content = result.provenance | (settings.provenance() if settings is not None else {})
+        content |= {"outputs": dict(written)}
+        read = input_record(source)
+        origin = {"file": read["file"], "name": read["name"], "read": read}
+        content["input"] = {**content["input"], **result.provenance["input"], **origin}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
 

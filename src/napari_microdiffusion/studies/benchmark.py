@@ -16,9 +16,8 @@ from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
 from ..reconstruction.result import ReconstructionResult
 from ..settings.method import ReconstructionConfig, settings_error
-from ..specimens import ImagingConditions, make_specimen
 
-# Guide / diffusion / consistency. The classical rows come raw and made to agree, since agreeing alone helps.
+# Guide / diffusion / consistency. The classical rows come raw and made consistent, which alone helps.
 CLASSICAL = tuple(
     f"{guide}/off/{consistency}"
     for guide in ("nearest", "linear", "cubic", "histospline")
@@ -62,28 +61,6 @@ def case_of_volume(path: Path, step_length: int) -> Case:
     return Case(path.name.split(".")[0], volume[: len(projections) * step_length], projections, acquisition)
 
 
-def frozen_cases(path: Path, step_length: int | None = None) -> Iterator[Case]:
-    """The procedural specimens of a frozen set (`benchmarks/specimens.yaml`), one after the other.
-
-    At the set's own step length, where none is given; slices beyond whole slabs are dropped.
-    """
-    import yaml
-
-    frozen = yaml.safe_load(path.read_text())
-    shape, n = tuple(frozen["shape"]), step_length or int(frozen["step_length"])
-    acquisition = Acquisition(step_length=n)
-    for entry in frozen["specimens"]:
-        truth = make_specimen(entry["kind"], shape, entry["seed"], ImagingConditions(**entry["conditions"]))
-        projections = simulate_projections(
-            truth,
-            acquisition,
-            photons=entry["photons"],
-            read_noise=entry["read_noise"],
-            seed=entry["noise_seed"],
-        )
-        yield Case(entry["name"], truth[: len(projections) * n], projections, acquisition)
-
-
 def method_config(method: str, **settings: Any) -> ReconstructionConfig:
     """The settings of a method written as guide/diffusion/consistency.
 
@@ -116,7 +93,7 @@ def run_case(case: Case, methods: Sequence[str], **settings: Any) -> Iterator[Ro
 
 
 def best_classical(rows: Sequence[Row], metric: str = "psnr") -> Row | None:
-    """The best of the classical rows of one case, raw or made to agree: the one to beat."""
+    """The best of the classical rows of one case, raw or made consistent: the one to beat."""
     classical = [row for row in rows if row.method in CLASSICAL and row.metrics[metric] is not None]
     return max(classical, key=lambda row: float(row.metrics[metric]), default=None)
 
