@@ -221,7 +221,7 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
             image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames)
         settings = work.settings_for(piece, image)
         acquisition, method = settings.acquisition, settings.method
-        piece.outputs.check(method, (piece.source, method.inr_file, chosen.beam_file))
+        piece.outputs.check(method, (piece.source, *image.sources, method.inr_file, chosen.beam_file))
         for event in reconstruct(image.data, acquisition, method, cancel=cancel or CancelToken()):
             if isinstance(event, Finished):
                 files = piece.outputs.write(event.result, image, settings)

@@ -96,8 +96,8 @@ def test_one_of_several_images_is_chosen_by_its_position(tmp_path, run):
         run(*words, "-o", "v.ome.tif", "--position", position)
         np.testing.assert_allclose(read_image("v.ome.tif").data, np.repeat(TRUTH, 2, axis=0), rtol=1e-5)
         read = json.loads(Path("v.provenance.json").read_text())["input"]
-        assert read["position"] == {"index": 1, "name": "right"}
-        assert read["settings"]["position"] == str(position)
+        assert read["position"] == str(position)
+        assert read["read"]["position"] == {"index": 1, "name": "right"}
     run("batch", "several.ome.tif", "-n", 2, "-o", "out", *AS_MEASURED, "--position", 0)
     np.testing.assert_allclose(
         read_image("out/several_volume.ome.tif").data, np.repeat(OTHER, 2, axis=0), rtol=1e-5

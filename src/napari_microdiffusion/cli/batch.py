@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import Cancelled, UsageError
-from ..io import IMAGE_SUFFIXES
+from ..io import IMAGE_SUFFIXES, output_folder
 from ..settings.files import read_run
 from .options import Config, Folder, Preset, say_notes
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, WITHIN_FILE, Asked, asks_for
@@ -51,7 +51,7 @@ def batch(
     method = work.check()
     if workers > 1 and method.threads is None:
         asked.setdefault("method", {})["threads"] = threads_for(workers)
-    output.mkdir(parents=True, exist_ok=True)
+    output_folder(output)
     pieces, reports = pieces_of(inputs, output, ending, work, uncertainty=uncertainty)
     skipped = [piece for piece in pieces if resume and piece.outputs.provenance.is_file()]
     pieces = [piece for piece in pieces if piece not in skipped]

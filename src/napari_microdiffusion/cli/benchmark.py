@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..io import output_folder
 from ..reconstruction.events import Progress, StageStarted
 from ..settings.resolve import resolve
 from .options import Seed, read_stack
@@ -52,7 +53,7 @@ def benchmark(
     for path in volumes:
         # A file that cannot be read should be known before the first hour of work, not after it.
         read_stack(path)
-    output.mkdir(parents=True, exist_ok=True)
+    output_folder(output)
     cases = (case_of_volume(path, beam.step_length) for path in volumes for beam in beams)
     table: list[tuple[str, dict[str, Any]]] = []
     with progress_bar() as show:
@@ -77,7 +78,7 @@ def _cook(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> An
     recipes = {path.stem: read_recipe(path) for path in paths}
     for path in volumes:
         read_stack(path)
-    output.mkdir(parents=True, exist_ok=True)
+    output_folder(output)
     kitchen = Kitchen(volumes, seed)
     texts, data = [], {}
     with progress_bar() as show:

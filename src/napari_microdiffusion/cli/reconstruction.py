@@ -66,6 +66,7 @@ def reconstruct(
     image = read_stack(chosen.path, chosen)
     if chosen.second_view is not None:
         image = with_second_view(image, read_stack(chosen.second_view, chosen))
+    outputs.check(method, image.sources)
     resolved = keeping_samples_only_where_written(resolve(asked, Recorded.of_projections(image), **layers))
     if asked.get("method", {}).get("samples") and not resolved.method.samples:
         say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")

@@ -7,7 +7,7 @@ import typer
 
 from ..api import specimen as grow
 from ..errors import UsageError
-from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
+from ..io import IMAGE_SUFFIXES, check_not_read, check_output, describe, validate_projections, write_image
 from ..optics import simulate_projections
 from ..optics.recorded_beam import KEY, recorded_beam
 from ..optics.simulation import DetectorNoise
@@ -64,6 +64,7 @@ def simulate(
     check_output(output, IMAGE_SUFFIXES)
     image = read_stack(volume, chosen)
     refuse_overwriting(output, volume)
+    check_not_read(output, image.sources)
     validate_projections(image.data, image.name)
     say_notes(notes := notes_of(image))
     optics = resolve(asked, Recorded.of_volume(image), names=NAMES).acquisition

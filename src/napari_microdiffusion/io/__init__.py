@@ -1,6 +1,6 @@
 """Images with their axes and scale, and checkpoints with their header: everything that touches a file."""
 
-from napari_microdiffusion.io.atomic import check_output, whole_file, write_json
+from napari_microdiffusion.io.atomic import check_output, output_folder, whole_file, write_json
 from napari_microdiffusion.io.axes import UnnamedAxes
 from napari_microdiffusion.io.checkpoints import (
     Checkpoint,
@@ -47,6 +47,7 @@ __all__ = [
     "is_stack",
     "load_checkpoint",
     "open_image",
+    "output_folder",
     "provenance_path",
     "read_header",
     "read_image",

@@ -139,6 +139,24 @@ def _check_folder_output(target: Path) -> None:
     check_zarr_installed(target)
 
 
+def output_folder(path: str | PathLike[str]) -> None:
+    """Make a folder to write to, with those it lies in.
+
+    Raises
+    ------
+    UserError
+        Where `path` is a file, or the operating system refuses.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"{folder} is a file; the name of a folder is needed.") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"The folder {folder} cannot be made: {reason}.") from error
+
+
 def write_json(path: str | PathLike[str], content: Any) -> None:
     """Write `content` as indented JSON, whole or not at all.
 

@@ -130,8 +130,10 @@ class Outputs:
             result.inr.save(self.inr)
             written["inr"] = str(self.inr)
         content = result.provenance | (settings.provenance() if settings is not None else {})
-        content["input"] = {**result.provenance["input"], **input_record(source), **content["input"]}
-        content["outputs"] = dict(written)
+        content |= {"outputs": dict(written)}
+        read = input_record(source)
+        origin = {"file": read["file"], "name": read["name"], "read": read}
+        content["input"] = {**content["input"], **result.provenance["input"], **origin}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
 

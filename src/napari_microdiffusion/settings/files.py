@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..io import IMAGE_SUFFIXES, read_header
-from .document import DOCUMENT_VERSION, PARTS, RunSettings
+from .document import DOCUMENT_VERSION, PARTS, InputSettings, RunSettings
 from .migration import migrated
 
 # Settings are a page of text; anything much larger is another kind of file.
@@ -89,7 +89,7 @@ def parts_of(content: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]
     is_record = "program" in table
     if is_record and isinstance(found["input"], dict):
         # A provenance records what was read, too.
-        found["input"] = found["input"].get("settings")
+        found["input"] = {k: v for k, v in found["input"].items() if k in InputSettings.model_fields}
     if "settings" in table:
         found["method"] = table.pop("settings")
     elif found["method"] is None and not is_record:

@@ -57,8 +57,6 @@ class Resolved:
         """Settings and origins for the provenance of a run, ready for JSON; `files.read_run` reads them."""
         table = self.document.model_dump(mode="json")
         table["settings"] = table.pop("method")
-        # Beside what was read, which the file itself decides.
-        table["input"] = {"settings": table["input"]}
         known = {path: origin for path, origin in self.origins.items() if origin != "default"}
         return table | {"origins": known}
 
