@@ -112,6 +112,12 @@ def record(document: RunSettings) -> dict[str, Any]:
     return document.model_dump(mode="json")
 
 
+def short_record(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a provenance that a result itself carries, from which `read_run` has the settings."""
+    carried = ("program", "version", "acquisition", "settings", "stopped")
+    return {key: provenance[key] for key in carried if key in provenance}
+
+
 def read_table(path: Path) -> dict[str, Any]:
     """Read a table of names and values.
 
