@@ -86,7 +86,11 @@ class Work:
         UsageError
             For a setting that cannot be.
         """
-        return check_asked(self.asked, earlier=self.earlier, preset_name=self.preset_name, names=self.names)
+        return check_asked(self.asked, **self._layers)
+
+    @property
+    def _layers(self) -> dict[str, Any]:
+        return {"earlier": self.earlier, "preset_name": self.preset_name, "names": self.names}
 
     def input_for(self, source: Path) -> InputSettings:
         """Which stack of a file is meant.
@@ -109,13 +113,7 @@ class Work:
         """
         outputs = {"volume": piece.outputs.volume, "uncertainty": piece.outputs.uncertainty}
         asked = {**self.asked, "input": piece.input.model_dump(exclude_unset=True), "output": outputs}
-        resolved = resolve(
-            asked,
-            Recorded.of_projections(image),
-            earlier=self.earlier,
-            preset_name=self.preset_name,
-            names=self.names,
-        )
+        resolved = resolve(asked, Recorded.of_projections(image), **self._layers)
         return keeping_samples_only_where_written(resolved)
 
 
