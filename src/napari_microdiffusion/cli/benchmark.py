@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..io import output_folder
 from ..reconstruction.events import Progress, StageStarted
 from ..settings.resolve import resolve
-from .options import AsJson, Debug, Seed, read_stack
+from .options import Seed, read_stack
 from .setting_options import NAMES, number
 from .terminal import Answer, command, lines, progress_bar
 
@@ -30,8 +31,6 @@ def benchmark(
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="Samples for the uncertainty in the pictures.")] = 0,
     seed: Seed = 0,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Compare methods on volumes with known truth: project, reconstruct, measure, write it down.
 
@@ -54,7 +53,7 @@ def benchmark(
     for path in volumes:
         # A file that cannot be read should be known before the first hour of work, not after it.
         read_stack(path)
-    output.mkdir(parents=True, exist_ok=True)
+    output_folder(output)
     cases = (case_of_volume(path, beam.step_length) for path in volumes for beam in beams)
     table: list[tuple[str, dict[str, Any]]] = []
     with progress_bar() as show:
@@ -79,7 +78,7 @@ def _run_recipes(paths: list[Path], volumes: list[Path], output: Path, seed: int
     recipes = {path.stem: read_recipe(path) for path in paths}
     for path in volumes:
         read_stack(path)
-    output.mkdir(parents=True, exist_ok=True)
+    output_folder(output)
     runner = RecipeRunner(volumes, seed)
     texts, data = [], {}
     with progress_bar() as show:

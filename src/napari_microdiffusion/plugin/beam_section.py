@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout
 
 from ..errors import UsageError
-from ..io.metadata import micrometres
+from ..io.units import micrometres
 from ..optics import Acquisition
 from .beam_fields import BeamFields
 from .fields import title_label, whole_number

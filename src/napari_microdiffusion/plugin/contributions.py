@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io import ImageStack, is_stack, read_image
+from ..io import ImageStack, UnchosenPosition, is_stack, read_image
 from ..optics import Acquisition
 from ..optics.recorded_beam import KEY, beam_in, recorded_beam
 from .placement import AXES, Placement
@@ -55,7 +55,11 @@ def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
     """
     if isinstance(path, Sequence) and not isinstance(path, str):
         path = path[0]
-    return image_layers(read_image(path))
+    try:
+        return image_layers(read_image(path))
+    except UnchosenPosition as several:
+        positions = range(len(several.positions))
+        return [layer for index in positions for layer in image_layers(read_image(path, position=index))]
 
 
 def image_layers(image: ImageStack) -> list[LayerData]:
