@@ -73,7 +73,8 @@ def _images(file: "TiffFile", path: Path, axes: str | None, stack: ExitStack) ->
     """Return the images of a file; where axes are given and its own words lead nowhere, its pages."""
     try:
         if axes is None or not file.is_scanimage:
-            return _described(file, path, stack)
+            with as_user_error(path):
+                return _described(file, path, stack)
     except UserError:
         if axes is None:
             raise
