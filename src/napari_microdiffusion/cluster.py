@@ -86,7 +86,11 @@ class Work:
         UsageError
             For a setting that cannot be.
         """
-        return check_asked(self.asked, earlier=self.earlier, preset_name=self.preset_name, names=self.names)
+        return check_asked(self.asked, **self._layers)
+
+    @property
+    def _layers(self) -> dict[str, Any]:
+        return {"earlier": self.earlier, "preset_name": self.preset_name, "names": self.names}
 
     def input_for(self, source: Path) -> InputSettings:
         """Which stack of a file is meant.
@@ -109,13 +113,7 @@ class Work:
         """
         outputs = {"volume": piece.outputs.volume, "uncertainty": piece.outputs.uncertainty}
         asked = {**self.asked, "input": piece.input.model_dump(exclude_unset=True), "output": outputs}
-        resolved = resolve(
-            asked,
-            Recorded.of_projections(image),
-            earlier=self.earlier,
-            preset_name=self.preset_name,
-            names=self.names,
-        )
+        resolved = resolve(asked, Recorded.of_projections(image), **self._layers)
         return keeping_samples_only_where_written(resolved)
 
 
@@ -132,7 +130,7 @@ class Report:
         One sentence; empty after a success.
     seconds : float
     notes : tuple of str
-        What the reader notes of the file.
+        What the reader notes of the file, and what was left aside of its settings.
     """
 
     piece: Piece
@@ -225,7 +223,7 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
         for event in reconstruct(image.data, acquisition, method, cancel=cancel or CancelToken()):
             if isinstance(event, Finished):
                 files = piece.outputs.write(event.result, image, settings)
-                notes = tuple(image.metadata.get("notes", ()))
+                notes = (*image.metadata.get("notes", ()), *settings.notices)
                 return Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
     except (UserError, RunFailed, MemoryError, OSError) as error:
         return Report(piece, {}, _line(error), time.perf_counter() - started)

@@ -37,7 +37,7 @@ def read(
     axes
         Letters out of "tczyx", one for each axis, where the file does not name them.
     position
-        Index from 0, or name, of the image, where the file or set of files holds several.
+        Index from 0, or name, of an image; needed where a file or set of files holds several.
 
     Returns
     -------

@@ -13,21 +13,9 @@ from .terminal import PROGRAM, say
 
 Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Image to write, .ome.tif, .tif or .ome.zarr.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")]
-Axes = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LETTERS", help="Names of the axes, where the file does not give them: tzyx, for example."
-    ),
-]
-Position = Annotated[
-    str | None,
-    typer.Option(help="Image to describe, by index from 0 or by name, where the file holds several."),
-]
 Preset = Annotated[
     PresetName | None,
     typer.Option(

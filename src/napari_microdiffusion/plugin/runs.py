@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QWidget
 
 from ..errors import UserError
 from ..io import ImageStack, read_table
-from ..io.ome_zarr import HEADERS
+from ..io.formats.ome_zarr.folders import HEADERS
 from ..settings.files import read_settings
 from ..settings.method import ReconstructionConfig
 from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving

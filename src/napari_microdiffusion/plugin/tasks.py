@@ -108,15 +108,15 @@ class Reconstruction:
         from ..evaluation import comparing
 
         n = self.acquisition.step_length
-        comparison = comparing(result.volume, np.asarray(self.truth), n, profile=self.acquisition.profile)
-        while not cancel.stopped:
+        profile = self.acquisition.profile
+        for step in comparing(result.volume, np.asarray(self.truth), n, profile=profile):
             if cancel.cancelled:
                 raise Cancelled("the run was cancelled")
-            try:
-                yield Step("Comparing with the ground truth", next(comparison))
-            except StopIteration as finished:
-                metrics: dict[str, Any] = finished.value
-                return metrics
+            if cancel.stopped:
+                break
+            if step.metrics is not None:
+                return step.metrics
+            yield Step("Comparing with the ground truth", step.fraction)
         return None
 
 

@@ -18,6 +18,7 @@ from ..io import (
     write_image,
     write_json,
 )
+from ..settings.files import short_record
 from ..settings.method import ReconstructionConfig
 from ..settings.resolve import Resolved
 from .result import ReconstructionResult
@@ -115,10 +116,7 @@ class Outputs:
         n = result.provenance["acquisition"]["step_length"]
         scale = source.scale
         voxel = None if scale is None else (scale[0] / n, scale[1], scale[2])
-        record = {
-            key: result.provenance[key]
-            for key in ("program", "version", "acquisition", "settings", "stopped")
-        }
+        record = short_record(result.provenance)
         written: dict[str, str] = {}
 
         origin = None if voxel is None else _origin_of_volume(source, n, voxel)
