@@ -25,7 +25,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.reconstruction.events import STAGES, StageStarted
 from napari_microdiffusion.specimens import make_specimen
 

@@ -77,8 +77,8 @@ def reconstruct(studio: Studio, samples: int, steps: int) -> None:
 def compare(studio: Studio) -> None:
     """Scores, and the ways of looking."""
     from napari_microdiffusion.interpolation import linear
-    from napari_microdiffusion.plugin.layers import add_volume
-    from napari_microdiffusion.plugin.placement import Placement
+    from napari_microdiffusion.plugin.layers.placement import Placement
+    from napari_microdiffusion.plugin.layers.result import add_volume
 
     viewer = studio.viewer
     projections, truth = viewer.layers["vasculature"], viewer.layers["vasculature ground truth"]

@@ -198,8 +198,8 @@ def test_a_circle_within_a_room_is_found(small_house):
         f"import {PACKAGE}.api",
         f"import {PACKAGE}.cli",
         "import npe2; npe2.PluginManifest.from_distribution('napari-microdiffusion')",
-        f"import {PACKAGE}.plugin.contributions",
-        pytest.param(f"import {PACKAGE}.plugin.reconstruct", marks=pytest.mark.screen),
+        f"import {PACKAGE}.plugin.reader",
+        pytest.param(f"import {PACKAGE}.plugin.reconstruct.view", marks=pytest.mark.screen),
     ],
 )
 def test_torch_waits_until_it_is_needed(statement):

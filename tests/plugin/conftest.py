@@ -9,11 +9,11 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_microdiffusion.io import write_image
-from napari_microdiffusion.plugin.adapt import AdaptWidget
-from napari_microdiffusion.plugin.compare import CompareWidget
-from napari_microdiffusion.plugin.dock import Dock
-from napari_microdiffusion.plugin.reconstruct import ReconstructWidget
-from napari_microdiffusion.plugin.simulate import SimulateWidget
+from napari_microdiffusion.plugin.adapt.view import AdaptWidget
+from napari_microdiffusion.plugin.compare.view import CompareWidget
+from napari_microdiffusion.plugin.reconstruct.view import ReconstructWidget
+from napari_microdiffusion.plugin.simulate.view import SimulateWidget
+from napari_microdiffusion.plugin.widgets.dock import Dock
 
 N = 4
 SHAPE = (5, 32, 32)

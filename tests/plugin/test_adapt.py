@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.diffusion.prior import Prior
-from napari_microdiffusion.plugin.adapted_priors import AdaptedPriors
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.widgets.adapted_priors import AdaptedPriors
 from napari_microdiffusion.specimens import make_specimen
 
 from .conftest import PATIENCE_MS, dock_in

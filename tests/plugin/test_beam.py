@@ -8,10 +8,10 @@ from napari_microdiffusion.io.beam_files import write_beam
 from napari_microdiffusion.io.measured_beam import MeasuredBeam
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.optics.beam.foci import bessel_focus
-from napari_microdiffusion.plugin.beam_dialog import OpticsDialog
-from napari_microdiffusion.plugin.beam_preview import beam_image
-from napari_microdiffusion.plugin.saved_settings import apply_settings
-from napari_microdiffusion.plugin.views_choice import APART, STACKED
+from napari_microdiffusion.plugin.beam.optics_dialog import OpticsDialog
+from napari_microdiffusion.plugin.beam.preview import beam_image
+from napari_microdiffusion.plugin.beam.views import APART, STACKED
+from napari_microdiffusion.plugin.reconstruct.saved_settings import apply_settings
 
 from .conftest import PATIENCE_MS, SHAPE, N
 

@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.interpolation import histospline, nearest
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
-from napari_microdiffusion.plugin.mixed import Mixed
+from napari_microdiffusion.plugin.compare.mixed import Mixed
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 
 from .conftest import PATIENCE_MS, SHAPE, N, dock_in
 
@@ -204,8 +204,8 @@ def test_a_mixed_volume_indexes_like_an_array(rng, pattern):
 
 
 def test_clicks_on_a_plot_and_on_sections_are_told(qtbot):
-    from napari_microdiffusion.plugin.cross_sections import CrossSections, Shown
-    from napari_microdiffusion.plugin.plots import Curve, LinePlot, ticks
+    from napari_microdiffusion.plugin.compare.cross_sections import CrossSections, Shown
+    from napari_microdiffusion.plugin.widgets.line_plot import Curve, LinePlot, ticks
 
     plot = LinePlot("slice")
     qtbot.addWidget(plot)

@@ -5,10 +5,10 @@ from typing import get_args
 import pytest
 
 from napari_microdiffusion.optics import Acquisition
-from napari_microdiffusion.plugin import fields
-from napari_microdiffusion.plugin.advanced_section import AdvancedSection
-from napari_microdiffusion.plugin.diffusion_section import DiffusionSection
-from napari_microdiffusion.plugin.guide_section import GUIDE_WORDS
+from napari_microdiffusion.plugin.reconstruct.sections.advanced import AdvancedSection
+from napari_microdiffusion.plugin.reconstruct.sections.diffusion import DiffusionSection
+from napari_microdiffusion.plugin.reconstruct.sections.guide import GUIDE_WORDS
+from napari_microdiffusion.plugin.widgets import fields
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.plugin import advanced_section
-from napari_microdiffusion.plugin.advanced_section import PAPER_SYSTEMS
-from napari_microdiffusion.plugin.guide_section import HeldInr
+from napari_microdiffusion.plugin.reconstruct.sections import advanced as advanced_section
+from napari_microdiffusion.plugin.reconstruct.sections.advanced import PAPER_SYSTEMS
+from napari_microdiffusion.plugin.reconstruct.sections.guide import HeldInr
 
 pytestmark = pytest.mark.windowless
 

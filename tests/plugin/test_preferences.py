@@ -7,7 +7,7 @@ from npe2 import PluginManifest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_microdiffusion.optics import Acquisition
-from napari_microdiffusion.plugin.preferences import CATEGORY
+from napari_microdiffusion.plugin.reconstruct.preferences import CATEGORY
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
 

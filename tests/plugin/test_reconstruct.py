@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import provenance_path, read_image
-from napari_microdiffusion.plugin import tasks
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.reconstruct import tasks
 from napari_microdiffusion.reconstruction.events import Progress, SliceReady, StageStarted
 
 from .conftest import PATIENCE_MS, SHAPE, N

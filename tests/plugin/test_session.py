@@ -10,8 +10,8 @@ import pytest
 from napari.utils.notifications import NotificationSeverity, notification_manager
 from qtpy.QtWidgets import QApplication
 
-from napari_microdiffusion.plugin.adapted_priors import AdaptedPriors
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.widgets.adapted_priors import AdaptedPriors
 from napari_microdiffusion.specimens import make_specimen
 
 from .conftest import PATIENCE_MS

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
-from napari_microdiffusion.plugin.placement import Placement
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.layers.placement import Placement
 from napari_microdiffusion.specimens import make_specimen
 
 from .conftest import PATIENCE_MS, dock_in

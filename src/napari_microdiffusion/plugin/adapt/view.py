@@ -1,0 +1,148 @@
+"""The dock "Adapt prior": trains the diffusion's prior further on volumes of one's own tissue."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout
+
+from ..jobs.activity import Activity
+from ..jobs.job import Source, spare_threads
+from ..jobs.run_panel import RunPanel
+from ..jobs.runner import Runner
+from ..layers.stack import Stack
+from ..widgets.adapted_priors import AdaptedPriors
+from ..widgets.dock import Dock
+from ..widgets.line_plot import LinePlot
+from ..widgets.message_panel import MessagePanel
+from ..widgets.section import Section, label
+from ..widgets.theme import Appearance
+from .sections import PriorSection, ReferencesSection
+from .tasks import Adapted, AdaptPrior, Loss
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+ABOUT = (
+    "The shipped prior has learned from procedural tissue. A few point-scanned volumes of your own tissue, "
+    "in voxels like those to be reconstructed, teach it what yours looks like."
+)
+
+
+class AdaptWidget(Dock):
+    """The dock.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: "Viewer") -> None:
+        super().__init__(napari_viewer)
+        self.references = ReferencesSection(napari_viewer)
+        self.prior = PriorSection()
+        self.training = Section("Training", is_open=True)
+        self.plot = LinePlot("step", height=150, is_logarithmic=True)
+        self.plot.setToolTip("<qt>Loss of the training, averaged over ten steps: lower is better.</qt>")
+        self._idle = label("The loss is shown here while the prior learns.", tone="dim", wrap=True)
+        column = QVBoxLayout()
+        column.addWidget(self._idle)
+        column.addWidget(self.plot)
+        self.training.set_content(column)
+        self.panel = RunPanel("Adapt prior", "Asks for a file, then trains; the prior can be used at once.")
+        self.messages = MessagePanel()
+        self.runner = Runner(self.panel, self.messages, self)
+        about = label(ABOUT, tone="dim", wrap=True)
+        self.fill((about, self.references, self.prior, self.training), (self.panel, self.messages))
+        self.plot.hide()
+        for section in (self.references, self.prior):
+            section.changed.connect(self._settings_changed)
+        self.panel.start_wanted.connect(self._ask_where)
+        self.prior.file_wanted.connect(self._ask_prior)
+        layers = self.viewer.layers.events
+        for emitter in (layers.inserted, layers.renamed, layers.reordered):
+            self.listen(emitter, self._layers_changed)
+        self.listen(layers.removed, self._layer_removed)
+        self.at_end(self.runner.abandon)
+        self.bind("Ctrl+Alt+A", self.panel.button.click, self.panel.button)
+        self._settings_changed()
+
+    def adapt_to(self, path: Path) -> None:
+        """Adapt the prior to the ticked volumes and save it."""
+        stacks = self.references.chosen
+        if not stacks or self.runner.is_running:
+            return
+        path = path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
+        task = AdaptPrior(
+            [stack.data for stack in stacks],
+            self.prior.minutes.value(),
+            path,
+            self.prior.name,
+            spare_threads(),
+            self.prior.seed.value(),
+        )
+        self.runner.begin(Adapting(task, self, stacks))
+
+    def show_curve(self) -> None:
+        """Begin a new curve."""
+        self.plot.clear()
+        self._idle.hide()
+        self.plot.show()
+
+    def _settings_changed(self) -> None:
+        self.panel.set_reason(self.references.reason())
+
+    def _layers_changed(self, _event: Any = None) -> None:
+        self.references.refresh()
+
+    def _layer_removed(self, event: Any) -> None:
+        self.runner.layer_removed(event.value)
+        self.references.refresh()
+
+    def _ask_where(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self.window(), "Save the adapted prior", "adapted.safetensors", "Checkpoints (*.safetensors)"
+        )
+        if path:
+            self.adapt_to(Path(path))
+
+    def _ask_prior(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self.window(), "Choose a prior to start from", "", "Checkpoints (*.safetensors)"
+        )
+        if path:
+            self.prior.use_file(path)
+
+    def restyle(self, appearance: Appearance) -> None:
+        """Follow the theme in what is drawn here."""
+        self.plot.set_appearance(appearance)
+
+
+class Adapting(Activity):
+    """A training whose loss is plotted, and whose prior other docks can use once it is saved."""
+
+    text = "Adapting"
+    done = "The prior is adapted."
+    can_stop = True
+
+    def __init__(self, source: Source, dock: AdaptWidget, stacks: list[Stack]) -> None:
+        super().__init__(source)
+        self._dock, self._stacks = dock, stacks
+        dock.show_curve()
+
+    def needs(self, layer: Any) -> bool:
+        """The reference volumes."""
+        return any(layer == stack.layer for stack in self._stacks)
+
+    def handle(self, event: Any) -> None:
+        """Plot the loss; offer the prior."""
+        if isinstance(event, Loss):
+            self._dock.plot.add(event.step, event.loss)
+        elif isinstance(event, Adapted):
+            explained = "" if event.explained is None else f"; it explains {100 * event.explained:.0f} % of "
+            told = f"{explained}what the first estimate misses" if explained else ""
+            self._dock.messages.say(
+                f"Saved as {event.path} after {event.steps} steps{told}. "
+                "Choose it under Diffusion in the dock Reconstruct volume."
+            )
+            AdaptedPriors.of_session().add(event.path)

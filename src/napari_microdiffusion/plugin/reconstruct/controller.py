@@ -1,0 +1,262 @@
+"""What the dock "Reconstruct volume" can be asked to do, and what is kept of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QWidget
+
+from ...errors import UserError
+from ...io import ImageStack, read_table
+from ...io.ome_zarr import HEADERS
+from ...settings.files import read_settings
+from ...settings.method import ReconstructionConfig
+from ..beam.preview import show_beam
+from ..jobs.activity import Activity
+from ..jobs.job import warm_up
+from ..jobs.run_panel import RunPanel
+from ..jobs.runner import Runner
+from ..layers.result import ResultLayers
+from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving
+from .outcome_panel import OutcomePanel
+from .preferences import Preferences
+from .saved_settings import SETTINGS_SUFFIXES, apply_settings
+from .sections.guide import HeldInr
+from .sections.together import NO_PROJECTIONS, Sections
+from .tasks import MakeSample, ReadFile, Reconstruction, SaveResult, outputs_for
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+# An INR fitted on its own is kept as the field says it, so neither diffusion nor consistency.
+INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
+
+
+class Runs(Runner):
+    """The dock's jobs.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    sections : Sections
+    panel : RunPanel
+    outcome : OutcomePanel
+    parent : QWidget
+    """
+
+    axes_wanted = Signal(object)
+
+    def __init__(
+        self, viewer: "Viewer", sections: Sections, panel: RunPanel, outcome: OutcomePanel, parent: QWidget
+    ) -> None:
+        super().__init__(panel, outcome, parent)
+        self.viewer, self.sections, self.outcome = viewer, sections, outcome
+        self.last: Reconstructing | None = None
+        self.preferences = Preferences()
+        self.preferences.start(sections)
+        self._is_warm = False
+        self.began.connect(self._switch_off)
+        self.ended.connect(self._switch_on)
+        self.finished.connect(self._keep)
+
+    def warm_up(self) -> None:
+        """Once there are projections the engine will be wanted; torch still waits for a run."""
+        if not self._is_warm and self.sections.projections.layer is not None:
+            self._is_warm = True
+            warm_up("napari_microdiffusion.reconstruction.engine")
+
+    def open_file(self, path: str, axes: str | None = None) -> None:
+        """Read a file with our reader and choose it; `axes` names its axes where it does not."""
+        self.begin(Opening(ReadFile(path, axes), self.viewer, self.sections.projections))
+
+    def open_path(self, path: str) -> None:
+        """Open an image, or use the settings in a file of settings."""
+        if not path.lower().endswith(SETTINGS_SUFFIXES) or Path(path).name in HEADERS:
+            self.open_file(path)
+            return
+        try:
+            acquisition, settings = read_settings(path)
+        except UserError as error:
+            self.fail(str(error))
+            return
+        self.use_settings(acquisition, settings)
+
+    def use_settings(self, acquisition: dict[str, Any], settings: dict[str, Any]) -> None:
+        """Put the settings of an earlier result into the dock."""
+        try:
+            left_out = apply_settings(self.sections, acquisition, settings)
+        except UserError as error:
+            self.fail(str(error))
+            return
+        more = f", save {', '.join(left_out)}, which the command line's --config takes" if left_out else ""
+        self.outcome.say(f"These settings are in use{more}.")
+
+    def open_sample(self) -> None:
+        """Open a sample and choose its projections."""
+        self.begin(Opening(MakeSample(), self.viewer, self.sections.projections))
+
+    def reopen(self) -> None:
+        """Read the file of the chosen layer with our reader, and choose what comes of it."""
+        layer = self.sections.projections.layer
+        if layer is not None and layer.source.path and not self.is_running:
+            layer.visible = False
+            self.open_file(str(layer.source.path))
+
+    def read_calibration(self) -> None:
+        """Read the scale of the chosen layer from its file."""
+        section = self.sections.projections
+        layer = section.layer
+        if layer is not None and layer.source.path:
+            self.begin(Calibrating(ReadFile(str(layer.source.path)), section, layer, self.outcome))
+
+    def start(self) -> None:
+        """Reconstruct."""
+        found = self.sections.projections.projections
+        if found is None or self.is_running:
+            return
+        try:
+            acquisition, config = self.sections.acquisition(), self.sections.config()
+        except UserError as error:
+            self.fail(str(error))
+            return
+        self.preferences.keep(self.sections)
+        n, slabs, (height, width) = acquisition.step_length, self.sections.beam.slabs, found.shape[1:]
+        truth = self.sections.truth.layer
+        low, high = found.layer.contrast_limits
+        layers = ResultLayers(
+            self.viewer,
+            found.name,
+            found.placement.of_volume(n),
+            (slabs * n, height, width),
+            acquisition,
+            (float(low), float(high)),
+            truth,
+        )
+        held = self.sections.guide.usable_inr if config.guide == "inr" else None
+        task = Reconstruction(
+            found.data,
+            acquisition,
+            config,
+            None if truth is None else truth.data,
+            None if held is None else held.fitted,
+            self._second_view(),
+        )
+        self.last = None
+        advanced = self.sections.advanced
+        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, advanced))
+
+    def fit_inr(self) -> None:
+        """Fit an INR on its own and show its slices."""
+        found = self.sections.projections.projections
+        if found is None or self.is_running:
+            return
+        try:
+            acquisition = self.sections.acquisition()
+            config = self.sections.config().model_copy(update=INR_ALONE)
+        except UserError as error:
+            self.fail(str(error))
+            return
+        guide = self.sections.guide
+        guide.open()
+        task = Reconstruction(found.data, acquisition, config, second_view=self._second_view())
+        self.begin(FittingInr(task, self.viewer, found, acquisition, guide))
+
+    def show_beam(self) -> None:
+        """Show the beam as it is set among the layers."""
+        found = self.sections.projections.projections
+        try:
+            if found is None:
+                raise UserError(NO_PROJECTIONS)
+            acquisition = self.sections.acquisition()
+            n = acquisition.step_length
+            shape = (self.sections.beam.slabs * n, *found.shape[1:])
+            show_beam(self.viewer, acquisition, found.placement.of_volume(n), shape)
+        except UserError as error:
+            self.fail(str(error))
+
+    def _second_view(self) -> Any:
+        second = self.sections.beam.second_view
+        return None if second is None else second.data
+
+    def layer_removed(self, layer: Any) -> bool:
+        """Cancel what cannot go on without a layer; forget a result that the person took away."""
+        self.sections.forget_layer(layer)
+        if super().layer_removed(layer):
+            return True
+        if self.last is not None and layer == self.last.layers.volume:
+            self.last = None
+            self.outcome.clear()
+        return False
+
+    def save_to(self, path: Path) -> None:
+        """Write the last result: volume, uncertainty and settings."""
+        if self.last is None or self.is_running:
+            return
+        result, found, placement = self.last.result, self.last.projections, self.last.placement
+        known_path = found.known.get("path") or found.layer.source.path
+        source = ImageStack(
+            data=found.data,
+            scale=placement.scale if placement.is_known else None,
+            unit=placement.units[-1],
+            path=Path(known_path) if known_path else None,
+            name=found.name,
+        )
+        outputs = outputs_for(path, result.uncertainty is not None)
+        try:
+            outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
+        except UserError as error:
+            self.fail(str(error))
+            return
+        self.begin(Saving(SaveResult(outputs, result, source), self.outcome))
+
+    def load_inr(self, path: Path) -> None:
+        """Use an INR from a file."""
+        try:
+            kind = read_table(path).kind
+            if kind != "inr":
+                raise UserError(f"{path.name} holds a model of kind {kind!r}; an INR is needed.")
+        except UserError as error:
+            self.fail(str(error))
+            return
+        self.sections.guide.hold(HeldInr(path.name, path))
+        self.sections.guide.set_guide("inr")
+
+    def save_inr(self, path: Path) -> None:
+        """Write the INR that was fitted here."""
+        held = self.sections.guide.usable_inr
+        if held is None or held.fitted is None:
+            return
+        path = path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
+        try:
+            held.fitted.save(path)
+        except UserError as error:
+            self.fail(str(error))
+            return
+        self.sections.guide.hold(HeldInr(f"saved as {path.name}", path, held.belongs_to, held.fitted))
+
+    def _switch_off(self, text: str) -> None:
+        self.sections.guide.set_busy(f"Wait until this is done: {text.lower()}")
+        self.outcome.enable_save(f"Wait until this is done: {text.lower()}")
+
+    def _switch_on(self) -> None:
+        self.sections.guide.set_busy("")
+        self.outcome.enable_save("")
+
+    def _keep(self, activity: Activity) -> None:
+        if isinstance(activity, Opening) and activity.question is not None:
+            self.axes_wanted.emit(activity.question)
+        elif isinstance(activity, Reconstructing):
+            self.last = activity
+            self._keep_inr(activity.result, "fitted in the last run")
+        elif isinstance(activity, FittingInr):
+            self._keep_inr(activity.result, "fitted")
+
+    def _keep_inr(self, result: Any, text: str) -> None:
+        """Hold an INR that was fitted in a run, for the next one."""
+        held = self.sections.guide.held
+        if result.inr is None or result.provenance["settings"]["inr_file"] is not None:
+            return
+        if held is not None and result.inr is held.fitted:
+            return
+        self.sections.guide.hold(HeldInr(text, None, self.sections.inr_identity(), result.inr))
+        self.sections.guide.set_guide("inr")

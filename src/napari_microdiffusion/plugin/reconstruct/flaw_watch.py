@@ -1,0 +1,124 @@
+"""Looks at chosen projections for what would ruin a result, beside the window and before any run."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from qtpy.QtCore import QObject
+
+from ...errors import UserError
+from ...reconstruction.events import CancelToken
+from ..jobs.job import End, Job
+from .sections.projections import ProjectionsSection
+
+
+@dataclass(frozen=True)
+class Flaws:
+    """What is wrong with projections, a sentence each; nothing where all is well.
+
+    `is_mixed` where it is that another reader mixed the planes of the file up, so that ours would mend it.
+    """
+
+    texts: list[str]
+    is_mixed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LookForFlaws:
+    """Looks for flaws of projections (N, H, W), as lazy as they like; `path` of those of another reader."""
+
+    projections: Any
+    path: str = ""
+
+    def __call__(self, cancel: CancelToken) -> Iterator[Flaws]:
+        """One `Flaws`."""
+        from ...io import validate_projections
+        from ...optics.detector.flaws import find_flaws
+
+        if mixed := mixed_up(self.projections.shape[0], self.path):
+            yield Flaws([mixed], is_mixed=True)
+            return
+        try:
+            validate_projections(self.projections)
+        except UserError:
+            return  # the run itself will say why
+        found = []
+        for text in find_flaws(self.projections):
+            cancel.check()
+            if text:
+                found.append(text)
+        yield Flaws(found)
+
+
+class FlawWatch(QObject):
+    """Shows the flaws of whatever projections are chosen.
+
+    Parameters
+    ----------
+    section : ProjectionsSection
+    parent : QObject
+    """
+
+    def __init__(self, section: ProjectionsSection, parent: QObject) -> None:
+        super().__init__(parent)
+        self._section = section
+        self._seen: tuple[object, ...] | None = None
+        self.job = Job(self)
+        self.job.arrived.connect(self._show)
+        self.job.ended.connect(self._end)
+        section.changed.connect(self.look)
+        self.look()
+
+    def look(self) -> None:
+        """Look at the chosen projections, unless that has been done."""
+        found = self._section.projections
+        seen = None if found is None else (hash(found.layer), id(found.layer.data), found.chosen)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._section.show_flaws([])
+        self.job.abandon()
+        if found is not None:
+            by_another = "" if found.known else str(found.layer.source.path or "")
+            self.job.start(LookForFlaws(found.data, by_another))
+
+    def _show(self, event: object) -> None:
+        if isinstance(event, Flaws):
+            self._section.show_flaws(event.texts, event.is_mixed)
+
+    def _end(self, end: End) -> None:
+        """Leave a stack that cannot be read, such as one whose file is gone, to the run that needs it."""
+        if end.message:
+            self._seen = None
+
+
+def mixed_up(planes: int, path: str) -> str:
+    """What another reader mixed up, in a sentence; nothing where it did not or ours cannot tell.
+
+    Parameters
+    ----------
+    planes : int
+        Of the stack in the layer.
+    path : str
+        The layer's file.
+    """
+    from ...io import read_sizes
+
+    if not path:
+        return ""
+    try:
+        sizes = read_sizes(path)
+    except UserError:
+        return ""
+    if sizes.get("z", planes) == planes or len(sizes) < 4:
+        return ""
+    return (
+        f"This layer is a stack of {planes} planes, but its file has {_counted(sizes)}: the reader that "
+        "opened it mixed them up."
+    )
+
+
+def _counted(sizes: Mapping[str, int]) -> str:
+    words = {"z": "slices", "c": "channels", "t": "time points or frames"}
+    parts = [f"{sizes[axis]} {word}" for axis, word in words.items() if axis in sizes]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]])

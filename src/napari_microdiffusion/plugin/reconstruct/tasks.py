@@ -1,0 +1,191 @@
+"""What the dock asks its job to do: streams of events that run in the job's thread and touch no layer."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import Cancelled
+from ...io import IMAGE_SUFFIXES, ImageStack, read_image
+from ...io.axes import UnnamedAxes
+from ...optics import Acquisition
+from ...reconstruction.events import CancelToken, Finished
+from ...settings.method import ReconstructionConfig
+from ..jobs.job import Saved, Step
+from ..jobs.torch_libraries import load_torch_libraries
+from ..layers.contrast import Brightness
+from ..layers.metadata import LayerData
+from ..reader import image_layers
+from ..sample_data import open_vasculature
+
+if TYPE_CHECKING:
+    from ...inr import FittedInr
+    from ...reconstruction.outputs import Outputs
+    from ...reconstruction.result import ReconstructionResult
+
+FOREGROUND = 0.1
+"""Voxels dimmer than this share of the brightest are background: relative uncertainty says nothing there."""
+
+_SAMPLED_VOXELS = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class LayersMade:
+    """Layers of a file that was read, or of a sample."""
+
+    layers: list[LayerData]
+    image: ImageStack | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A result with what can be said of it: the median relative uncertainty, the closeness to the truth."""
+
+    result: "ReconstructionResult"
+    median_uncertainty: float | None
+    metrics: dict[str, Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Reconstructs, and measures the result against the truth where there is one.
+
+    Attributes
+    ----------
+    projections : array_like, shape (N, H, W)
+        As lazy as it likes; read in the thread.
+    acquisition : Acquisition
+    config : ReconstructionConfig
+    truth : array_like or None
+    inr : FittedInr or None
+        One fitted before.
+    second_view : array_like or None
+        The projections with the mirrored beam, where they lie in an array of their own.
+    """
+
+    projections: Any
+    acquisition: Acquisition
+    config: ReconstructionConfig
+    truth: Any = None
+    inr: "FittedInr | None" = None
+    second_view: Any = None
+
+    def __call__(self, cancel: CancelToken) -> Iterator[Any]:
+        """The engine's events, then `Judged`."""
+        needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
+        if needs_torch:
+            load_torch_libraries()
+        from ...reconstruction.engine import reconstruct
+
+        # A copy: what is painted into the layer during the run must not change what it is made from.
+        projections = np.array(self.projections)
+        if self.second_view is not None:
+            projections = np.concatenate([projections, np.asarray(self.second_view)])
+        seen = Brightness()
+        for event in reconstruct(projections, self.acquisition, self.config, inr=self.inr, cancel=cancel):
+            yield from seen.told_before(event)
+            yield event
+            if isinstance(event, Finished):
+                metrics = yield from self._compare(event.result, cancel)
+                yield Judged(event.result, median_uncertainty(event.result), metrics)
+
+    def _compare(
+        self, result: "ReconstructionResult", cancel: CancelToken
+    ) -> Generator[Step, None, dict[str, Any] | None]:
+        if self.truth is None:
+            return None
+        from ...evaluation import comparing
+
+        n = self.acquisition.step_length
+        comparison = comparing(result.volume, np.asarray(self.truth), n, profile=self.acquisition.profile)
+        while not cancel.stopped:
+            if cancel.cancelled:
+                raise Cancelled("the run was cancelled")
+            try:
+                yield Step("Comparing with the ground truth", next(comparison))
+            except StopIteration as finished:
+                metrics: dict[str, Any] = finished.value
+                return metrics
+        return None
+
+
+@dataclass(frozen=True)
+class AxesWanted:
+    """A file that does not name its axes: which are they? `message` says so where nobody answers."""
+
+    path: str
+    sizes: tuple[int, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """Reads a file with our reader; `axes` names its axes where it does not."""
+
+    path: str
+    axes: str | None = None
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
+        """One `LayersMade`, or one `AxesWanted`."""
+        try:
+            image = read_image(self.path, self.axes)
+        except UnnamedAxes as error:
+            yield AxesWanted(self.path, error.sizes, str(error))
+            return
+        yield LayersMade(image_layers(image), image)
+
+
+@dataclass(frozen=True)
+class MakeSample:
+    """Grows the vasculature sample."""
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade]:
+        """One `LayersMade`."""
+        yield LayersMade(open_vasculature())
+
+
+@dataclass(frozen=True, eq=False)
+class SaveResult:
+    """Writes volume, uncertainty and settings."""
+
+    outputs: "Outputs"
+    result: "ReconstructionResult"
+    source: ImageStack
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
+        """One `Saved`."""
+        yield Saved(self.outputs.write(self.result, self.source))
+
+
+def suggested_output(name: str, beside: str | None) -> Path:
+    """A file name to offer for saving."""
+    folder = Path(beside).parent if beside else Path.home()
+    safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in name)
+    return folder / f"{safe} volume.ome.tif"
+
+
+def outputs_for(path: Path, with_uncertainty: bool) -> "Outputs":
+    """Names of the files for a volume saved at `path`."""
+    from ...reconstruction.outputs import Outputs
+
+    lower = path.name.lower()
+    ending = next((s for s in IMAGE_SUFFIXES if lower.endswith(s)), None)
+    if ending is None:
+        ending = ".ome.tif"
+        path = path.with_name(path.name + ending)
+    stem = path.name[: -len(ending)].removesuffix(" volume")
+    beside = path.with_name(f"{stem} uncertainty{path.name[-len(ending) :]}")
+    return Outputs(path, beside if with_uncertainty else None)
+
+
+def median_uncertainty(result: "ReconstructionResult") -> float | None:
+    """Median of uncertainty / intensity where there is something to see; None without samples."""
+    if result.uncertainty is None:
+        return None
+    step = max(1, round((result.volume.size / _SAMPLED_VOXELS) ** 0.5))
+    volume, spread = (array[:, ::step, ::step] for array in (result.volume, result.uncertainty))
+    low, high = np.percentile(volume, (1, 99.9))
+    seen = volume - low > FOREGROUND * (high - low)
+    return float(np.median(spread[seen] / (volume[seen] - low))) if seen.any() else None

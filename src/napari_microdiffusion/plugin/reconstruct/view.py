@@ -1,0 +1,164 @@
+"""The dock "Reconstruct volume": from top to bottom the order of the work and of the physics."""
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+
+from ..jobs.run_panel import RunPanel
+from ..widgets.dock import Dock, open_dock
+from ..widgets.section import label
+from ..widgets.theme import Appearance
+from .controller import Runs
+from .dialogs import Dialogs
+from .flaw_watch import FlawWatch
+from .outcome_panel import OutcomePanel
+from .result_views import Views
+from .saved_settings import SettingsOffer
+from .sections.together import Sections
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+
+class ReconstructWidget(Dock):
+    """The dock.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Given by napari.
+    """
+
+    def __init__(self, napari_viewer: "Viewer") -> None:
+        super().__init__(napari_viewer)
+        self.sections = Sections(napari_viewer)
+        self.panel = RunPanel(
+            "Reconstruct volume", "Reconstruct; slices arrive in a layer of their own.", has_slices=True
+        )
+        self.outcome = OutcomePanel()
+        self.runs = Runs(napari_viewer, self.sections, self.panel, self.outcome, self)
+        self.flaws = FlawWatch(self.sections.projections, self)
+        self.views = Views(napari_viewer)
+        self.dialogs = Dialogs(self, self.runs)
+        self.empty = label(tone="empty", wrap=True)
+        self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.offer = SettingsOffer()
+        self.fill((self.empty, self.offer, *self.sections.all()), (self.panel, self.outcome))
+        self._connect()
+        self._bind_keys()
+        self.setAcceptDrops(True)
+        self._settings_changed()
+
+    def _connect(self) -> None:
+        sections, runs, dialogs = self.sections, self.runs, self.dialogs
+        for section in sections.all():
+            section.changed.connect(self._settings_changed)
+        self.empty.linkActivated.connect(self._open_sample)
+        sections.projections.open_wanted.connect(dialogs.projections)
+        sections.projections.calibration_wanted.connect(runs.read_calibration)
+        sections.projections.reopening_wanted.connect(runs.reopen)
+        sections.beam.preview_wanted.connect(runs.show_beam)
+        sections.guide.fit_wanted.connect(runs.fit_inr)
+        sections.guide.load_wanted.connect(dialogs.inr_to_load)
+        sections.guide.save_wanted.connect(dialogs.inr_to_save)
+        sections.diffusion.file_wanted.connect(dialogs.prior)
+        sections.diffusion.adapt_wanted.connect(self._open_adapt)
+        self.outcome.compare_wanted.connect(self._compare)
+        self.offer.taken.connect(runs.use_settings)
+        runs.axes_wanted.connect(dialogs.axes)
+        self.panel.start_wanted.connect(runs.start)
+        self.outcome.uncertainty_wanted.connect(self._show_uncertainty)
+        self.outcome.three_d_wanted.connect(self._show_3d)
+        self.outcome.side_by_side_wanted.connect(self._show_side_by_side)
+        self.outcome.save_wanted.connect(dialogs.result)
+        layers = self.viewer.layers.events
+        for emitter in (layers.inserted, layers.renamed, layers.units):
+            self.listen(emitter, self._layers_changed)
+        self.listen(layers.inserted, self._consider)
+        self.listen(layers.removed, self._layer_removed)
+        self.at_end(runs.abandon)
+        self.at_end(self.flaws.job.abandon)
+        self.at_end(sections.beam.fields.abandon)
+
+    def _bind_keys(self) -> None:
+        self.bind("Ctrl+Alt+R", self.panel.button.click, self.panel.button)
+        self.bind("Ctrl+Alt+K", self.runs.stop, self.panel.stop)
+        self.bind("Ctrl+Alt+X", self.runs.cancel, self.panel.cancel)
+        self.bind("Ctrl+Alt+F", self.panel.follow.toggle, self.panel.follow)
+        self.bind("Ctrl+Alt+U", self.outcome.uncertainty.click, self.outcome.uncertainty)
+        self.bind("Ctrl+Alt+S", self.outcome.save.click, self.outcome.save)
+
+    def _settings_changed(self) -> None:
+        self.empty.setVisible(self.sections.projections.layer is None)
+        self.runs.warm_up()
+        cost, reason = self.sections.judge()
+        self.panel.set_estimate(cost)
+        self.panel.set_reason(reason)
+
+    def _layers_changed(self, _event: Any = None) -> None:
+        self.sections.refresh_layers()
+
+    def _consider(self, event: Any) -> None:
+        self.offer.consider(event.value)
+
+    def _layer_removed(self, event: Any) -> None:
+        self.runs.layer_removed(event.value)
+        self.sections.refresh_layers()
+
+    def _open_sample(self, _link: str) -> None:
+        self.runs.open_sample()
+
+    def _open_adapt(self) -> None:
+        open_dock(self.viewer, "Adapt prior")
+
+    def _compare(self) -> None:
+        """Hand the last volume and its truth to the dock that compares."""
+        if self.runs.last is not None:
+            layers = self.runs.last.layers
+            dock = open_dock(self.viewer, "Compare with ground truth")
+            dock.choose(layers.truth, [layers.volume])
+            dock.start()
+
+    def _show_uncertainty(self, on: bool) -> None:
+        if self.runs.last is not None:
+            self.views.show_uncertainty(self.runs.last.layers, on)
+
+    def _show_3d(self, on: bool) -> None:
+        if self.runs.last is not None:
+            warning = self.views.show_3d(self.runs.last.layers, on)
+            if warning:
+                self.outcome.warn(warning)
+
+    def _show_side_by_side(self, on: bool) -> None:
+        if self.runs.last is not None:
+            self.views.show_side_by_side(self.runs.last.layers, on)
+
+    def restyle(self, appearance: Appearance) -> None:
+        """Follow the theme in what is drawn here."""
+        self.sections.beam.plot.set_appearance(appearance)
+        self.sections.guide.plot.set_appearance(appearance)
+        self.sections.advanced.plot.set_appearance(appearance)
+        link = f'<a href="sample" style="color: {appearance.text}">open a sample</a>'
+        self.empty.setText(f"Drop a projection TIFF here, or {link}.")
+
+    # Qt
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Take one file."""
+        if event is not None and _dropped_file(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Open a dropped file with our reader."""
+        if event is not None and (path := _dropped_file(event)):
+            event.acceptProposedAction()
+            self.runs.open_path(path)
+
+
+def _dropped_file(event: QDropEvent) -> str:
+    """The one local file of a drop, or nothing."""
+    mime = event.mimeData()
+    files = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime is not None else []
+    return files[0] if len(files) == 1 else ""
