@@ -1,17 +1,18 @@
 """What a prior is adapted to, from what, and for how long."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox
+from qtpy.QtWidgets import QVBoxLayout
 
-from ...settings.method import ReconstructionConfig
+from ..document import FormSettings
 from ..layers.metadata import known_of
 from ..layers.roles import why_no_reference
 from ..layers.stack import Stack
-from ..widgets.fields import narrow, title_label, whole_number
+from ..widgets.form import LABEL_WIDTH, Form, tooltip
 from ..widgets.layer_list import VolumeList
+from ..widgets.prior_chooser import GENERAL, PriorChooser
 from ..widgets.section import Section, form, label
 
 if TYPE_CHECKING:
@@ -62,60 +63,62 @@ class ReferencesSection(Section):
         self.changed.emit()
 
 
+class AdaptSettings(BaseModel):
+    """How a prior is adapted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prior: str = Field(
+        GENERAL,
+        title="Starts from",
+        description="The prior that learns further; its file stays as it is.",
+    )
+    minutes: float = Field(
+        10,
+        title="Time",
+        description="Length of the training in minutes. It can be stopped earlier.",
+        ge=0.1,
+        le=600,
+        json_schema_extra={"unit": "min"},
+    )
+    seed: int = Field(0, title="Seed", description="The same seed gives the same training.", ge=0, lt=2**63)
+
+
 class PriorSection(Section):
-    """Where the adaptation starts, and how long it takes."""
+    """Where the adaptation starts, and how long it takes.
+
+    Parameters
+    ----------
+    settings : FormSettings
+        Of the model `AdaptSettings`.
+    """
 
     file_wanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, settings: FormSettings) -> None:
         super().__init__("Prior", is_open=True)
-        self.start = narrow(QComboBox())
-        self.start.setObjectName("start")
-        self.start.setToolTip("<qt>The prior that learns further; its file stays as it is.</qt>")
-        self.start.addItem("General (shipped)", "general")
-        self.start.addItem("From a file…", None)
-        self._last = 0
-        self.minutes = QDoubleSpinBox()
-        self.minutes.setObjectName("minutes")
-        self.minutes.setRange(0.1, 600)
-        self.minutes.setDecimals(1)
-        self.minutes.setValue(10)
-        self.minutes.setSuffix(" min")
-        self.minutes.setToolTip("<qt>Length of the training in minutes. It can be stopped earlier.</qt>")
-        self.seed = whole_number(ReconstructionConfig, "seed")
-        layout = form()
-        layout.addRow(label("Starts from"), self.start)
-        layout.addRow(label("Time"), self.minutes)
-        layout.addRow(title_label(ReconstructionConfig, "seed"), self.seed)
-        self.set_content(layout)
-        self.start.activated.connect(self._choose)
-        self.minutes.valueChanged.connect(self._update)
-        self._update()
+        self.settings = settings
+        field = settings.fields["prior"]
+        self.start = PriorChooser("start")
+        self.start.box.native.setToolTip(tooltip(field))
+        rows = form()
+        title = label(field.title)
+        title.setMinimumWidth(LABEL_WIDTH)
+        rows.addRow(title, self.start)
+        column = QVBoxLayout()
+        column.addLayout(rows)
+        column.addWidget(Form(settings, ("minutes", "seed")))
+        self.set_content(column)
+        self.start.chosen.connect(self.use_prior)
+        self.start.file_wanted.connect(self.file_wanted)
+        settings.events.revision.connect(self.refresh)
+        self.refresh()
 
-    @property
-    def name(self) -> str:
-        """The prior to start from: "general", or a file."""
-        return str(self.start.currentData() or "general")
+    def use_prior(self, prior: str) -> None:
+        """Choose a prior to start from: "general", or a file."""
+        self.settings.ask({"prior": prior})
 
-    def use_file(self, path: str) -> None:
-        """Start from a prior of a file."""
-        index = self.start.findData(path)
-        if index < 0:
-            index = self.start.count() - 1
-            self.start.insertItem(index, Path(path).name, path)
-        self.start.setCurrentIndex(index)
-        self._last = index
-        self._update()
-
-    def _choose(self, index: int) -> None:
-        if self.start.itemData(index) is None:
-            # The entry is a question, not a choice; without an answer all stays as it was.
-            self.start.setCurrentIndex(self._last)
-            self.file_wanted.emit()
-            return
-        self._last = index
-        self._update()
-
-    def _update(self, _value: float = 0.0) -> None:
-        self.set_state(f"{self.start.currentText()}, {self.minutes.value():g} min")
-        self.changed.emit()
+    def refresh(self, _revision: int = 0) -> None:
+        """Show what is set."""
+        self.start.show_prior(self.settings.value("prior"))
+        self.set_state(f"{self.start.words}, {self.settings.value('minutes'):g} min")

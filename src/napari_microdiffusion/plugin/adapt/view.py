@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
+from ..document import FormSettings
 from ..jobs.activity import Activity
 from ..jobs.job import Source, spare_threads
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.stack import Stack
-from ..widgets.adapted_priors import AdaptedPriors
 from ..widgets.dock import Dock
 from ..widgets.line_plot import LinePlot
 from ..widgets.message_panel import MessagePanel
+from ..widgets.prior_chooser import AdaptedPriors
 from ..widgets.section import Section, label
 from ..widgets.theme import Appearance
-from .sections import PriorSection, ReferencesSection
+from .sections import AdaptSettings, PriorSection, ReferencesSection
 from .tasks import Adapted, AdaptPrior, Loss
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class AdaptWidget(Dock):
     def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__(napari_viewer)
         self.references = ReferencesSection(napari_viewer)
-        self.prior = PriorSection()
+        self.settings = FormSettings(model=AdaptSettings)
+        self.prior = PriorSection(self.settings)
         self.training = Section("Training", is_open=True)
         self.plot = LinePlot("step", height=150, is_logarithmic=True)
         self.plot.setToolTip("<qt>Loss of the training, averaged over ten steps: lower is better.</qt>")
@@ -55,8 +57,7 @@ class AdaptWidget(Dock):
         about = label(ABOUT, tone="dim", wrap=True)
         self.fill((about, self.references, self.prior, self.training), (self.panel, self.messages))
         self.plot.hide()
-        for section in (self.references, self.prior):
-            section.changed.connect(self._settings_changed)
+        self.references.changed.connect(self._settings_changed)
         self.panel.start_wanted.connect(self._ask_where)
         self.prior.file_wanted.connect(self._ask_prior)
         layers = self.viewer.layers.events
@@ -73,13 +74,14 @@ class AdaptWidget(Dock):
         if not stacks or self.runner.is_running:
             return
         path = path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
+        settings: AdaptSettings = self.settings.made()
         task = AdaptPrior(
             [stack.data for stack in stacks],
-            self.prior.minutes.value(),
+            settings.minutes,
             path,
-            self.prior.name,
+            settings.prior,
             spare_threads(),
-            self.prior.seed.value(),
+            settings.seed,
         )
         self.runner.begin(Adapting(task, self, stacks))
 
@@ -111,7 +113,7 @@ class AdaptWidget(Dock):
             self.window(), "Choose a prior to start from", "", "Checkpoints (*.safetensors)"
         )
         if path:
-            self.prior.use_file(path)
+            self.prior.use_prior(path)
 
     def restyle(self, appearance: Appearance) -> None:
         """Follow the theme in what is drawn here."""

@@ -1,50 +1,43 @@
-"""The beam as it is set in a dock: its shape, width, bend and tilt, or what was measured of it."""
+"""The form of the beam: its shape, width, bend and tilt, or what was measured of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from ...errors import UsageError
 from ...io.measured_beam import MeasuredBeam
-from ...optics import Acquisition
-from ...settings.method import settings_error
-from ..widgets.fields import choice, real_number, title_label
-from ..widgets.model_form import ModelForm
-from ..widgets.section import Section, form, label, row
+from ..document import BEAM_PATHS, STEP_LENGTH, RunDocument
+from ..widgets.form import Form
+from ..widgets.section import Section, label, row
 from .measured import BeamImport
 from .optics_dialog import OpticsDialog
 from .profile_plot import ProfilePlot
+from .views import ViewsChoice
 
+BEAM, WIDTH, VIEWS = "acquisition.beam", "acquisition.width", "acquisition.views"
 BEAM_WORDS = {"uniform": "Uniform", "gaussian": "Gaussian", "bessel": "Bessel", "airy": "Airy"}
-
-_BENT = ("bend", "apex", "tilt", "direction", "side_lobes", "lobe_spacing")
-_GIVEN = ("axial_profile", "displacement")
+_UNSET = {WIDTH: "as the step", "acquisition.lobe_spacing": "none"}
 
 
-class BeamFields(QWidget):
-    """Fields for what `Acquisition` says of the beam, but its step length.
+class BeamForm(QWidget):
+    """Fields for what the acquisition says of the beam, but its step length.
 
-    `changed` is emitted when something of it changes, `preview_wanted` when the beam is to be shown.
+    `preview_wanted` is emitted when the beam is to be shown.
 
     Parameters
     ----------
-    views : QWidget
-        The choice of the views, shown with the fields of bent beams; the owner reads it.
+    document : RunDocument
+    views : ViewsChoice
+        Shown with the fields of bent beams.
     """
 
-    changed = Signal()
     preview_wanted = Signal()
 
-    def __init__(self, views: QWidget) -> None:
+    def __init__(self, document: RunDocument, views: ViewsChoice) -> None:
         super().__init__()
-        self._n = 6
-        self._spacing: tuple[float, float, float] | None = None
-        self._measured: MeasuredBeam | None = None
-        self._given: dict[str, Any] = {}
-        self.beam = choice(Acquisition, "beam", BEAM_WORDS)
-        self.axial_width = real_number(Acquisition, "width", unset="as the step")
+        self.document = document
+        self.shape = Form(document, (BEAM, WIDTH), {BEAM: BEAM_WORDS}, _UNSET)
         self.plot = ProfilePlot()
         self.optics, self.load = QPushButton("From optics…"), QPushButton("Import…")
         self.preview = QPushButton("Show beam")
@@ -53,157 +46,101 @@ class BeamFields(QWidget):
             "<qt>Import a measured beam: a CSV table of depth and intensity, or a z-stack of a bead.</qt>"
         )
         self.preview.setToolTip("<qt>Add the beam to the viewer as a small image, at the middle slab.</qt>")
-        self._about = label(tone="dim", wrap=True)
+        self.about = label(tone="dim", wrap=True)
         self.forget = QPushButton("Forget the measured beam")
         self.bent = Section("Bent or tilted beam")
-        self.shape = ModelForm(Acquisition, _BENT, unset={"lobe_spacing": "none"})
         inner = QVBoxLayout()
-        inner.addWidget(self.shape)
+        inner.addWidget(Form(document, bent_paths(document), unset=_UNSET))
         inner.addWidget(views)
         self.bent.set_content(inner)
         self.imported = BeamImport(self)
-        layout = form()
-        layout.addRow(title_label(Acquisition, "beam"), row(self.beam, stretch=0))
-        layout.addRow(title_label(Acquisition, "width"), self.axial_width)
-        layout.addRow(self.plot)
-        layout.addRow(row(self.optics, self.load, self.preview))
-        layout.addRow(self._about)
-        layout.addRow(self.forget)
-        layout.addRow(self.bent)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(layout)
-        self.beam.currentIndexChanged.connect(self._tell)
-        self.axial_width.valueChanged.connect(self._tell)
-        self.shape.changed.connect(self._tell)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.shape)
+        column.addWidget(self.plot)
+        column.addLayout(row(self.optics, self.load, self.preview))
+        for widget in (self.about, self.forget, self.bent):
+            column.addWidget(widget)
         self.optics.clicked.connect(self._ask_optics)
         self.load.clicked.connect(self.imported.ask)
         self.preview.clicked.connect(self.preview_wanted)
         self.forget.clicked.connect(self._forget)
         self.imported.measured.connect(self.use_measured)
-        self.imported.failed.connect(self._show_failure)
-        self._describe()
-
-    def values(self) -> dict[str, Any]:
-        """The fields of the acquisition that are set here.
-
-        Raises
-        ------
-        UsageError
-            For a measured beam where the spacing of the slices is not known.
-        """
-        own = {"beam": self.beam.currentData(), "width": self.axial_width.value() or None}
-        return own | self.shape.values() | self._profile()
-
-    def acquisition(self, n: int, **others: Any) -> Acquisition:
-        """The acquisition for a step length.
-
-        Raises
-        ------
-        UserError
-            For settings that cannot be.
-        """
-        try:
-            return Acquisition(step_length=n, **{**self.values(), **others})
-        except ValidationError as error:
-            raise settings_error(error) from error
-
-    def show_values(self, optics: Acquisition) -> None:
-        """Show another beam."""
-        self.blockSignals(True)
-        self.beam.setCurrentIndex(max(0, self.beam.findData(optics.beam)))
-        self.axial_width.setValue(optics.width or 0)
-        self.shape.show_values(optics)
-        self._measured = None
-        given = {name: getattr(optics, name) for name in _GIVEN}
-        self._given = given if given["axial_profile"] is not None else {}
-        self._n = optics.step_length
-        self.blockSignals(False)
-        self._tell()
+        self.imported.failed.connect(self._describe)
+        document.events.revision.connect(self.refresh)
+        self.refresh()
 
     def use_measured(self, beam: MeasuredBeam) -> None:
         """Take the profile and the displacement from a measured beam."""
-        self._measured, self._given = beam, {}
-        self._tell()
-
-    def set_volume(self, n: int, spacing: tuple[float, float, float] | None) -> None:
-        """Say what will be reconstructed or projected.
-
-        Parameters
-        ----------
-        n : int
-            Slices per slab; a profile that was given for another number is forgotten.
-        spacing : tuple of 3 floats or None
-            Of the volume's voxels (z, y, x) in um, where it is known.
-        """
-        if n != self._n:
-            self._given = {}
-        self._n, self._spacing = n, spacing
-        self._describe()
+        self.document.use_measured(beam)
 
     def state(self) -> str:
         """The beam in a word or two."""
-        words = "measured" if self._measured or self._given else self.beam.currentText().lower()
-        values = self.shape.values()
-        return words + (", bent" if values["bend"] else "") + (", tilted" if values["tilt"] else "")
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What tells this beam from another."""
-        own = (self.beam.currentData(), self.axial_width.value(), *self.shape.values().values())
-        return (*own, *self._given.values(), None if self._measured is None else id(self._measured))
+        value = self.document.value
+        words = "measured" if self._has_profile else BEAM_WORDS[value(BEAM)].lower()
+        bent = ", bent" if value("acquisition.bend") else ""
+        return words + bent + (", tilted" if value("acquisition.tilt") else "")
 
     def abandon(self) -> None:
         """Stop reading; the dock is going."""
         self.imported.job.abandon()
 
-    def _profile(self) -> dict[str, Any]:
-        if self._measured is None:
-            return dict(self._given)
-        if self._spacing is None:
-            raise UsageError(
-                f"the measured beam {self._measured.name} is in um, but the spacing of the slices is "
-                "not known: choose projections with a scale, or forget the measured beam"
-            )
-        return self._measured.fields(self._n, self._spacing[0], self._spacing[1:])
+    def refresh(self, _revision: int = 0) -> None:
+        """Show what is set."""
+        values = {word: self.document.value(f"acquisition.{word}") for word in ("bend", "tilt")}
+        named = [f"{word} {value:g}" for word, value in values.items() if value]
+        self.bent.set_state(", ".join(named) or "straight")
+        self.forget.setVisible(self._has_profile)
+        own = "A measured beam has its own." if self._has_profile else ""
+        self.shape.switch(own, (WIDTH,))
+        self._describe()
 
-    def _ask_optics(self) -> None:
-        dialog = OpticsDialog(self, self._spacing)
-        dialog.taken.connect(self._take_optics)
-        dialog.open()
-
-    def _take_optics(self, fields: dict[str, Any]) -> None:
-        self.show_values(Acquisition(step_length=self._n, **fields))
-
-    def _forget(self) -> None:
-        self._measured, self._given = None, {}
-        self._tell()
-
-    def _show_failure(self, text: str) -> None:
-        self._describe(text)
+    @property
+    def _has_profile(self) -> bool:
+        return self.document.measured is not None or bool(self.document.value("acquisition.axial_profile"))
 
     def _describe(self, failure: str = "") -> None:
-        has_own = self._measured is not None or bool(self._given)
-        self.forget.setVisible(has_own)
-        self.axial_width.setEnabled(not has_own)
-        values = self.shape.values()
-        named = [word for word in ("bend", "tilt") if values[word]]
-        self.bent.set_state(", ".join(f"{word} {values[word]:g}" for word in named) or "straight")
-        text = failure
-        try:
-            acquisition = self.acquisition(self._n)
-        except ValueError as error:
-            text = text or str(error)
-        else:
-            beam = acquisition.sampled_beam
-            self.plot.show_beam(beam, self._n)
-            if has_own:
-                source = self._measured.name if self._measured is not None else "the settings"
+        text = failure or self.document.problem
+        if not self.document.problem:
+            beam = self.document.acquisition.sampled_beam
+            self.plot.show_beam(beam, self.document.value(STEP_LENGTH))
+            if self._has_profile:
+                measured = self.document.measured
+                source = "the settings" if measured is None else measured.name
                 text = text or f"Profile of {len(beam.profile)} slices from {source}."
             elif self.plot.beyond > 0:
                 text = text or f"{self.plot.beyond:.0%} of the light comes from beyond the slab."
-        self._about.setText(text)
-        self._about.setVisible(bool(text))
+        self.about.setText(text)
+        self.about.setVisible(bool(text))
 
-    def _tell(self, *_: Any) -> None:
-        self._describe()
-        self.changed.emit()
+    def _ask_optics(self) -> None:
+        dialog = OpticsDialog(self, spacing_of(self.document))
+        dialog.taken.connect(self._take_optics)
+        dialog.open()
+
+    def _take_optics(self, fields: Mapping[str, Any]) -> None:
+        views = self.document.value(VIEWS)
+        plain = {path: self.document.fields[path].default for path in BEAM_PATHS - {VIEWS}}
+        self.document.change(measured=None)
+        found = {f"acquisition.{name}": value for name, value in fields.items()}
+        self.document.ask(plain | found | {VIEWS: views})
+
+    def _forget(self) -> None:
+        self.document.use_measured(None)
+
+
+def bent_paths(document: RunDocument) -> list[str]:
+    """The fields of the acquisition that have no other place in a dock, one added to the model among them."""
+    elsewhere = {BEAM, WIDTH, VIEWS, STEP_LENGTH}
+    return [
+        path
+        for path, field in document.fields.items()
+        if field.group == "acquisition" and field.kind != "sequence" and path not in elsewhere
+    ]
+
+
+def spacing_of(document: RunDocument) -> tuple[float, float, float] | None:
+    """Spacing of the volume's voxels (z, y, x) in um, None where it is not known."""
+    slices = document.recorded.slice_spacing_for(document.value(STEP_LENGTH))
+    pixels = document.recorded.pixel_size
+    return None if slices is None or pixels is None else (slices, *pixels)

@@ -2,19 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QWidget
+from magicgui.widgets import ComboBox
+from qtpy.QtWidgets import QWidget
 
-from ...optics import Acquisition
+from ..document import RunDocument
 from ..layers.roles import why_no_projections
 from ..layers.stack import Stack
-from ..widgets.fields import narrow, title_label
+from ..widgets.form import LABEL_WIDTH, narrow, tooltip
+from ..widgets.layer_chooser import LayerChooser
 from ..widgets.section import form, label
-from ..widgets.stack_chooser import StackChooser
 
 if TYPE_CHECKING:
     from napari import Viewer
 
+VIEWS = "acquisition.views"
 ONE, STACKED, APART = "one", "stacked", "apart"
 _WORDS = {ONE: "one", STACKED: "two, one after the other", APART: "two, the mirrored in another layer"}
 
@@ -24,86 +25,71 @@ class ViewsChoice(QWidget):
 
     Parameters
     ----------
+    document : RunDocument
     viewer : napari.Viewer, optional
         Where the layer of the mirrored view is looked for; without one there is no such choice.
     """
 
-    changed = Signal()
-
-    def __init__(self, viewer: "Viewer | None" = None) -> None:
+    def __init__(self, document: RunDocument, viewer: "Viewer | None" = None) -> None:
         super().__init__()
-        self._projections: Stack | None = None
-        self.box = narrow(QComboBox())
-        self.box.setObjectName("views")
-        for place, words in _WORDS.items():
-            if viewer is not None or place != APART:
-                self.box.addItem(words, place)
-        self.box.setToolTip(
+        self.document = document
+        places = [(words, place) for place, words in _WORDS.items() if viewer is not None or place != APART]
+        self.box = ComboBox(choices=places)
+        self.box.native.setObjectName(VIEWS)
+        self.box.native.setToolTip(
             "<qt>Two where every slab was also recorded with the mirrored beam. In one stack all "
             "projections of the first view come first, then those of the second.</qt>"
         )
-        self.chooser: StackChooser | None = None
+        self.box.changed.connect(self._choose)
         self._rows = form()
         self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.addRow(title_label(Acquisition, "views"), self.box)
+        title = label(document.fields[VIEWS].title)
+        title.setMinimumWidth(LABEL_WIDTH)
+        title.setToolTip(tooltip(document.fields[VIEWS]))
+        self._rows.addRow(title, narrow(self.box.native))
+        self.chooser: LayerChooser | None = None
         if viewer is not None:
-            self.chooser = StackChooser(viewer, self._why_no_mirror, "mirrored view")
+            self.chooser = LayerChooser(viewer, self._why_no_mirror, "mirrored view")
             self._rows.addRow(label("Mirrored view"), self.chooser)
-            self.chooser.changed.connect(self._tell)
+            self.chooser.changed.connect(self._choose_layer)
         self.setLayout(self._rows)
-        self.box.currentIndexChanged.connect(self._tell)
-        self._show()
+        document.events.revision.connect(self.show_views)
+        self.show_views()
 
-    @property
-    def views(self) -> int:
-        """1 or 2."""
-        return 1 if self.box.currentData() == ONE else 2
-
-    @property
-    def per_stack(self) -> int:
-        """Views in the chosen stack of projections."""
-        return 2 if self.box.currentData() == STACKED else 1
-
-    @property
-    def is_apart(self) -> bool:
-        """Whether the mirrored view is in a layer of its own."""
-        return bool(self.box.currentData() == APART)
-
-    @property
-    def second(self) -> Stack | None:
-        """The mirrored view, where it is in a layer of its own that is chosen."""
-        return self.chooser.stack if self.is_apart and self.chooser is not None else None
-
-    def show_views(self, views: int) -> None:
-        """Show another number of views; the second is then taken to be in the same stack."""
-        if views != self.views:
-            self.box.setCurrentIndex(self.box.findData(STACKED if views == 2 else ONE))
-
-    def set_projections(self, projections: Stack | None) -> None:
-        """Say what the mirrored view must match."""
-        self._projections = projections
-        self.refresh()
+    def show_views(self, _revision: int = 0) -> None:
+        """Show what is set."""
+        place = ONE if self.document.value(VIEWS) == 1 else APART if self.document.is_apart else STACKED
+        with self.box.changed.blocked():
+            self.box.value = place if place in self.box.choices else STACKED
+        if self.chooser is not None:
+            self._rows.setRowVisible(self.chooser, place == APART)
 
     def refresh(self) -> None:
         """Take the list of layers from the viewer."""
         if self.chooser is not None:
             self.chooser.refresh()
 
+    def release(self) -> None:
+        """Let go of the settings."""
+        self.box.changed.disconnect()
+        self.box.close()
+
+    def _choose(self, place: Any) -> None:
+        self.document.ask({VIEWS: 1 if place == ONE else 2}, is_apart=place == APART)
+
+    def _choose_layer(self) -> None:
+        assert self.chooser is not None
+        layer = self.chooser.layer
+        self.document.change(mirrored=None if layer is None else Stack(layer, self.chooser.chosen))
+
     def _why_no_mirror(self, layer: Any) -> str:
-        if self._projections is None:
+        first = self.document.projections
+        if first is None:
             return "Choose projections first"
         if reason := why_no_projections(layer):
             return reason
-        if layer == self._projections.layer:
+        if layer == first.layer:
             return f"“{layer.name}” is the first view"
-        if Stack(layer).shape != self._projections.shape:
+        if Stack(layer).shape != first.shape:
             return f"“{layer.name}” has another size than the first view"
         return ""
-
-    def _show(self) -> None:
-        if self.chooser is not None:
-            self._rows.setRowVisible(self.chooser, self.is_apart)
-
-    def _tell(self, *_: Any) -> None:
-        self._show()
-        self.changed.emit()

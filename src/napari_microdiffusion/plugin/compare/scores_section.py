@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
-from ..widgets.fields import narrow
-from ..widgets.line_plot import Curve, LinePlot
-from ..widgets.metric_plot import plot_heading
+from ..widgets.line_plot import Curve
+from ..widgets.metric_plot import MetricPlot
 from ..widgets.section import Section, label, row
 from .score_table import ScoreTable
 
@@ -29,22 +28,17 @@ class ScoresSection(Section):
         self._rows: Sequence[tuple[str, dict[str, Any]]] = ()
         self._n: int | None = None
         self.table = ScoreTable()
-        self.metric_box = narrow(QComboBox())
-        self.metric_box.setToolTip("<qt>What is plotted for every slice.</qt>")
-        for key in SLICE_METRICS:
-            self.metric_box.addItem(plot_heading(key), key)
-        self.plot = LinePlot("slice", height=190)
-        self.plot.setToolTip("<qt>Click to go to a slice.</qt>")
+        self.metrics = MetricPlot(SLICE_METRICS, "slice", "Click to go to a slice.")
+        self.plot = self.metrics.plot
         self.figure, self.csv = QPushButton("Figure…"), QPushButton("Table…")
         self._nothing = label("Nothing is compared yet.", tone="dim", wrap=True)
         column = QVBoxLayout()
         column.addWidget(self._nothing)
         column.addWidget(self.table)
-        column.addWidget(self.plot)
-        column.addLayout(row(self.metric_box, self.figure, self.csv, stretch=0))
+        column.addWidget(self.metrics)
+        column.addLayout(row(self.metrics.box, self.figure, self.csv, stretch=0))
         self.set_content(column)
         self.table.chosen.connect(self.row_chosen)
-        self.metric_box.currentIndexChanged.connect(self._plot)
         self.plot.picked.connect(self.slice_picked)
         self.figure.clicked.connect(self._want_figure)
         self.csv.clicked.connect(self._want_csv)
@@ -60,7 +54,7 @@ class ScoresSection(Section):
         self._rows, self._n = rows, n
         self.table.show_scores(rows)
         self._nothing.setVisible(not rows)
-        for widget in (self.table, self.plot, self.metric_box, self.figure, self.csv):
+        for widget in (self.table, self.metrics, self.metrics.box, self.figure, self.csv):
             widget.setVisible(bool(rows))
         if rows:
             name, metrics = max(rows, key=lambda item: float(item[1]["psnr"]))
@@ -78,17 +72,17 @@ class ScoresSection(Section):
         self.figure.setToolTip(reason or "<qt>Every metric against the slices, as PNG, PDF or SVG.</qt>")
         self.csv.setToolTip(reason or "<qt>A line for every slice, for a spreadsheet (CSV).</qt>")
 
-    def _plot(self, _index: int = 0) -> None:
-        key = self.metric_box.currentData()
-        curves = []
-        depth = 0
-        for name, metrics in self._rows:
-            values = metrics["per_slice"].get(key) or []
-            depth = max(depth, len(values))
-            curves.append(Curve(name, range(len(values)), values))
-        n = self._n
+    def _plot(self) -> None:
+        n, depth = (
+            self._n,
+            max((len(curve.x) for key in SLICE_METRICS for curve in self._curves(key)), default=0),
+        )
         borders = [z - 0.5 for z in range(n, depth, n)] if n and depth // n <= _MOST_BORDERS else []
-        self.plot.show_curves(curves, plot_heading(key), borders)
+        self.metrics.show_metrics(self._curves, borders)
+
+    def _curves(self, key: str) -> list[Curve]:
+        values = [(name, metrics["per_slice"].get(key) or []) for name, metrics in self._rows]
+        return [Curve(name, range(len(of_slices)), of_slices) for name, of_slices in values]
 
     def _want_figure(self) -> None:
         self.export_wanted.emit("figure")

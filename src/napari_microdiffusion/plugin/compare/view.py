@@ -94,7 +94,7 @@ class CompareWidget(Dock):
 
     def start(self) -> None:
         """Measure."""
-        truth, chosen = self.volumes.truth.stack, self.volumes.chosen
+        truth, chosen = self.volumes.truth_stack, self.volumes.chosen
         if truth is None or not chosen or self.volumes.reason() or self.runner.is_running:
             return
         self._stop_looking()

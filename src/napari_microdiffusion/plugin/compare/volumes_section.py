@@ -3,24 +3,40 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QListWidgetItem, QSpinBox
+from pydantic import BaseModel, ConfigDict, Field
+from qtpy.QtWidgets import QListWidgetItem
 
-from ...optics import MAX_STEP_LENGTH, Acquisition
+from ...optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
 from ...optics.beam.sampling import BEAMS
 from ...optics.recorded_beam import KEY
+from ..document import FormSettings
 from ..layers.metadata import known_of
 from ..layers.roles import why_no_volume
 from ..layers.stack import Stack
-from ..widgets.fields import LABEL_WIDTH, title_label
+from ..widgets.form import LABEL_WIDTH, Form
+from ..widgets.layer_chooser import LayerChooser
 from ..widgets.layer_list import VolumeList
 from ..widgets.section import Section, form, label
-from ..widgets.stack_chooser import StackChooser
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
 
-_NOT_KNOWN = 1
+
+class CompareSettings(BaseModel):
+    """What a comparison must know beside the volumes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_length: int | None = Field(
+        None,
+        title="Step length n",
+        description="Slices per slab of the reconstructions. Without it, what depends on slabs is left out: "
+        "the null-space R² and the consistency with the projections.",
+        ge=MIN_STEP_LENGTH,
+        le=MAX_STEP_LENGTH,
+        json_schema_extra={"unit": "slices"},
+    )
 
 
 class VolumesSection(Section):
@@ -29,21 +45,12 @@ class VolumesSection(Section):
     def __init__(self, viewer: "Viewer") -> None:
         super().__init__("Volumes", is_open=True)
         self._viewer = viewer
-        self.truth = StackChooser(viewer, why_no_volume, "ground truth")
-        self.truth.box.setToolTip("<qt>The volume as a point scan saw it.</qt>")
+        self.settings = FormSettings(model=CompareSettings)
+        self.truth = LayerChooser(viewer, why_no_volume, "ground truth", "The volume as a point scan saw it.")
         self.list = VolumeList(
             "reconstructions", "Volumes of the same height and width; tick those to be measured."
         )
         self.list.itemChanged.connect(self._ticked)
-        self.step_length = QSpinBox()
-        self.step_length.setRange(_NOT_KNOWN, MAX_STEP_LENGTH)
-        self.step_length.setSpecialValueText("not known")
-        self.step_length.setObjectName("step_length")
-        self.step_length.setToolTip(
-            "<qt>Slices per slab of the reconstructions. Without it, what depends on slabs is left out: the "
-            "null-space R² and the agreement with the projections.</qt>"
-        )
-        self.step_length.valueChanged.connect(self._tell)
         self._hint = label(tone="dim", wrap=True)
         layout = form()
         title = label("Ground truth")
@@ -52,12 +59,19 @@ class VolumesSection(Section):
         layout.addRow(label("Reconstructions"))
         layout.addRow(self.list)
         layout.addRow(self._hint)
-        layout.addRow(title_label(Acquisition, "step_length"), self.step_length)
+        layout.addRow(Form(self.settings, CompareSettings.model_fields, unset={"step_length": "not known"}))
         self.set_content(layout)
+        self.settings.events.revision.connect(self._tell)
         self.truth.refresh()
         self._prefer_truth()
         self._refill()
         self.truth.changed.connect(self._truth_changed)
+
+    @property
+    def truth_stack(self) -> Stack | None:
+        """The truth."""
+        layer = self.truth.layer
+        return None if layer is None else Stack(layer, self.truth.chosen)
 
     @property
     def chosen(self) -> list[Stack]:
@@ -67,8 +81,8 @@ class VolumesSection(Section):
     @property
     def n(self) -> int | None:
         """The step length, where it is known."""
-        value = self.step_length.value()
-        return None if value == _NOT_KNOWN else int(value)
+        n: int | None = self.settings.value("step_length")
+        return n
 
     @property
     def profile(self) -> np.ndarray | None:
@@ -126,7 +140,7 @@ class VolumesSection(Section):
         candidates = [layer for layer in self._viewer.layers if self._fits(layer)]
         made_here = [layer for layer in candidates if known_of(layer).get("role") in ("volume", "INR")]
         self.list.show_layers(candidates, made_here if ticked is None else ticked, only=ticked is not None)
-        truth = self.truth.stack
+        truth = self.truth_stack
         self.list.setVisible(bool(self.list.layers))
         self._hint.setVisible(truth is not None and not self.list.layers)
         if truth is not None:
@@ -139,11 +153,11 @@ class VolumesSection(Section):
 
     def _suggest_step_length(self) -> None:
         known = {int(known_of(stack.layer).get("step_length") or 0) for stack in self.chosen} - {0}
-        if len(known) == 1:
-            self.step_length.setValue(known.pop())
+        if len(known) == 1 and known != {self.n}:
+            self.settings.ask({"step_length": known.pop()})
 
     def _fits(self, layer: Any) -> bool:
-        truth = self.truth.stack
+        truth = self.truth_stack
         if truth is None or layer == truth.layer or why_no_volume(layer):
             return False
         if known_of(layer).get("role") == "projections":

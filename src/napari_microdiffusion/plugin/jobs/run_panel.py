@@ -1,10 +1,11 @@
 """In the foot of a dock: what a run would cost, its button, and how a running one gets on."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from ...reconstruction.events import Progress, StageStarted
 from ..widgets.dock import with_keys
+from ..widgets.form import check_box
 from ..widgets.section import label, row
 from .job import Step
 
@@ -41,9 +42,9 @@ class RunPanel(QWidget):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.follow = QCheckBox("follow slice")
-        self.follow.setChecked(True)
-        self.follow.setToolTip("<qt>Show the slices as they arrive. Moving the slider yourself ends it.</qt>")
+        self.follow = check_box(
+            "follow slice", "Show the slices as they arrive. Moving the slider yourself ends it."
+        )
         self.stop = QPushButton("Stop and keep")
         self.stop.setToolTip("<qt>End now and keep the best of every slab.</qt>")
         self.cancel = QPushButton("Cancel")

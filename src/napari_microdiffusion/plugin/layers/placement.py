@@ -75,6 +75,8 @@ class Placement:
 
     def describe_voxel(self) -> str:
         """The spacing in words, e.g. "6 × 1 × 1 µm"."""
+        if not self.is_known:
+            return "voxel size not known"
         numbers = " × ".join(f"{value:.3g}" for value in self.scale)
         return f"{numbers} {short_unit(self.units[-1])}"
 

@@ -28,7 +28,7 @@ class Stack:
 
     @property
     def data(self) -> Any:
-        """The stack, as lazy as the layer's data are."""
+        """The stack, lazy where the layer's data are."""
         array = array_of(self.layer)
         if None in self.chosen:
             return Mean(array, self.chosen)
@@ -51,6 +51,14 @@ class Stack:
         """Where the stack lies."""
         return Placement.of_layer(self.layer)
 
+    def is_same_as(self, other: "Stack") -> bool:
+        """Whether another stack is the same part of the same data."""
+        mine, theirs = (
+            (self.layer, self.layer.data, self.chosen),
+            (other.layer, other.layer.data, other.chosen),
+        )
+        return mine[0] is theirs[0] and mine[1] is theirs[1] and mine[2] == theirs[2]
+
     @property
     def known(self) -> dict[str, Any]:
         """What this plugin knows of the layer: step length, beam, path, notes, role."""
@@ -63,7 +71,7 @@ class Mean:
     Parameters
     ----------
     array : array_like
-        With more than three axes, as lazy as it likes.
+        With more than three axes; may be lazy (dask, memory-mapped).
     chosen : tuple of int or None
         Index along each axis before the last three; None for the axes to take the mean over.
     """

@@ -177,6 +177,7 @@ class Calibrating(Activity):
             return
         if look["units"][-1] == "pixel":
             self._outcome.fail("The file gives no voxel size either; set the layer's scale by hand.")
+            return
         before = self._layer.ndim - 3
         units = [str(unit) for unit in self._layer.units]
         self._layer.scale = (*self._layer.scale[:before], *look["scale"][-3:])
@@ -184,8 +185,7 @@ class Calibrating(Activity):
         self._layer.units = (*units[:before], *look["units"][-3:])
         self._layer.axis_labels = (*self._layer.axis_labels[:before], "z", "y", "x")
         self._layer.metadata.update(look["metadata"])
-        self._section.describe()
-        self._section.changed.emit()
+        self._section.take()
 
 
 class Saving(Activity):

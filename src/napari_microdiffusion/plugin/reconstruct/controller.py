@@ -1,5 +1,6 @@
-"""What the dock "Reconstruct volume" can be asked to do, and what is kept of it."""
+"""What the dock "Reconstruct volume" can be asked to do, and what comes of it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from qtpy.QtWidgets import QWidget
 from ...errors import UserError
 from ...io import ImageStack, read_table
 from ...io.ome_zarr import HEADERS
-from ...settings.files import read_settings
+from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
@@ -18,11 +19,11 @@ from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
 from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving
+from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
-from .saved_settings import SETTINGS_SUFFIXES, apply_settings
-from .sections.guide import HeldInr
-from .sections.together import NO_PROJECTIONS, Sections
+from .saved_settings import SETTINGS_SUFFIXES
+from .sections.together import Sections
 from .tasks import MakeSample, ReadFile, Reconstruction, SaveResult, outputs_for
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
 
 
-class Runs(Runner):
+class Controller(Runner):
     """The dock's jobs.
 
     Parameters
     ----------
     viewer : napari.Viewer
+    document : ReconstructionDocument
     sections : Sections
     panel : RunPanel
     outcome : OutcomePanel
@@ -47,21 +49,26 @@ class Runs(Runner):
     axes_wanted = Signal(object)
 
     def __init__(
-        self, viewer: "Viewer", sections: Sections, panel: RunPanel, outcome: OutcomePanel, parent: QWidget
+        self,
+        viewer: "Viewer",
+        document: ReconstructionDocument,
+        sections: Sections,
+        panel: RunPanel,
+        outcome: OutcomePanel,
+        parent: QWidget,
     ) -> None:
         super().__init__(panel, outcome, parent)
-        self.viewer, self.sections, self.outcome = viewer, sections, outcome
+        self.viewer, self.document, self.sections, self.outcome = viewer, document, sections, outcome
         self.last: Reconstructing | None = None
         self.preferences = Preferences()
-        self.preferences.start(sections)
         self._is_warm = False
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
-        self.finished.connect(self._keep)
+        self.finished.connect(self._settle)
 
     def warm_up(self) -> None:
         """Once there are projections the engine will be wanted; torch still waits for a run."""
-        if not self._is_warm and self.sections.projections.layer is not None:
+        if not self._is_warm and self.document.projections is not None:
             self._is_warm = True
             warm_up("napari_microdiffusion.reconstruction.engine")
 
@@ -75,21 +82,24 @@ class Runs(Runner):
             self.open_file(path)
             return
         try:
-            acquisition, settings = read_settings(path)
+            self._use(read_run(path))
         except UserError as error:
             self.fail(str(error))
-            return
-        self.use_settings(acquisition, settings)
 
-    def use_settings(self, acquisition: dict[str, Any], settings: dict[str, Any]) -> None:
-        """Put the settings of an earlier result into the dock."""
+    def use_settings(self, record: Mapping[str, Any]) -> None:
+        """Use the settings of an earlier result, as its file tells them."""
         try:
-            left_out = apply_settings(self.sections, acquisition, settings)
+            self._use(parts_of(record, "this result"))
         except UserError as error:
             self.fail(str(error))
-            return
-        more = f", save {', '.join(left_out)}, which the command line's --config takes" if left_out else ""
-        self.outcome.say(f"These settings are in use{more}.")
+
+    def _use(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Use the settings of an earlier run; raises `UserError` for those that cannot be."""
+        self.document.use(parts)
+        path = self.document.method.inr_file
+        if path is not None and path.is_file():
+            self.document.change(inr=HeldInr(path.name, path))
+        self.outcome.say("These settings are in use.")
 
     def open_sample(self) -> None:
         """Open a sample and choose its projections."""
@@ -97,31 +107,34 @@ class Runs(Runner):
 
     def reopen(self) -> None:
         """Read the file of the chosen layer with our reader, and choose what comes of it."""
-        layer = self.sections.projections.layer
-        if layer is not None and layer.source.path and not self.is_running:
+        found = self.document.projections
+        if found is None or self.is_running:
+            return
+        layer = found.layer
+        if layer.source.path:
             layer.visible = False
             self.open_file(str(layer.source.path))
 
     def read_calibration(self) -> None:
         """Read the scale of the chosen layer from its file."""
-        section = self.sections.projections
-        layer = section.layer
-        if layer is not None and layer.source.path:
-            self.begin(Calibrating(ReadFile(str(layer.source.path)), section, layer, self.outcome))
+        found, section = self.document.projections, self.sections.projections
+        if found is not None and found.layer.source.path:
+            task = ReadFile(str(found.layer.source.path))
+            self.begin(Calibrating(task, section, found.layer, self.outcome))
 
     def start(self) -> None:
         """Reconstruct."""
-        found = self.sections.projections.projections
+        document, found = self.document, self.document.projections
         if found is None or self.is_running:
             return
         try:
-            acquisition, config = self.sections.acquisition(), self.sections.config()
+            acquisition, config = document.acquisition_of_run(), document.method_of_run()
         except UserError as error:
             self.fail(str(error))
             return
-        self.preferences.keep(self.sections)
-        n, slabs, (height, width) = acquisition.step_length, self.sections.beam.slabs, found.shape[1:]
-        truth = self.sections.truth.layer
+        self.preferences.store(document)
+        n, slabs, (height, width) = acquisition.step_length, document.slabs, found.shape[1:]
+        truth = document.truth
         low, high = found.layer.contrast_limits
         layers = ResultLayers(
             self.viewer,
@@ -132,7 +145,7 @@ class Runs(Runner):
             (float(low), float(high)),
             truth,
         )
-        held = self.sections.guide.usable_inr if config.guide == "inr" else None
+        held = document.usable_inr if config.guide == "inr" else None
         task = Reconstruction(
             found.data,
             acquisition,
@@ -147,12 +160,12 @@ class Runs(Runner):
 
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""
-        found = self.sections.projections.projections
+        found = self.document.projections
         if found is None or self.is_running:
             return
         try:
-            acquisition = self.sections.acquisition()
-            config = self.sections.config().model_copy(update=INR_ALONE)
+            acquisition = self.document.acquisition_of_run()
+            config = self.document.method_of_run().model_copy(update=INR_ALONE)
         except UserError as error:
             self.fail(str(error))
             return
@@ -163,24 +176,24 @@ class Runs(Runner):
 
     def show_beam(self) -> None:
         """Show the beam as it is set among the layers."""
-        found = self.sections.projections.projections
+        found = self.document.projections
         try:
             if found is None:
                 raise UserError(NO_PROJECTIONS)
-            acquisition = self.sections.acquisition()
+            acquisition = self.document.acquisition
             n = acquisition.step_length
-            shape = (self.sections.beam.slabs * n, *found.shape[1:])
+            shape = (self.document.slabs * n, *found.shape[1:])
             show_beam(self.viewer, acquisition, found.placement.of_volume(n), shape)
         except UserError as error:
             self.fail(str(error))
 
     def _second_view(self) -> Any:
-        second = self.sections.beam.second_view
+        second = self.document.second_view
         return None if second is None else second.data
 
     def layer_removed(self, layer: Any) -> bool:
         """Cancel what cannot go on without a layer; forget a result that the person took away."""
-        self.sections.forget_layer(layer)
+        self.document.forget_layer(layer)
         if super().layer_removed(layer):
             return True
         if self.last is not None and layer == self.last.layers.volume:
@@ -218,12 +231,11 @@ class Runs(Runner):
         except UserError as error:
             self.fail(str(error))
             return
-        self.sections.guide.hold(HeldInr(path.name, path))
-        self.sections.guide.set_guide("inr")
+        self.document.ask({"method.guide": "inr"}, inr=HeldInr(path.name, path))
 
     def save_inr(self, path: Path) -> None:
         """Write the INR that was fitted here."""
-        held = self.sections.guide.usable_inr
+        held = self.document.usable_inr
         if held is None or held.fitted is None:
             return
         path = path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
@@ -232,7 +244,7 @@ class Runs(Runner):
         except UserError as error:
             self.fail(str(error))
             return
-        self.sections.guide.hold(HeldInr(f"saved as {path.name}", path, held.belongs_to, held.fitted))
+        self.document.change(inr=HeldInr(f"saved as {path.name}", path, held.belongs_to, held.fitted))
 
     def _switch_off(self, text: str) -> None:
         self.sections.guide.set_busy(f"Wait until this is done: {text.lower()}")
@@ -242,21 +254,21 @@ class Runs(Runner):
         self.sections.guide.set_busy("")
         self.outcome.enable_save("")
 
-    def _keep(self, activity: Activity) -> None:
+    def _settle(self, activity: Activity) -> None:
         if isinstance(activity, Opening) and activity.question is not None:
             self.axes_wanted.emit(activity.question)
         elif isinstance(activity, Reconstructing):
             self.last = activity
-            self._keep_inr(activity.result, "fitted in the last run")
+            self._hold_inr(activity.result, "fitted in the last run")
         elif isinstance(activity, FittingInr):
-            self._keep_inr(activity.result, "fitted")
+            self._hold_inr(activity.result, "fitted")
 
-    def _keep_inr(self, result: Any, text: str) -> None:
-        """Hold an INR that was fitted in a run, for the next one."""
-        held = self.sections.guide.held
+    def _hold_inr(self, result: Any, text: str) -> None:
+        """Hold an INR that was fitted in a run, for the next one; a failed fit never comes here."""
+        held = self.document.inr
         if result.inr is None or result.provenance["settings"]["inr_file"] is not None:
             return
         if held is not None and result.inr is held.fitted:
             return
-        self.sections.guide.hold(HeldInr(text, None, self.sections.inr_identity(), result.inr))
-        self.sections.guide.set_guide("inr")
+        fitted = HeldInr(text, None, self.document.inr_identity, result.inr)
+        self.document.ask({"method.guide": "inr"}, inr=fitted)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
-from .controller import Runs
+from .controller import Controller
 from .tasks import AxesWanted, suggested_output
 
 # A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
@@ -25,10 +25,10 @@ class Dialogs:
     ----------
     dock : QWidget
         Whose window the dialogs belong to.
-    runs : Runs
+    runs : Controller
     """
 
-    def __init__(self, dock: QWidget, runs: Runs) -> None:
+    def __init__(self, dock: QWidget, runs: Controller) -> None:
         self._dock, self._runs = dock, runs
 
     def projections(self) -> None:
@@ -44,7 +44,7 @@ class Dialogs:
     def prior(self) -> None:
         """A prior to use."""
         if path := self._existing("Choose a prior", MODELS):
-            self._runs.sections.diffusion.use_file(str(path))
+            self._runs.sections.diffusion.use_prior(str(path))
 
     def inr_to_save(self) -> None:
         """Where the INR is to be saved."""
@@ -81,12 +81,12 @@ class Dialogs:
         path, _ = QFileDialog.getOpenFileName(self._dock.window(), title, preferences.folder("open"), kinds)
         if not path:
             return None
-        preferences.keep_folder("open", Path(path))
+        preferences.store_folder("open", Path(path))
         return Path(path)
 
     def _new(self, title: str, suggested: str, kinds: str) -> Path | None:
         path, _ = QFileDialog.getSaveFileName(self._dock.window(), title, suggested, kinds)
         if not path:
             return None
-        self._runs.preferences.keep_folder("save", Path(path))
+        self._runs.preferences.store_folder("save", Path(path))
         return Path(path)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 from ...errors import UserError
 from ...reconstruction.events import CancelToken
 from ..jobs.job import End, Job
+from .document import ReconstructionDocument
 from .sections.projections import ProjectionsSection
 
 
@@ -25,7 +26,7 @@ class Flaws:
 
 @dataclass(frozen=True, eq=False)
 class LookForFlaws:
-    """Looks for flaws of projections (N, H, W), as lazy as they like; `path` of those of another reader."""
+    """Looks for flaws of projections (N, H, W), which may be lazy; `path` of those of another reader."""
 
     projections: Any
     path: str = ""
@@ -55,23 +56,26 @@ class FlawWatch(QObject):
 
     Parameters
     ----------
+    document : ReconstructionDocument
     section : ProjectionsSection
     parent : QObject
     """
 
-    def __init__(self, section: ProjectionsSection, parent: QObject) -> None:
+    def __init__(
+        self, document: ReconstructionDocument, section: ProjectionsSection, parent: QObject
+    ) -> None:
         super().__init__(parent)
-        self._section = section
+        self._document, self._section = document, section
         self._seen: tuple[object, ...] | None = None
         self.job = Job(self)
         self.job.arrived.connect(self._show)
         self.job.ended.connect(self._end)
-        section.changed.connect(self.look)
+        document.events.revision.connect(self.look)
         self.look()
 
-    def look(self) -> None:
+    def look(self, _revision: int = 0) -> None:
         """Look at the chosen projections, unless that has been done."""
-        found = self._section.projections
+        found = self._document.projections
         seen = None if found is None else (hash(found.layer), id(found.layer.data), found.chosen)
         if seen == self._seen:
             return

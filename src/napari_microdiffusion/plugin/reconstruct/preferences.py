@@ -1,86 +1,130 @@
-"""Preferences, as napari shows and keeps them: what the dock starts with, and what of a run it remembers."""
+"""Preferences, as napari shows and keeps them: what the dock starts with, and what of a run it remembers.
+
+Of a run only what the person set is stored: what a file said, was assumed, or belongs to a system of the
+paper is not.
+"""
 
 from pathlib import Path
 from typing import Any
 
-from ...errors import UsageError
+from ...settings.document import RunSettings
+from ...settings.fields import SettingsField, fields_of
+from ..document import FIRST_STEP_LENGTH, RunDocument
 from ..widgets.dock import PLUGIN
-from .saved_settings import apply_settings
-from .sections.diffusion import OFF
-from .sections.together import Sections
+from ..widgets.prior_chooser import GENERAL, OFF
 
 CATEGORY = "reconstruction"
 """Key of the preferences in the manifest's configurations."""
 
-SETTINGS = ("guide", "consistency", "samples", "steps", "device")
-"""Preferences that are fields of the reconstruction's settings, under the same names."""
-
-OPTICS = ("step_length", "beam", "bend", "apex", "tilt", "direction", "side_lobes", "views")
-"""Preferences that are fields of the acquisition, under the same names."""
+PRIOR, DIFFUSION = "method.prior", "method.diffusion"
+# What belongs to single recordings, or serves one run alone.
+_NOT_STORED = {"light", "keep_samples", "seed", "threads", "inr_file", "diffusion"}
 
 
 class Preferences:
     """The preferences of this plugin; the defaults of its settings where napari keeps none."""
 
     def __init__(self) -> None:
-        self._kept = _kept_by_napari()
+        self._stored = _stored_by_napari()
 
-    def start(self, sections: Sections) -> None:
-        """Put the preferences into the dock; ones that cannot be, such as a lost prior, are left out."""
-        kept = self._kept
-        if kept is None:
+    def start(self, document: RunDocument) -> None:
+        """Ask the document for what is set; what cannot be, such as a lost prior, is left out."""
+        if self._stored is None:
             return
-        settings: dict[str, Any] = {name: getattr(kept, name) for name in SETTINGS}
-        optics: dict[str, Any] = {name: getattr(kept, name) for name in OPTICS}
-        optics |= {"width": kept.width or None, "lobe_spacing": kept.lobe_spacing or None}
-        settings["seed"] = sections.advanced.seed.value()
-        settings["memory_gb"] = kept.memory_gb or None
-        if kept.prior == OFF:
-            settings["diffusion"] = OFF
-        elif kept.prior != "general" and Path(kept.prior).is_file():
-            settings["prior"] = kept.prior
-        try:
-            apply_settings(sections, optics, settings)
-        except UsageError:
+        asked: dict[str, Any] = {}
+        for field in stored_fields():
+            value = getattr(self._stored, field.name)
+            if value == OFF and field.path == PRIOR:
+                asked[DIFFUSION] = OFF
+            elif value != default_of(field) and not _is_lost(field, value):
+                asked[field.path] = None if field.nullable and value == 0 else value
+        document.change(asked=asked)
+        if document.problem:
             # Written by hand or by another version: the dock's own defaults stand.
-            return
+            document.change(asked={})
 
-    def keep(self, sections: Sections) -> None:
-        """Remember what a run was started with, if that is wanted."""
-        kept = self._kept
-        if kept is None or not kept.remember:
+    def store(self, document: RunDocument) -> None:
+        """Remember what the person set for a run, if that is wanted."""
+        if self._stored is None or not self._stored.remember:
             return
-        optics, config = sections.acquisition(), sections.config()
-        if config.diffusion == "paper":
-            return  # a system that was compared, with settings that serve no other
-        values: dict[str, Any] = {name: getattr(config, name) for name in SETTINGS}
-        values |= {name: getattr(optics, name) for name in OPTICS}
-        values |= {
-            "width": optics.width or 0.0,
-            "lobe_spacing": optics.lobe_spacing or 0.0,
-            "prior": sections.diffusion.prior.currentData() or "general",
-            "memory_gb": config.memory_gb or 0.0,
-        }
-        self._set(values)
+        taken_over = {f"{part}.{name}": v for part, t in document.earlier.items() for name, v in t.items()}
+        set_here = taken_over | document.asked
+        values: dict[str, Any] = {}
+        for field in stored_fields():
+            if field.path in set_here:
+                value = set_here[field.path]
+                values[field.name] = default_of(field) if value is None else value
+            elif field.name not in document.recorded.acquisition:
+                values[field.name] = default_of(field)
+        if set_here.get(DIFFUSION) == OFF:
+            values["prior"] = OFF
+        self._set({name: values[name] for name in values if _can_be_stored(values[name])})
 
     def folder(self, purpose: str) -> str:
         """The folder that files were last opened from ("open") or saved to ("save"), if it still exists."""
-        found = getattr(self._kept, f"{purpose}_folder", "")
+        found = getattr(self._stored, f"{purpose}_folder", "")
         return found if found and Path(found).is_dir() else ""
 
-    def keep_folder(self, purpose: str, file: Path) -> None:
+    def store_folder(self, purpose: str, file: Path) -> None:
         """Remember where a file was opened or saved."""
-        if self._kept is not None and self._kept.remember:
+        if self._stored is not None and self._stored.remember:
             self._set({f"{purpose}_folder": str(file.parent)})
 
     def _set(self, values: dict[str, Any]) -> None:
-        changed = {name: value for name, value in values.items() if getattr(self._kept, name) != value}
-        if changed and self._kept is not None:
+        changed = {name: value for name, value in values.items() if getattr(self._stored, name) != value}
+        if changed and self._stored is not None:
             # At once: napari writes its file after each change.
-            self._kept.update(changed)
+            self._stored.update(changed)
 
 
-def _kept_by_napari() -> Any | None:
+def stored_fields() -> list[SettingsField]:
+    """The fields that preferences hold, under their own names."""
+    parts = ("acquisition", "method")
+    return [
+        field
+        for field in fields_of(RunSettings)
+        if field.group in parts
+        and field.path.count(".") == 1
+        and field.kind != "sequence"
+        and field.name not in _NOT_STORED
+    ]
+
+
+def default_of(field: SettingsField) -> Any:
+    """What stands in the preferences for a field that is not set; 0 for None."""
+    if field.name == "step_length":
+        return FIRST_STEP_LENGTH
+    return 0.0 if field.default is None else field.default
+
+
+def manifest_properties() -> dict[str, dict[str, Any]]:
+    """What the manifest says of the stored fields, made from the settings' models."""
+    kinds = {"choice": "string", "text": "string", "integer": "integer", "number": "number"}
+    properties: dict[str, dict[str, Any]] = {}
+    for field in stored_fields():
+        said: dict[str, Any] = {"type": kinds[field.kind], "default": default_of(field)}
+        if field.choices:
+            said["enum"] = list(field.choices)
+        # 0 stands for None, so that it is within every range.
+        low = 0.0 if field.nullable else field.minimum
+        said |= {} if low is None else {"minimum": low}
+        said |= {} if field.maximum is None else {"maximum": field.maximum}
+        text = field.text + (" 0 leaves it open." if field.nullable else "")
+        if field.path == PRIOR:
+            text += " Or off, for no diffusion."
+        properties[field.name] = said | {"title": field.title, "description": text}
+    return properties
+
+
+def _is_lost(field: SettingsField, value: Any) -> bool:
+    return field.path == PRIOR and value != GENERAL and not Path(value).is_file()
+
+
+def _can_be_stored(value: Any) -> bool:
+    return isinstance(value, bool | int | float | str)
+
+
+def _stored_by_napari() -> Any | None:
     try:
         from napari.settings import get_plugin_settings
     except ImportError:  # napari before 0.9

@@ -9,10 +9,12 @@ from ..jobs.run_panel import RunPanel
 from ..widgets.dock import Dock, open_dock
 from ..widgets.section import label
 from ..widgets.theme import Appearance
-from .controller import Runs
+from .controller import Controller
 from .dialogs import Dialogs
+from .document import ReconstructionDocument
 from .flaw_watch import FlawWatch
 from .outcome_panel import OutcomePanel
+from .preferences import Preferences
 from .result_views import Views
 from .saved_settings import SettingsOffer
 from .sections.together import Sections
@@ -32,13 +34,15 @@ class ReconstructWidget(Dock):
 
     def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__(napari_viewer)
-        self.sections = Sections(napari_viewer)
+        self.document = ReconstructionDocument()
+        Preferences().start(self.document)
+        self.sections = Sections(self.document, napari_viewer)
         self.panel = RunPanel(
             "Reconstruct volume", "Reconstruct; slices arrive in a layer of their own.", has_slices=True
         )
         self.outcome = OutcomePanel()
-        self.runs = Runs(napari_viewer, self.sections, self.panel, self.outcome, self)
-        self.flaws = FlawWatch(self.sections.projections, self)
+        self.runs = Controller(napari_viewer, self.document, self.sections, self.panel, self.outcome, self)
+        self.flaws = FlawWatch(self.document, self.sections.projections, self)
         self.views = Views(napari_viewer)
         self.dialogs = Dialogs(self, self.runs)
         self.empty = label(tone="empty", wrap=True)
@@ -53,13 +57,12 @@ class ReconstructWidget(Dock):
 
     def _connect(self) -> None:
         sections, runs, dialogs = self.sections, self.runs, self.dialogs
-        for section in sections.all():
-            section.changed.connect(self._settings_changed)
+        self.document.events.revision.connect(self._settings_changed)
         self.empty.linkActivated.connect(self._open_sample)
         sections.projections.open_wanted.connect(dialogs.projections)
         sections.projections.calibration_wanted.connect(runs.read_calibration)
         sections.projections.reopening_wanted.connect(runs.reopen)
-        sections.beam.preview_wanted.connect(runs.show_beam)
+        sections.beam.form.preview_wanted.connect(runs.show_beam)
         sections.guide.fit_wanted.connect(runs.fit_inr)
         sections.guide.load_wanted.connect(dialogs.inr_to_load)
         sections.guide.save_wanted.connect(dialogs.inr_to_save)
@@ -80,7 +83,7 @@ class ReconstructWidget(Dock):
         self.listen(layers.removed, self._layer_removed)
         self.at_end(runs.abandon)
         self.at_end(self.flaws.job.abandon)
-        self.at_end(sections.beam.fields.abandon)
+        self.at_end(sections.beam.form.abandon)
 
     def _bind_keys(self) -> None:
         self.bind("Ctrl+Alt+R", self.panel.button.click, self.panel.button)
@@ -90,10 +93,10 @@ class ReconstructWidget(Dock):
         self.bind("Ctrl+Alt+U", self.outcome.uncertainty.click, self.outcome.uncertainty)
         self.bind("Ctrl+Alt+S", self.outcome.save.click, self.outcome.save)
 
-    def _settings_changed(self) -> None:
-        self.empty.setVisible(self.sections.projections.layer is None)
+    def _settings_changed(self, _revision: int = 0) -> None:
+        self.empty.setVisible(self.document.projections is None)
         self.runs.warm_up()
-        cost, reason = self.sections.judge()
+        cost, reason = self.document.judge()
         self.panel.set_estimate(cost)
         self.panel.set_reason(reason)
 
@@ -137,7 +140,7 @@ class ReconstructWidget(Dock):
 
     def restyle(self, appearance: Appearance) -> None:
         """Follow the theme in what is drawn here."""
-        self.sections.beam.plot.set_appearance(appearance)
+        self.sections.beam.form.plot.set_appearance(appearance)
         self.sections.guide.plot.set_appearance(appearance)
         self.sections.advanced.plot.set_appearance(appearance)
         link = f'<a href="sample" style="color: {appearance.text}">open a sample</a>'

@@ -1,20 +1,22 @@
 """The two tabs of the dock "Simulate projections": one step length, or many and what they cost."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...errors import UsageError
-from ...optics import Acquisition, check_step_lengths
+from ...optics import check_step_lengths
 from ...settings.method import ReconstructionConfig
+from ..document import STEP_LENGTH, FormSettings, RunDocument
 from ..jobs.job import spare_threads
 from ..layers.placement import short_unit
 from ..layers.stack import Stack
-from ..widgets.fields import LABEL_WIDTH, narrow, title_label, whole_number
-from ..widgets.line_plot import Curve, LinePlot
-from ..widgets.metric_plot import plot_heading
+from ..widgets.form import LABEL_WIDTH, Form
+from ..widgets.line_plot import Curve
+from ..widgets.metric_plot import MetricPlot
 from ..widgets.section import form, label
 
 if TYPE_CHECKING:
@@ -22,28 +24,47 @@ if TYPE_CHECKING:
 
 _DEFAULT = (2, 3, 4, 6, 8, 12, 16)
 _METRICS = ("null_space_r2", "psnr", "ssim", "dice")
-_METHODS = {"log-spline (fast)": {"guide": "logspline", "diffusion": "off"}, "default method": {}}
+
+
+class SweepSettings(BaseModel):
+    """What a sweep tries."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_lengths: str = Field(
+        " ".join(map(str, _DEFAULT)),
+        title="Step lengths",
+        description="Step lengths to try, in slices, separated by blanks.",
+    )
+    method: Literal["log-spline (fast)", "default method"] = Field(
+        "log-spline (fast)",
+        title="Method",
+        description="The log-spline takes seconds for each step length; the default method adds the "
+        "diffusion, which takes longer.",
+    )
 
 
 class ProjectionsTab(QWidget):
-    """One step length."""
+    """One step length.
 
-    changed = Signal()
+    Parameters
+    ----------
+    document : RunDocument
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, document: RunDocument) -> None:
         super().__init__()
-        self.step_length = whole_number(Acquisition, "step_length")
-        self.step_length.setValue(6)
+        self.document = document
         self._output = label(tone="dim", wrap=True)
-        layout = form()
-        layout.addRow(title_label(Acquisition, "step_length"), self.step_length)
-        layout.addRow(self._output)
-        self.setLayout(layout)
-        self.step_length.valueChanged.connect(self._tell)
+        column = QVBoxLayout(self)
+        column.addWidget(Form(document, (STEP_LENGTH,)))
+        column.addWidget(self._output)
+        column.addStretch(1)
+        document.events.revision.connect(self.refresh)
 
-    def describe(self, stack: Stack | None) -> None:
-        """Say what projections of a volume there will be."""
-        n = self.step_length.value()
+    def refresh(self, _revision: int = 0) -> None:
+        """Say what projections of the volume there will be."""
+        n, stack = self.document.value(STEP_LENGTH), self.document.projections
         if stack is None:
             self._output.setText("")
             return
@@ -55,53 +76,42 @@ class ProjectionsTab(QWidget):
         dropped = f"; the last {rest} slices fill none and are left out" if rest else ""
         self._output.setText(f"{stack.shape[0]} slices → {slabs} slabs{depth}{dropped}")
 
-    def _tell(self, _value: int) -> None:
-        self.changed.emit()
-
 
 class SweepTab(QWidget):
     """Many step lengths, and a plot of how well the volume comes back from each.
 
     `picked` is emitted with a step length that was clicked.
+
+    Parameters
+    ----------
+    document : RunDocument
+    settings : FormSettings
+        Of the model `SweepSettings`.
     """
 
-    changed = Signal()
     picked = Signal(float)
 
-    def __init__(self) -> None:
+    def __init__(self, document: RunDocument, settings: FormSettings) -> None:
         super().__init__()
+        self.document, self.settings = document, settings
         self.points: list[SweepPoint] = []
         self._swept: Stack | None = None
-        self._offered = " ".join(map(str, _DEFAULT))
-        self.lengths = QLineEdit(self._offered)
-        self.lengths.setObjectName("step lengths")
-        self.lengths.setToolTip("<qt>Step lengths to try, in slices, separated by blanks.</qt>")
-        self.method = narrow(QComboBox())
-        self.method.setToolTip(
-            "<qt>The log-spline takes seconds for each step length; the default method adds the diffusion, "
-            "which takes longer.</qt>"
-        )
-        for word, settings in _METHODS.items():
-            self.method.addItem(word, settings)
-        self.metric_box = narrow(QComboBox())
-        self.metric_box.setToolTip("<qt>What is plotted against the step length.</qt>")
-        for key in _METRICS:
-            self.metric_box.addItem(plot_heading(key), key)
-        self.plot = LinePlot("step length n", height=190)
-        self.plot.setToolTip("<qt>Click to take a step length over to the first tab.</qt>")
-        layout = form()
-        title = label("Step lengths")
+        self._offered: str = settings.value("step_lengths")
+        tip = "Click to take a step length over to the first tab."
+        self.metrics = MetricPlot(_METRICS, "step length n", tip)
+        self.plot = self.metrics.plot
+        rows = form()
+        title = label("Plotted")
         title.setMinimumWidth(LABEL_WIDTH)
-        layout.addRow(title, self.lengths)
-        layout.addRow(label("Method"), self.method)
-        layout.addRow(label("Plotted"), self.metric_box)
+        rows.addRow(title, self.metrics.box)
         column = QVBoxLayout(self)
-        column.addLayout(layout)
-        column.addWidget(self.plot)
-        self.lengths.textChanged.connect(self._tell)
-        self.metric_box.currentIndexChanged.connect(self._plot)
+        column.addWidget(Form(settings, SweepSettings.model_fields))
+        column.addLayout(rows)
+        column.addWidget(self.metrics)
+        column.addStretch(1)
         self.plot.picked.connect(self.picked)
-        self.plot.hide()
+        self.metrics.hide()
+        document.events.revision.connect(self._offer)
 
     def step_lengths(self, depth: int) -> list[int]:
         """The step lengths as they are written, for a volume of so many slices.
@@ -111,7 +121,7 @@ class SweepTab(QWidget):
         UsageError
             For what is no number, or a step length that cannot be.
         """
-        words = [word for word in re.split(r"[\s,;]+", self.lengths.text()) if word]
+        words = [word for word in re.split(r"[\s,;]+", self.settings.value("step_lengths")) if word]
         for word in words:
             if not word.isdecimal():
                 raise UsageError(f"step lengths must be whole numbers separated by blanks; {word!r} is none")
@@ -119,16 +129,10 @@ class SweepTab(QWidget):
 
     def config(self) -> ReconstructionConfig:
         """The method, without samples: the sweep compares volumes."""
-        return ReconstructionConfig(samples=0, threads=spare_threads(), **self.method.currentData())
-
-    def set_volume(self, stack: Stack | None) -> None:
-        """Offer step lengths that a volume allows, unless the person wrote others."""
-        if stack is None or self.lengths.text() != self._offered:
-            return
-        fitting = [n for n in _DEFAULT if 2 * n <= stack.shape[0]]
-        if fitting and fitting != list(map(int, self._offered.split())):
-            self._offered = " ".join(map(str, fitting))
-            self.lengths.setText(self._offered)
+        config = ReconstructionConfig(samples=0, threads=spare_threads())
+        if self.settings.value("method") == "default method":
+            return config
+        return config.model_copy(update={"guide": "logspline", "diffusion": "off"})
 
     def begin(self, stack: Stack) -> None:
         """Forget the points of an earlier sweep."""
@@ -152,21 +156,31 @@ class SweepTab(QWidget):
         depth = ""
         if self._swept is not None and self._swept.placement.is_known:
             placement = self._swept.placement
-            depth = f", a beam of {n * placement.scale[0]:.3g} {short_unit(placement.units[0])}"
+            depth = f", a step of {n * placement.scale[0]:.3g} {short_unit(placement.units[0])}"
         return (
             f"Up to n = {n}{depth}, more than half of what no projection sees comes back "
             f"(null-space R² {r2:.2f})."
         )
 
-    def _plot(self, _index: int = 0) -> None:
-        key = self.metric_box.currentData()
+    def _offer(self, _revision: int = 0) -> None:
+        """Offer step lengths that the volume allows, unless the person wrote others."""
+        stack, written = self.document.projections, self.settings.value("step_lengths")
+        if stack is None or written != self._offered:
+            return
+        fitting = " ".join(str(n) for n in _DEFAULT if 2 * n <= stack.shape[0])
+        if fitting and fitting != written:
+            self._offered = fitting
+            self.settings.ask({"step_lengths": fitting})
+
+    def _plot(self) -> None:
+        self.metrics.setVisible(bool(self.points))
+        self.metrics.show_metrics(self._curves)
+
+    def _curves(self, key: str) -> list[Curve]:
         n = [point.step_length for point in self.points]
-        self.plot.setVisible(bool(n))
-        curves = [
+        if not n:
+            return []
+        return [
             Curve("reconstruction", n, [point.metrics[key] for point in self.points]),
             Curve("linear interpolation", n, [point.by_linear[key] for point in self.points], is_dashed=True),
         ]
-        self.plot.show_curves(curves if n else (), plot_heading(key))
-
-    def _tell(self, _text: str) -> None:
-        self.changed.emit()

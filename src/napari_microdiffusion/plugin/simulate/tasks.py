@@ -28,7 +28,7 @@ class Simulated:
 
 @dataclass(frozen=True, eq=False)
 class Simulate:
-    """Projects a volume (Z, H, W), as lazy as it likes."""
+    """Projects a volume (Z, H, W), which may be lazy (dask, memory-mapped)."""
 
     volume: Any
     acquisition: Acquisition
@@ -59,12 +59,11 @@ class PointReady:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Projects and reconstructs a volume at many step lengths."""
+    """Projects and reconstructs a volume with the beam at many step lengths."""
 
     volume: Any
-    step_lengths: Sequence[int]
+    acquisitions: Sequence[Acquisition]
     config: ReconstructionConfig
-    beam: str
     noise: DetectorNoise
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
@@ -75,9 +74,7 @@ class Sweep:
 
         yield Step("Reading the volume")
         volume, started = np.asarray(self.volume), time.perf_counter()
-        points = sweep(
-            volume, self.step_lengths, self.config, beam=self.beam, noise=self.noise, cancel=cancel
-        )
+        points = sweep(volume, self.acquisitions, self.config, noise=self.noise, cancel=cancel)
         for event in points:
             if isinstance(event, SweepPoint):
                 yield PointReady(event)

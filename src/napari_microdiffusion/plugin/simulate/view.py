@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QTabWidget
 
 from ...errors import UserError
-from ...optics import check_step_lengths
+from ...optics import Acquisition, DetectorNoise, check_step_lengths
 from ..beam.preview import show_beam
+from ..document import STEP_LENGTH, FormSettings, RunDocument
 from ..jobs.activity import Activity
 from ..jobs.job import Source, sentence
 from ..jobs.run_panel import RunPanel
@@ -17,7 +18,7 @@ from ..widgets.dock import Dock
 from ..widgets.message_panel import MessagePanel
 from ..widgets.theme import Appearance
 from .sections import DetectorSection, VolumeSection
-from .tabs import ProjectionsTab, SweepTab
+from .tabs import ProjectionsTab, SweepSettings, SweepTab
 from .tasks import PointReady, Simulate, Simulated, Sweep
 
 if TYPE_CHECKING:
@@ -38,9 +39,13 @@ class SimulateWidget(Dock):
 
     def __init__(self, napari_viewer: "Viewer") -> None:
         super().__init__(napari_viewer)
-        self.volume = VolumeSection(napari_viewer)
-        self.detector = DetectorSection()
-        self.projections_tab, self.sweep_tab = ProjectionsTab(), SweepTab()
+        self.document = RunDocument()
+        self.noise = FormSettings(model=DetectorNoise)
+        self.sweep_settings = FormSettings(model=SweepSettings)
+        self.detector = DetectorSection(self.document, self.noise)
+        self.projections_tab = ProjectionsTab(self.document)
+        self.sweep_tab = SweepTab(self.document, self.sweep_settings)
+        self.volume = VolumeSection(self.document, napari_viewer)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.projections_tab, "Projections")
         self.tabs.addTab(self.sweep_tab, "How deep?")
@@ -48,12 +53,10 @@ class SimulateWidget(Dock):
         self.messages = MessagePanel()
         self.runner = Runner(self.panel, self.messages, self)
         self.fill((self.volume, self.detector, self.tabs), (self.panel, self.messages))
-        for section in (self.volume, self.detector):
-            section.changed.connect(self._settings_changed)
-        self.projections_tab.changed.connect(self._settings_changed)
-        self.sweep_tab.changed.connect(self._settings_changed)
+        for settings in (self.document, self.noise, self.sweep_settings):
+            settings.events.revision.connect(self._settings_changed)
         self.sweep_tab.picked.connect(self._take_step_length)
-        self.detector.fields.preview_wanted.connect(self._show_beam)
+        self.detector.form.preview_wanted.connect(self._show_beam)
         self.tabs.currentChanged.connect(self._settings_changed)
         self.panel.start_wanted.connect(self.start)
         layers = self.viewer.layers.events
@@ -61,7 +64,7 @@ class SimulateWidget(Dock):
             self.listen(emitter, self._layers_changed)
         self.listen(layers.removed, self._layer_removed)
         self.at_end(self.runner.abandon)
-        self.at_end(self.detector.fields.abandon)
+        self.at_end(self.detector.form.abandon)
         self.bind("Ctrl+Alt+P", self.panel.button.click, self.panel.button)
         self._settings_changed()
 
@@ -72,17 +75,17 @@ class SimulateWidget(Dock):
 
     def start(self) -> None:
         """Do what the tab in front offers."""
-        stack = self.volume.stack
+        stack = self.document.projections
         if stack is None or self.runner.is_running:
             return
         try:
-            noise = self.detector.noise()
+            noise = self.noise.made()
             if self.is_sweep:
-                lengths, config = self.sweep_tab.step_lengths(stack.shape[0]), self.sweep_tab.config()
-                task = Sweep(stack.data, lengths, config, self.detector.beam.currentData(), noise)
+                acquisitions, config = self._swept(stack), self.sweep_tab.config()
+                task = Sweep(stack.data, acquisitions, config, noise)
                 self.runner.begin(Sweeping(task, stack, self.sweep_tab, self.messages))
             else:
-                acquisition = self.detector.acquisition(self.projections_tab.step_length.value())
+                acquisition = self.document.acquisition
                 self.runner.begin(
                     Simulating(Simulate(stack.data, acquisition, noise), self, stack, acquisition)
                 )
@@ -91,42 +94,39 @@ class SimulateWidget(Dock):
 
     def judge(self) -> str:
         """Why nothing can be started; nothing where it can."""
-        stack = self.volume.stack
+        stack = self.document.projections
         if stack is None:
             return NO_VOLUME
-        depth = stack.shape[0]
         try:
-            self.detector.noise()
+            self.noise.made()
             if self.is_sweep:
-                self.sweep_tab.step_lengths(depth)
+                self._swept(stack)
             else:
-                n = self.projections_tab.step_length.value()
-                check_step_lengths([n], depth)
-                self.detector.acquisition(n)
+                check_step_lengths([self.document.value(STEP_LENGTH)], stack.shape[0])
+                self.document.acquisition  # noqa: B018 - raises what is wrong with it
         except UserError as error:
             return sentence(str(error))
         return ""
 
-    def _settings_changed(self, _index: int = 0) -> None:
-        stack = self.volume.stack
-        self.detector.set_volume(self.projections_tab.step_length.value(), stack)
-        self.projections_tab.describe(stack)
-        self.sweep_tab.set_volume(stack)
+    def _swept(self, stack: Stack) -> list[Acquisition]:
+        lengths = self.sweep_tab.step_lengths(stack.shape[0])
+        return [self.document.acquisition_at(n) for n in lengths]
+
+    def _settings_changed(self, _change: int = 0) -> None:
         self.panel.button.setText(SWEEP if self.is_sweep else SIMULATE)
         self.panel.set_reason(self.judge())
 
     def _show_beam(self) -> None:
-        stack = self.volume.stack
+        stack = self.document.projections
         try:
             if stack is None:
                 raise UserError(NO_VOLUME)
-            acquisition = self.detector.acquisition(self.projections_tab.step_length.value())
-            show_beam(self.viewer, acquisition, stack.placement, stack.shape)
+            show_beam(self.viewer, self.document.acquisition, stack.placement, stack.shape)
         except UserError as error:
             self.runner.fail(str(error))
 
     def _take_step_length(self, n: float) -> None:
-        self.projections_tab.step_length.setValue(int(n))
+        self.document.ask({STEP_LENGTH: int(n)})
 
     def _layers_changed(self, _event: Any = None) -> None:
         self.volume.refresh()
@@ -137,7 +137,7 @@ class SimulateWidget(Dock):
 
     def restyle(self, appearance: Appearance) -> None:
         """Follow the theme in what is drawn here."""
-        self.detector.plot.set_appearance(appearance)
+        self.detector.form.plot.set_appearance(appearance)
         self.sweep_tab.plot.set_appearance(appearance)
 
 

@@ -97,6 +97,11 @@ class Dock(QWidget):
         """End what is running and leave the viewer alone."""
         for action in self._at_end:
             action()
+        for widget in self.findChildren(QWidget):
+            # Forms are bound to settings, and magicgui's widgets end by being closed.
+            release = getattr(widget, "release", None)
+            if release is not None:
+                release()
         for emitter, slot in self._listening:
             emitter.disconnect(slot)
         self._at_end, self._listening = [], []

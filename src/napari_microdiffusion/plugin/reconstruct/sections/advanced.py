@@ -2,107 +2,75 @@
 
 from typing import Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox
+from magicgui.widgets import ComboBox
+from qtpy.QtWidgets import QVBoxLayout
 
-from ....optics import Acquisition
-from ....settings.method import ReconstructionConfig
-from ....settings.presets import PRESET_WORDS, merged, preset
-from ...widgets.fields import choice, narrow, real_number, title_label, tooltip, whole_number
+from ....settings.presets import PRESET_WORDS
+from ...document import PAPER_SYSTEMS
+from ...widgets.form import LABEL_WIDTH, Form, narrow
 from ...widgets.line_plot import LinePlot
 from ...widgets.section import Section, form, label
-from .guide import GUIDE_WORDS
+from ..document import ReconstructionDocument
+from .guide import GUIDE, GUIDE_WORDS
 
-CONSISTENCY_WORDS = {
-    "noise": "within the noise",
-    "nonnegative": "exact, not negative",
-    "exact": "exact",
-    "none": "none",
+CONSISTENCY, LIGHT, SEED, DEVICE = "method.consistency", "method.light", "method.seed", "method.device"
+WORDS = {
+    GUIDE: GUIDE_WORDS,
+    CONSISTENCY: {
+        "noise": "within the noise",
+        "nonnegative": "exact, not negative",
+        "exact": "exact",
+        "none": "none",
+    },
+    LIGHT: {"as recorded": "as recorded", "flicker": "even out flicker", "drift": "even out drift"},
+    DEVICE: {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "Apple GPU"},
 }
-LIGHT_WORDS = {
-    "as recorded": "as recorded",
-    "flicker": "even out flicker",
-    "drift": "even out drift",
-}
-DEVICE_WORDS = {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "Apple GPU"}
-LARGEST_SEED = 2**31 - 1
-# The seven systems of the paper's Table 1, as guide and diffusion.
-PAPER_SYSTEMS = {
-    "MicroDiffusion": ("inr", "paper"),
-    "Interpolation diffusion": ("linear", "paper"),
-    "Cubic interpolation diffusion": ("cubic", "paper"),
-    "Naive diffusion": ("none", "paper"),
-    "INR": ("inr", "off"),
-    "Interpolation": ("linear", "off"),
-    "Cubic interpolation": ("cubic", "off"),
-}
+_UNSET = {"acquisition.photon_gain": "estimated", "acquisition.read_noise": "estimated"}
+_ELSEWHERE = {"method.diffusion", "method.samples", "method.steps", "method.prior", "method.inr_file"}
 SCHEDULE_WORDS = {"paper-small": "small", "paper": "published"}
+THEIRS = "that of the settings"
 
 
 class AdvancedSection(Section):
-    """Consistency, light, seed, device, memory, the detector, every guide, and the paper's systems."""
+    """The detector, the method's further settings, and the paper's systems.
 
-    guide_chosen = Signal(str)
+    Parameters
+    ----------
+    document : ReconstructionDocument
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, document: ReconstructionDocument) -> None:
         super().__init__("Advanced")
-        self.guide = choice(ReconstructionConfig, "guide", GUIDE_WORDS)
-        self.consistency = choice(ReconstructionConfig, "consistency", CONSISTENCY_WORDS)
-        self.light = choice(ReconstructionConfig, "light", LIGHT_WORDS)
-        self.seed = whole_number(ReconstructionConfig, "seed")
-        self.device = choice(ReconstructionConfig, "device", DEVICE_WORDS)
-        self.memory = real_number(ReconstructionConfig, "memory_gb", largest=4096, unset="automatic")
-        self.dark_level = real_number(Acquisition, "dark_level")
-        self.photon_gain = real_number(Acquisition, "photon_gain")
-        self.read_noise = real_number(Acquisition, "read_noise")
-        layout = form()
-        for model, name, box in (
-            (ReconstructionConfig, "guide", self.guide),
-            (ReconstructionConfig, "consistency", self.consistency),
-            (ReconstructionConfig, "light", self.light),
-            (Acquisition, "dark_level", self.dark_level),
-            (Acquisition, "photon_gain", self.photon_gain),
-            (Acquisition, "read_noise", self.read_noise),
-            (ReconstructionConfig, "seed", self.seed),
-            (ReconstructionConfig, "device", self.device),
-            (ReconstructionConfig, "memory_gb", self.memory),
-        ):
-            layout.addRow(title_label(model, name), box)
+        self.document = document
+        self.form = Form(document, advanced_paths(document), WORDS, _UNSET)
+        self.system = ComboBox(
+            choices=[("none: as set above", ""), *((name, name) for name in PAPER_SYSTEMS)]
+        )
+        self.schedule = ComboBox(choices=self._schedules)
+        self.system.native.setObjectName("paper's system")
+        self.system.native.setToolTip(f"<qt>{document.model.model_fields['method'].description}</qt>")
+        self.schedule.native.setObjectName("schedule")
+        self.schedule.native.setToolTip(
+            "<br>".join(f"{SCHEDULE_WORDS[k]}: {v}" for k, v in PRESET_WORDS.items())
+        )
         self._plotted = 0.0
-        self.system, self.schedule = narrow(QComboBox()), narrow(QComboBox())
-        self.system.setToolTip(tooltip(ReconstructionConfig, "paper"))
-        self.system.addItem("none: as set above", None)
-        for name in PAPER_SYSTEMS:
-            self.system.addItem(name, name)
-        for name, words in SCHEDULE_WORDS.items():
-            self.schedule.addItem(words, name)
-        self.schedule.setToolTip("<br>".join(f"{SCHEDULE_WORDS[k]}: {v}" for k, v in PRESET_WORDS.items()))
         self.plot = LinePlot("training step", height=110, is_logarithmic=True)
         self.plot.setToolTip("Loss of the paper's diffusion while it is trained")
         self.plot.hide()
-        layout.addRow(label("Paper's system"), self.system)
-        layout.addRow(label("Its schedule"), self.schedule)
-        layout.addRow(self.plot)
-        self.set_content(layout)
-        self.guide.activated.connect(self._tell_guide)
-        self.system.activated.connect(self._choose_system)
-        for box in (self.system, self.schedule, self.consistency, self.light, self.device):
-            box.currentIndexChanged.connect(self._update)
-        for number in (self.seed, self.memory, self.dark_level, self.photon_gain, self.read_noise):
-            number.valueChanged.connect(self._update)
-        self._update()
-
-    @property
-    def paper_schedule(self) -> str:
-        """The schedule of the chosen system of the paper, in words; empty where none is chosen."""
-        return "" if self.system.currentData() is None else str(self.schedule.currentText())
-
-    def show_guide(self, guide: str) -> None:
-        """Show a guide that was chosen elsewhere."""
-        self.guide.setCurrentIndex(self.guide.findData(guide))
-        chosen = self.system.currentData()
-        if chosen is not None and PAPER_SYSTEMS[chosen][0] != guide:
-            self.system.setCurrentIndex(0)
+        rows = form()
+        for text, box in (("Paper's system", self.system), ("Its schedule", self.schedule)):
+            title = label(text)
+            title.setMinimumWidth(LABEL_WIDTH)
+            rows.addRow(title, narrow(box.native))
+        column = QVBoxLayout()
+        column.addWidget(self.form)
+        column.addLayout(rows)
+        column.addWidget(self.plot)
+        self.set_content(column)
+        self.system.changed.connect(self._choose_system)
+        self.schedule.changed.connect(self._choose_schedule)
+        document.events.revision.connect(self.refresh)
+        self.refresh()
 
     def show_loss(self, step: int, loss: float) -> None:
         """A point of the loss of a training that is under way; the first begins a new curve."""
@@ -115,44 +83,45 @@ class AdvancedSection(Section):
             self.plot.add(step, loss)
             self._plotted = 1.01 * step
 
-    def optics(self) -> dict[str, Any]:
-        """Fields of the acquisition that are set here."""
-        return {
-            "dark_level": self.dark_level.value(),
-            "photon_gain": self.photon_gain.value(),
-            "read_noise": self.read_noise.value(),
-        }
+    def refresh(self, _revision: int = 0) -> None:
+        """Show what is set."""
+        document = self.document
+        for box, shown in ((self.system, document.system), (self.schedule, document.schedule)):
+            with box.changed.blocked():
+                box.reset_choices()
+                box.value = shown
+        self.schedule.native.setEnabled(bool(document.system))
+        light = document.value(LIGHT)
+        parts = [
+            f"paper: {document.system}" if document.system else "",
+            WORDS[CONSISTENCY][document.value(CONSISTENCY)],
+            "" if light == "as recorded" else WORDS[LIGHT][light],
+            f"seed {document.value(SEED)}",
+            WORDS[DEVICE][document.value(DEVICE)],
+        ]
+        self.set_state(", ".join(part for part in parts if part))
 
-    def settings(self) -> dict[str, Any]:
-        """Fields of the configuration that are set here."""
-        own = {
-            "consistency": self.consistency.currentData(),
-            "light": self.light.currentData(),
-            "seed": self.seed.value(),
-            "device": self.device.currentData(),
-            "memory_gb": self.memory.value() or None,
-        }
-        if self.system.currentData() is None:
-            return own
-        guide, diffusion = PAPER_SYSTEMS[self.system.currentData()]
-        return merged(preset(self.schedule.currentData()), {"guide": guide, "diffusion": diffusion}, own)
+    def release(self) -> None:
+        """Let go of the settings."""
+        for box in (self.system, self.schedule):
+            box.changed.disconnect()
+            box.close()
 
-    def _tell_guide(self, _index: int) -> None:
-        self.guide_chosen.emit(self.guide.currentData())
+    def _schedules(self, _box: Any) -> list[tuple[str, str]]:
+        theirs = [(THEIRS, "")] if self.document.schedule == "" else []
+        return [*theirs, *((words, name) for name, words in SCHEDULE_WORDS.items())]
 
-    def _choose_system(self, _index: int) -> None:
-        system = self.system.currentData()
-        if system is not None:
-            # As published; it can be set otherwise afterwards.
-            self.consistency.setCurrentIndex(self.consistency.findData("none"))
-            self.guide_chosen.emit(PAPER_SYSTEMS[system][0])
+    def _choose_system(self, system: Any) -> None:
+        self.document.choose_system(str(system))
 
-    def _update(self, *_: Any) -> None:
-        system = self.system.currentData()
-        self.schedule.setEnabled(system is not None)
-        light = "" if self.light.currentData() == "as recorded" else f"{self.light.currentText()}, "
-        self.set_state(
-            f"{f'paper: {system}, ' if system else ''}{self.consistency.currentText()}, {light}"
-            f"seed {self.seed.value()}, {self.device.currentText()}"
-        )
-        self.changed.emit()
+    def _choose_schedule(self, schedule: Any) -> None:
+        self.document.choose_system(self.document.system, str(schedule))
+
+
+def advanced_paths(document: ReconstructionDocument) -> list[str]:
+    """The fields that have no other place in the dock, one added to the models among them."""
+    detector = [path for path, field in document.fields.items() if field.group == "detector"]
+    method = [path for path in document.fields if path.startswith("method.") and path.count(".") == 1]
+    return [GUIDE, CONSISTENCY, LIGHT, *detector] + [
+        path for path in method if path not in {GUIDE, CONSISTENCY, LIGHT} | _ELSEWHERE
+    ]

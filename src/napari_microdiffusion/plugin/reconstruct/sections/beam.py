@@ -1,19 +1,16 @@
 """Step length and beam."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout
 
-from ....errors import UsageError
-from ....optics import Acquisition
-from ...beam.form import BeamFields
+from ...beam.form import BeamForm
 from ...beam.views import ViewsChoice
-from ...layers.placement import short_unit, spacing_um
-from ...layers.stack import Stack
-from ...widgets.fields import title_label, whole_number
-from ...widgets.section import Section, form, label, row, set_tone
-from .projections import Projections
+from ...document import STEP_LENGTH
+from ...layers.placement import short_unit
+from ...widgets.form import Form
+from ...widgets.section import Section, label, row, set_tone
+from ..document import ReconstructionDocument
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -22,135 +19,54 @@ if TYPE_CHECKING:
 class BeamSection(Section):
     """What is known of the beam.
 
-    `preview_wanted` asks for the beam to be shown in the viewer.
-
     Parameters
     ----------
+    document : ReconstructionDocument
     viewer : napari.Viewer
         Where a mirrored view is looked for.
     """
 
-    preview_wanted = Signal()
-
-    def __init__(self, viewer: "Viewer") -> None:
+    def __init__(self, document: ReconstructionDocument, viewer: "Viewer") -> None:
         super().__init__("Beam", is_open=True)
-        self.step_length = whole_number(Acquisition, "step_length")
-        self.step_length.setValue(6)
-        self.step_length.setFixedWidth(76)
+        self.document = document
+        self.views = ViewsChoice(document, viewer)
+        self.form = BeamForm(document, self.views)
+        step_length = Form(document, (STEP_LENGTH,))
+        step_length.fields[STEP_LENGTH].widget.native.setFixedWidth(76)
         self._source = label(tone="dim")
-        self._suggested: tuple[int, str] | None = None
-        self.views = ViewsChoice(viewer)
-        self.fields = BeamFields(self.views)
-        self.beam, self.plot = self.fields.beam, self.fields.plot
         self._output = label(wrap=True)
-        self._projections: Projections | None = None
-        layout = form()
-        layout.addRow(title_label(Acquisition, "step_length"), row(self.step_length, self._source))
         column = QVBoxLayout()
-        column.addLayout(layout)
-        column.addWidget(self.fields)
+        column.addLayout(row(step_length, self._source))
+        column.addWidget(self.form)
         column.addWidget(self._output)
         self.set_content(column)
-        self.step_length.valueChanged.connect(self._update)
-        self.fields.changed.connect(self._update)
-        self.fields.preview_wanted.connect(self.preview_wanted)
-        self.views.changed.connect(self._update)
-        self._update()
-
-    def settings(self) -> dict[str, Any]:
-        """Fields of the acquisition that are set here.
-
-        Raises
-        ------
-        UsageError
-            For a measured beam without the spacing of the slices, a mirrored view that is missing, or an odd
-            number of projections for two views.
-        """
-        if self.views.is_apart and self.views.second is None:
-            raise UsageError(
-                "no other image layer has the size of the projections, so there is no mirrored view; "
-                "open it, or choose another number of views"
-            )
-        if self._projections is not None and self._projections.shape[0] % self.views.per_stack:
-            raise UsageError(
-                f"“{self._projections.name}” has {self._projections.shape[0]} projections, but two views of "
-                "the same slabs make an even number"
-            )
-        own = {"step_length": self.step_length.value(), "views": self.views.views}
-        return own | self.fields.values()
+        document.events.revision.connect(self.refresh)
+        self.refresh()
 
     @property
-    def slabs(self) -> int:
-        """Slabs of the chosen projections."""
-        return 0 if self._projections is None else self._projections.shape[0] // self.views.per_stack
+    def output(self) -> str:
+        """What will come of the projections, in words."""
+        return str(self._output.text())
 
     @property
-    def second_view(self) -> Stack | None:
-        """The mirrored view, where it is in a layer of its own."""
-        return self.views.second
+    def source(self) -> str:
+        """How the step length is known, in words."""
+        return str(self._source.text())
 
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """What tells this beam and its views from others."""
-        second = self.second_view
-        apart = None if second is None else (hash(second.layer), id(second.layer.data))
-        return (self.step_length.value(), self.views.views, apart, *self.fields.identity)
-
-    @property
-    def provenance(self) -> str:
-        """How the step length is known."""
-        n = self.step_length.value()
-        if self._projections is None:
-            return ""
-        if self._suggested is None:
-            return "not in the file: check it"
-        return self._suggested[1] if self._suggested[0] == n else "set by hand"
-
-    def take_from(self, projections: Projections | None) -> None:
-        """Fill in what is known of other projections."""
-        # Told once, at the end: half of it makes no sense to who listens.
-        self.blockSignals(True)
-        self._projections = projections
-        self.views.set_projections(projections)
-        self._suggested = None if projections is None else projections.suggest_step_length()
-        if self._suggested is not None:
-            self.step_length.setValue(self._suggested[0])
-        if projections is not None and self.beam.findData(projections.known.get("beam")) >= 0:
-            self._show_known(projections.known)
-        self.blockSignals(False)
-        self._update()
-
-    def show_optics(self, optics: Acquisition) -> None:
-        """Show other settings."""
-        self.step_length.setValue(optics.step_length)
-        self.views.show_views(optics.views)
-        self.fields.show_values(optics)
-
-    def _show_known(self, known: dict[str, Any]) -> None:
-        """Show what the file says of its beam; one that cannot be, written by another program, is left."""
-        try:
-            fields = {**known.get("optics", {}), "beam": known["beam"]}
-            self.show_optics(Acquisition(step_length=self.step_length.value(), **fields))
-        except ValueError:
-            self.beam.setCurrentIndex(self.beam.findData(known["beam"]))
-
-    def _update(self, *_: Any) -> None:
-        n = self.step_length.value()
-        placed = None if self._projections is None else self._projections.placement.of_volume(n)
-        self.fields.set_volume(n, None if placed is None else spacing_um(placed))
-        source = self.provenance
+    def refresh(self, _revision: int = 0) -> None:
+        """Show what is set."""
+        n, source = self.document.value(STEP_LENGTH), self.document.step_length_source()
         is_known = source == "from file"
         self._source.setText(f"{source} ✓" if is_known else source)
         set_tone(self._source, "dim" if is_known or not source else "warning")
         self._output.setText(self._describe_output(n))
-        self.set_state(f"n = {n}, {self.fields.state()}")
-        self.changed.emit()
+        self.set_state(f"n = {n}, {self.form.state()}")
 
     def _describe_output(self, n: int) -> str:
-        if self._projections is None:
+        found, slabs = self.document.projections, self.document.slabs
+        if found is None:
             return f"slab → {n} slices"
-        slabs = self.slabs
-        placement = self._projections.placement
+        placement = found.placement
         if not placement.is_known:
             return f"{slabs} slabs → {slabs * n} slices"
         unit, depth = short_unit(placement.units[0]), placement.scale[0]

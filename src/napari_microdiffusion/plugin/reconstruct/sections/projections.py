@@ -7,12 +7,15 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout
 
-from ....io import suggest_step_length
 from ....io.images import ImageStack
+from ....optics.recorded_beam import KEY
+from ....settings.recorded import NOTHING_RECORDED, Recorded
+from ...layers.placement import spacing_um
 from ...layers.roles import why_no_projections
 from ...layers.stack import Stack
+from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, label
-from ...widgets.stack_chooser import StackChooser
+from ..document import ReconstructionDocument
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -23,38 +26,46 @@ if TYPE_CHECKING:
 class Projections(Stack):
     """A stack of projections (N, H, W) inside a layer."""
 
-    def suggest_step_length(self) -> tuple[int, str] | None:
-        """A step length with how it is known, as `io.suggest_step_length`."""
-        placement = self.placement
-        image = ImageStack(
-            data=np.empty((0, 0, 0)),
-            scale=placement.scale,
-            step_length=self.known.get("step_length"),
+    @property
+    def recorded(self) -> Recorded:
+        """What the layer's file and scale say of the acquisition."""
+        placement, known = self.placement, self.known
+        spacing = spacing_um(placement)
+        return Recorded.of_projections(
+            ImageStack(
+                data=np.empty((0, 0, 0)),
+                scale=spacing if placement.is_known else placement.scale,
+                unit="um" if spacing is not None else placement.units[-1],
+                step_length=known.get("step_length"),
+                beam=known.get("beam"),
+                name="the file",
+                metadata={"description": {KEY: known.get(KEY) or {}}},
+            )
         )
-        return suggest_step_length(image)
 
 
 class ProjectionsSection(Section):
     """Choice of the projections.
 
-    `changed` is emitted when another stack is chosen or what is known of it changed.
+    Parameters
+    ----------
+    document : ReconstructionDocument
+    viewer : napari.Viewer
     """
 
     open_wanted = Signal()
     calibration_wanted = Signal()
     reopening_wanted = Signal()
 
-    def __init__(self, viewer: "Viewer") -> None:
+    def __init__(self, document: ReconstructionDocument, viewer: "Viewer") -> None:
         super().__init__("Projections", is_open=True)
-        self._open = QPushButton("…")
-        self._open.setFixedWidth(36)
-        self._open.setToolTip("Open a TIFF of projections")
-        self._open.clicked.connect(self.open_wanted)
-        self.chooser = StackChooser(viewer, why_no_projections, "projections", self._open)
-        self.layer_box = self.chooser.box
-        self.layer_box.setToolTip(
-            "<qt>Image layers that can be projections: stacks of at least two grey planes.</qt>"
-        )
+        self.document = document
+        open_file = QPushButton("…")
+        open_file.setFixedWidth(36)
+        open_file.setToolTip("Open a TIFF of projections")
+        open_file.clicked.connect(self.open_wanted)
+        tip = "Image layers that can be projections: stacks of at least two grey planes."
+        self.chooser = LayerChooser(viewer, why_no_projections, "projections", tip, open_file)
         self._about = label(tone="dim", wrap=True)
         self.flaws = label(tone="warning", wrap=True)
         self.flaws.hide()
@@ -69,19 +80,8 @@ class ProjectionsSection(Section):
         for widget in (self.chooser, self._about, self.flaws, self.reopen, self.calibrate):
             column.addWidget(widget)
         self.set_content(column)
-        self.chooser.changed.connect(self._choose)
+        self.chooser.changed.connect(self.take)
         self.refresh()
-
-    @property
-    def layer(self) -> "Image | None":
-        """The chosen layer."""
-        return self.chooser.layer
-
-    @property
-    def projections(self) -> Projections | None:
-        """The chosen stack."""
-        layer = self.chooser.layer
-        return None if layer is None else Projections(layer, self.chooser.chosen)
 
     def select(self, layer: "Image") -> None:
         """Choose a layer, if it is on the list."""
@@ -90,6 +90,19 @@ class ProjectionsSection(Section):
     def refresh(self) -> None:
         """Take the list from the viewer, keeping the choice where it still exists."""
         self.chooser.refresh()
+        self.take()
+
+    def take(self) -> None:
+        """Tell the document what is chosen and what is known of it."""
+        layer, before = self.chooser.layer, self.document.projections
+        found = None if layer is None else Projections(layer, self.chooser.chosen)
+        is_same_layer = found is not None and before is not None and found.layer is before.layer
+        recorded = NOTHING_RECORDED if found is None else found.recorded
+        if not is_same_layer or recorded != self.document.recorded:
+            self.document.record(recorded, projections=found)
+        elif not found.is_same_as(before):
+            self.document.change(projections=found)
+        self._describe()
 
     def show_flaws(self, flaws: list[str], is_mixed: bool = False) -> None:
         """Warn of what would ruin a result; offer to read the file again where that would mend it."""
@@ -97,9 +110,8 @@ class ProjectionsSection(Section):
         self.flaws.setText("\n".join(f"⚠ {flaw}" for flaw in flaws))
         self.flaws.setVisible(bool(flaws))
 
-    def describe(self) -> None:
-        """Say what the chosen stack is."""
-        found = self.projections
+    def _describe(self) -> None:
+        found = self.document.projections
         self.calibrate.setVisible(False)
         if found is None:
             self._about.setText("No image layer can be projections yet.")
@@ -107,15 +119,9 @@ class ProjectionsSection(Section):
             return
         slabs, height, width = found.shape
         placement = found.placement
-        voxel = placement.describe_voxel() if placement.is_known else "voxel size not known"
-        text = f"{slabs} slabs of {height} × {width} · {voxel} · {found.layer.dtype}"
+        text = f"{slabs} slabs of {height} × {width} · {placement.describe_voxel()} · {found.layer.dtype}"
         notes = " ".join(found.known.get("notes", ()))
         self._about.setText(f"{text}\n{notes}" if notes else text)
-        self.calibrate.setVisible(
-            not placement.is_known and not found.known and bool(found.layer.source.path)
-        )
+        is_lost = not placement.is_known and not found.known
+        self.calibrate.setVisible(is_lost and bool(found.layer.source.path))
         self.set_state(found.name)
-
-    def _choose(self) -> None:
-        self.describe()
-        self.changed.emit()
