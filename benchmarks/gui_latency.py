@@ -57,9 +57,8 @@ class Bench:
             axis_labels=("z", "y", "x"),
             metadata={METADATA_KEY: {"role": "projections", "step_length": N}},
         )
-        sections = self.dock.sections
-        sections.diffusion.samples.setValue(samples)
-        self.dock.sections.diffusion.steps.setValue(steps)
+        self.dock.document.ask({"method.samples": samples})
+        self.dock.document.ask({"method.steps": steps})
         self.stage = ""
         self.dock.runs.job.arrived.connect(self._note)
         self.pause(3)

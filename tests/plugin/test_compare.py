@@ -14,7 +14,7 @@ from napari_microdiffusion.interpolation import histospline, nearest
 from napari_microdiffusion.plugin.compare.mixed import Mixed
 from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 
-from .conftest import PATIENCE_MS, SHAPE, N, dock_in
+from .conftest import PATIENCE_MS, SHAPE, N, dock_in, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -69,8 +69,8 @@ def test_scores_table_plot_and_export(compared, truth, projections, tmp_path, wa
 
     plot, viewer = compared.scores.plot, compared.viewer
     assert [curve.name for curve in plot.curves] == ["nearest", "histospline"]
-    for index in range(compared.scores.metric_box.count()):
-        compared.scores.metric_box.setCurrentIndex(index)
+    for index in range(compared.scores.metrics.box.count()):
+        compared.scores.metrics.box.setCurrentIndex(index)
         assert len(plot.curves[0].x) == SHAPE[0] * N
     # A click at the right end of the plot goes to the last slice.
     plot.resize(300, 190)
@@ -173,10 +173,10 @@ def test_layers_that_go_or_change_their_name(compared, wait):
 
 def test_what_cannot_be_compared_says_why(dock, wait):
     volumes = dock.volumes
-    volumes.step_length.setValue(7)
+    set_field(dock, "step_length", 7)
     assert "check the step length" in dock.panel.button.toolTip()
     assert not dock.panel.button.isEnabled()
-    volumes.step_length.setValue(1)
+    set_field(dock, "step_length", None)
     assert volumes.n is None
     dock.viewer.layers["nearest"].data = np.zeros((SHAPE[0] * N, 32, 32), np.float32)
     dock.start()

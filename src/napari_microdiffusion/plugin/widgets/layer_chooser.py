@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 MEAN = "mean of all"
+# What stands for None in a box: magicgui tells of no change to None.
+_NO_LAYER, _ALL = "", -1
 _AXIS_WORDS = {"c": "channel", "channel": "channel", "t": "time", "time": "time"}
 
 
@@ -67,12 +69,12 @@ class LayerChooser(QWidget):
     @property
     def layer(self) -> "Image | None":
         """The chosen layer."""
-        return self.box.value
+        return self.box.value or None
 
     @property
     def chosen(self) -> tuple[int | None, ...]:
         """Index along each axis before the last three; None for the mean over it."""
-        return tuple(box.value for box in self._axes)
+        return tuple(None if box.value == _ALL else box.value for box in self._axes)
 
     @property
     def axis_boxes(self) -> list[Any]:
@@ -82,7 +84,7 @@ class LayerChooser(QWidget):
     def select(self, layer: Any) -> None:
         """Choose a layer, if it is on the list."""
         if layer in self.layers or (layer is None and self._none):
-            self.box.value = layer
+            self.box.value = layer or _NO_LAYER
 
     def refresh(self) -> None:
         """Take the list from the viewer, keeping the choice where it still exists."""
@@ -94,7 +96,7 @@ class LayerChooser(QWidget):
             if before in self.layers:
                 self.box.value = before
             elif self._none:
-                self.box.value = None
+                self.box.value = _NO_LAYER
         self.box.native.setEnabled(bool(self.layers))
         # Why a layer is missing matters to whoever looks for it, so while there is no other.
         said = [reason for reason in reasons.values() if reason] if not self.layers else []
@@ -111,7 +113,7 @@ class LayerChooser(QWidget):
             box.close()
 
     def _choices(self, _box: Any) -> list[tuple[str, Any]]:
-        first: list[tuple[str, Any]] = [(self._none, None)] if self._none else []
+        first: list[tuple[str, Any]] = [(self._none, _NO_LAYER)] if self._none else []
         return [*first, *((layer.name, layer) for layer in self.layers)]
 
     def _choose(self, _layer: Any = None) -> None:
@@ -131,7 +133,7 @@ class LayerChooser(QWidget):
         step = self._viewer.dims.current_step
         offset = len(step) - layer.ndim
         shown = min(max(step[offset + axis], 0), size - 1) if offset >= 0 else 0
-        mean = [(MEAN, None)] if word == "time" else []
+        mean = [(MEAN, _ALL)] if word == "time" else []
         box = ComboBox(choices=[*choices, *mean], value=shown)
         if mean:
             box.native.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")
