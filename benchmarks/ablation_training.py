@@ -19,7 +19,7 @@ from napari_microdiffusion.diffusion.fitting import FitSettings, Fitting
 from napari_microdiffusion.diffusion.loss import DenoisingLoss, SlabBatch
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.prior import new_denoiser
-from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, pose
+from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, network_inputs
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.optics import make_consistent
@@ -34,15 +34,15 @@ Change = Callable[[SlabBatch], SlabBatch]
 
 
 def as_it_is(batch: SlabBatch) -> SlabBatch:
-    """All that the network is usually told."""
+    """All of the network inputs, as usual."""
     return batch
 
 
 def without_statistics(batch: SlabBatch) -> SlabBatch:
     """The stack as a whole is unknown."""
-    told = batch.globals.clone()
-    told[:, -STATISTICS:] = torch.nan
-    return dataclasses.replace(batch, globals=told)
+    blind = batch.globals.clone()
+    blind[:, -STATISTICS:] = torch.nan
+    return dataclasses.replace(batch, globals=blind)
 
 
 def without_guide(batch: SlabBatch) -> SlabBatch:
@@ -54,7 +54,7 @@ def without_guide(batch: SlabBatch) -> SlabBatch:
 
 
 def without_neighbours(batch: SlabBatch) -> SlabBatch:
-    """Each slab is a stack of its own; what its guide knows of others is left."""
+    """Each slab is a stack of its own; what its guide has from others is left."""
     slabs = batch.residual.shape[1]
     condition = batch.condition.clone()
     condition[:, :, 0:5] = batch.condition[:, :, 2:3]
@@ -104,13 +104,13 @@ def trained(change: Change, step_length: int, steps: int, seed: int) -> Denoiser
 
 @torch.inference_mode()
 def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.ndarray:
-    """The posterior mean, made to agree; the log-spline alone without a denoiser."""
+    """The posterior mean, made consistent; the log-spline alone without a denoiser."""
     n, x = case.acquisition.step_length, case.projections
     seen = SeenByThePrior.of(case)
     unit, operator, scale = seen.projections, seen.operator, seen.scale
     if denoiser is None:
         return make_consistent(scale.to_grey(seen.guide), x, operator, "nonnegative")
-    problem = pose(unit, seen.guide, operator, seen.noise, statistics(unit, n))
+    problem = network_inputs(unit, seen.guide, operator, seen.noise, statistics(unit, n))
     condition, globals_, mask, amplitude = (
         torch.from_numpy(a)[None]
         for a in (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
@@ -149,7 +149,7 @@ def main() -> None:
             f"{psnr:.2f} | {r2:.3f}"
             for frozen in (False, True)
             for values in [np.array(found[frozen] or [(np.nan, np.nan)])]
-            # A nearly empty piece has an R² far below zero, which would be all that a mean told.
+            # A nearly empty piece has an R² far below zero, which would be all that a mean says.
             for psnr, r2 in [(values[:, 0].mean(), np.median(values[:, 1]))]
         ]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)

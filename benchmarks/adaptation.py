@@ -40,7 +40,7 @@ def main() -> None:
                 learning_rate=ADAPTING_RATE,
                 step_length=arguments.n,
                 share_before=arguments.keep,
-                familiarity_stacks=0,
+                distribution_stacks=0,
             )
             reference = np.ascontiguousarray(case.truth[:, :, :middle])
             training = PriorTraining(recipe, output, load_prior(arguments.prior), (reference,))

@@ -10,7 +10,7 @@ from quality import METRICS, arguments_parser, cases, frozen_kind
 from seen_by_the_prior import SeenByThePrior
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
-from napari_microdiffusion.diffusion.slab import compose, local_amplitude, pose
+from napari_microdiffusion.diffusion.slab import compose, local_amplitude, network_inputs
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.optics import make_consistent
@@ -37,7 +37,7 @@ def answer(seen: SeenByThePrior, denoiser: Denoiser, alone: bool) -> np.ndarray:
     for first in range(count) if alone else (0,):
         part = slice(first, first + 1) if alone else slice(0, count)
         unit, guide = seen.projections[part], seen.guide[part.start * n : part.stop * n]
-        problem = pose(unit, guide, seen.operator, seen.noise, known)
+        problem = network_inputs(unit, guide, seen.operator, seen.noise, known)
         orders = problem.guide_orders + denoiser.expected_residual(problem)
         volumes.append(compose(unit, orders, seen.operator))
     return np.concatenate(volumes)

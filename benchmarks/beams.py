@@ -3,7 +3,7 @@
     python benchmarks/beams.py truth       the true beam against the uniform assumption
     python benchmarks/beams.py views       two mirrored Airy views against one
     python benchmarks/beams.py mistakes    width and step that are wrong
-    python benchmarks/beams.py noise       noise-aware against noise-blind agreement, 5 to 500 photons
+    python benchmarks/beams.py noise       noise-aware against noise-blind data consistency, 5 to 500 photons
 
 Procedural specimens by default; `--real` adds the volumes in ../shared/data. Projections are taken inside
 each volume, so that light from outside what is reconstructed is real structure.
@@ -104,7 +104,7 @@ def _straight(name: str, volume: np.ndarray, like: BeamCase) -> BeamCase:
 
 def mistakes(seeds: int, with_real: bool) -> None:
     """What errors about width and step cost."""
-    row("beam", "error", "loss (dB)", "loss (R2)", "disagreement")
+    row("beam", "error", "loss (dB)", "loss (R2)", "difference")
     row(*["---"] * 5)
     chosen = ["Bessel, width n", "uniform, width 2 n (half-width steps)", "Airy, apex 3 slices off"]
     for name, beam in ({"uniform, width n": {}} | {key: BEAMS[key] for key in chosen}).items():
@@ -121,7 +121,7 @@ def mistakes(seeds: int, with_real: bool) -> None:
 
 
 def noise(seeds: int, with_real: bool) -> None:
-    """Noise-aware agreement against noise-blind, with the noise stated."""
+    """Noise-aware data consistency against noise-blind, with the noise stated."""
     row("beam", "photons", "nonnegative (dB)", "noise (dB)", "gain (dB)")
     row(*["---"] * 5)
     for name in ("uniform, width n", "Bessel, width n", "uniform, width 2 n (half-width steps)"):

@@ -5,8 +5,8 @@
 Prints the cost of both fields, a point and a reconstruction, then a row for every volume and guide. The grid
 field is fitted in full; of the paper's a few steps are timed, and the time of its whole schedule is what
 these make of it, not a measurement. Guides are compared raw, without any consistency applied, and also made
-to agree with the projections, since a reconstruction always does. Settings of the field were chosen on other
-procedural specimens than these and on no real volume.
+consistent with the projections, since a reconstruction always is. Settings of the field were chosen on
+other procedural specimens than these and on no real volume.
 """
 
 import argparse
@@ -153,15 +153,15 @@ def rows(case: Case, named: dict[str, Guide]) -> Iterator[tuple[str, list[float]
         figures = []
         # Real volumes may lie below the background, which the projections' lowest pixels are taken for.
         floor = min(0.0, float(unit.min()))
-        agreeing = make_consistent(volume, unit, operator, "nonnegative", dark_level=floor)
-        for candidate in (volume, agreeing):
+        consistent = make_consistent(volume, unit, operator, "nonnegative", dark_level=floor)
+        for candidate in (volume, consistent):
             metrics = compare(scale.to_grey(candidate), case.truth, n)
             figures += [metrics["psnr"], metrics["null_space_r2"]]
         yield name, [*figures, distance, seconds]
 
 
 def with_prior(case: Case) -> Iterator[tuple[str, list[float]]]:
-    """The shipped prior on top of each guide: the figures of the volume, which agrees by construction."""
+    """The shipped prior on top of each guide: the figures of the volume, consistent by construction."""
     methods = [f"{guide}/slab/nonnegative" for guide in ("histospline", "logspline", "inr")]
     for row in run_case(case, methods):
         yield row.method, [row.metrics["psnr"], row.metrics["null_space_r2"], row.seconds]
@@ -190,7 +190,7 @@ def main() -> None:
         flush=True,
     )
 
-    columns = ("PSNR", "R2", "PSNR agr.", "R2 agr.", "RMS dist.", "seconds")
+    columns = ("PSNR", "R2", "PSNR cons.", "R2 cons.", "RMS dist.", "seconds")
     print(f"{'':24} {'':26} " + " ".join(f"{c:>9}" for c in columns))
     collected: dict[str, list[list[float]]] = {}
     priors: dict[str, list[list[float]]] = {}
@@ -211,9 +211,7 @@ def main() -> None:
     for name, table in priors.items():
         psnr, r2, seconds = np.mean(table, 0)
         print(f"{f'mean of {len(table)}':24} {name:26} {'':19} {psnr:9.3f} {r2:9.3f} {'':9} {seconds:9.3f}")
-    print(
-        "R2: null-space R2; agr.: made to agree, not negative; RMS dist.: from the histospline, of the range"
-    )
+    print("R2: null-space R2; cons.: made consistent; RMS dist.: from the histospline, of the range")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--deep-blocks", type=int, default=0, help="grow to this many at quarter resolution")
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--ahead", action="store_true", help="make specimens in a second process")
-    parser.add_argument("--before", type=float, default=0, help="share of the weights before that is kept")
+    parser.add_argument("--before", type=float, default=0, help="share of the weights before that stays")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = load_prior(arguments.init)
@@ -47,7 +47,7 @@ def main() -> None:
         share_before=arguments.before,
         **blocks,
     )
-    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), familiarity=None)
+    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), distribution=None)
     for report in PriorTraining(recipe, arguments.output, start).run(ahead=arguments.ahead):
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)

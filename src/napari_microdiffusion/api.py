@@ -298,16 +298,11 @@ def fit_inr(
         shape = (len(array) // acquisition.views, *array.shape[1:])
         operator = BeamOperator(acquisition.beams, acquisition.step_length, shape)
     unit = scale.to_unit(array)
-    fitting = fit(unit, acquisition.profile, config.inr, seed=config.seed, device=place, operator=operator)
-    while True:
-        try:
-            step = next(fitting)
-        except StopIteration as finished:
-            fitted: FittedInr = finished.value
-            fitted.extra |= {"background": scale.background, "span": scale.span}
-            return fitted
+    for step in fit(unit, acquisition.profile, config.inr, seed=config.seed, device=place, operator=operator):
         if progress is not None:
             progress(step)
+    step.fitted.extra |= {"background": scale.background, "span": scale.span}
+    return step.fitted
 
 
 def load_inr(path: str | PathLike[str]) -> "FittedInr":

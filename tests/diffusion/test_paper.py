@@ -100,7 +100,7 @@ def test_without_feature_guidance_the_condition_is_never_given():
     model.unet = Recorder(0.3, 0.1)
     clean = predict_clean(model, images(2), 500, seen(), (-9, 9))
     torch.testing.assert_close(clean, torch.full_like(clean, 0.1))
-    assert not draw_batch(0, 7, (8, 8), model.settings, 0).kept.any()
+    assert not draw_batch(0, 7, (8, 8), model.settings, 0).is_conditioned.any()
 
 
 def test_the_predicted_noise_stands_for_an_image():
@@ -136,8 +136,8 @@ def test_an_epoch_takes_every_projection_once_and_conditions_are_really_dropped(
     orders = [torch.cat([batch.chosen for batch in epoch]).tolist() for epoch in epochs]
     assert all(sorted(order) == list(range(7)) for order in orders)
     assert orders[0] != orders[1]
-    kept = torch.cat([batch.kept for epoch in epochs for batch in epoch])
-    assert float(kept.mean()) == pytest.approx(0.75, abs=0.08)
+    conditioned = torch.cat([batch.is_conditioned for epoch in epochs for batch in epoch])
+    assert float(conditioned.mean()) == pytest.approx(0.75, abs=0.08)
     times = torch.cat([batch.times for epoch in epochs for batch in epoch])
     assert 1 <= times.min() < 60 and 940 < times.max() <= 1000
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from napari_microdiffusion.diffusion.preconditioning import SIGMA_MAX, SIGMA_MIN, Denoiser
 from napari_microdiffusion.diffusion.slab import GLOBALS as NUMBERS
-from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS, pose
+from napari_microdiffusion.diffusion.slab import ORDERS, STATISTICS, network_inputs
 from napari_microdiffusion.optics import ProjectionOperator
 
 SHAPE = (2, 3, ORDERS, 4, 4)
@@ -122,7 +122,9 @@ def test_statistics_are_told_relative_to_the_training_data_and_unknown_ones_as_u
 
 def test_the_expected_residual_is_the_blind_answer_in_intensities(rng):
     operator = ProjectionOperator([0.25] * 4)
-    problem = pose(rng.random((3, 4, 4), dtype=np.float32), np.zeros((12, 4, 4), np.float32), operator)
+    problem = network_inputs(
+        rng.random((3, 4, 4), dtype=np.float32), np.zeros((12, 4, 4), np.float32), operator
+    )
     residual = denoiser(0.7).expected_residual(problem)
     expected = (
         0.7

@@ -13,8 +13,8 @@ from napari_microdiffusion.diffusion.slab import (
     STATISTICS,
     compose,
     local_amplitude,
+    network_inputs,
     null_orders,
-    pose,
 )
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.optics import Acquisition, ProjectionOperator
@@ -25,7 +25,7 @@ def posed(n: int = 6, slabs: int = 5, noise: float = 0.01, **optics):
     operator = ProjectionOperator(Acquisition(step_length=n, **optics).profile)
     projections = rng.random((slabs, 6, 7), dtype=np.float32)
     guide = histospline(projections, n)
-    return pose(projections, guide, operator, noise), projections, guide, operator
+    return network_inputs(projections, guide, operator, noise), projections, guide, operator
 
 
 @given(st.integers(2, 16), st.integers(0, 10**6), st.booleans())
@@ -81,14 +81,14 @@ def test_statistics_end_the_globals_and_are_unknown_where_not_given():
     assert np.isnan(problem.globals[-STATISTICS:]).all()
     assert np.isfinite(problem.globals[:-STATISTICS]).all()
     known = np.arange(STATISTICS, dtype=np.float32)
-    told = pose(projections, guide, operator, 0.0, known)
+    told = network_inputs(projections, guide, operator, 0.0, known)
     np.testing.assert_array_equal(told.globals[-STATISTICS:], known)
 
 
 def test_a_negative_projection_has_no_root_and_the_floor_for_an_amplitude():
     operator = ProjectionOperator([0.5, 0.5])
     projections = np.full((2, 4, 4), -0.2, np.float32)
-    problem = pose(projections, np.zeros((4, 4, 4), np.float32), operator)
+    problem = network_inputs(projections, np.zeros((4, 4, 4), np.float32), operator)
     assert np.isfinite(problem.condition).all()
     np.testing.assert_allclose(problem.amplitude, 0.03, rtol=1e-6)
 

@@ -29,12 +29,8 @@ def projections(truth) -> np.ndarray:
 
 
 def run(*arguments, **keywords) -> tuple[list[FitStep], FittedInr]:
-    fitting, steps = fit_inr(*arguments, **keywords), []
-    while True:
-        try:
-            steps.append(next(fitting))
-        except StopIteration as finished:
-            return steps, finished.value
+    steps = list(fit_inr(*arguments, **keywords))
+    return steps, steps[-1].fitted
 
 
 def misfit(volume: np.ndarray, projections: np.ndarray, profile: np.ndarray = UNIFORM) -> float:
@@ -168,12 +164,6 @@ def test_a_time_limit_ends_the_fit_with_the_field_so_far(rng, monkeypatch):
     clock = iter(range(0, 10_000, 50))
     monkeypatch.setattr(module, "perf_counter", lambda: float(next(clock)))
     steps = fit_inr(rng.uniform(0, 1, (3, 8, 8)), np.full(4, 0.25), InrSettings(minutes=2, tolerance=0))
-    count = 0
-    while True:
-        try:
-            last = next(steps)
-        except StopIteration as finished:
-            assert finished.value is last.fitted
-            break
-        count += 1
-    assert count == 3
+    *_, last = found = list(steps)
+    assert len(found) == 3
+    assert np.isfinite(last.fitted.render()).all()

@@ -137,7 +137,7 @@ def quick_training(monkeypatch):
 
     def small(**settings):
         settings.pop("minutes")
-        return real(**settings, **length, pool=1, stacks=1, slabs=2, patch=16, familiarity_stacks=0)
+        return real(**settings, **length, pool=1, stacks=1, slabs=2, patch=16, distribution_stacks=0)
 
     monkeypatch.setattr(recipe, "TrainingRecipe", small)
     return length

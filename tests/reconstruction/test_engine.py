@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from napari_microdiffusion.diffusion.slab import pose
+from napari_microdiffusion.diffusion.slab import network_inputs
 from napari_microdiffusion.errors import RunFailed, UsageError, UserError
 from napari_microdiffusion.interpolation import INTERPOLATIONS, histospline, logspline
 from napari_microdiffusion.optics import Acquisition, IntensityScale, ProjectionOperator
@@ -21,9 +21,9 @@ from napari_microdiffusion.reconstruction.events import (
     SliceReady,
     StageStarted,
 )
-from napari_microdiffusion.reconstruction.slab import inputs as posing_module
-from napari_microdiffusion.reconstruction.slab import network as network_module
+from napari_microdiffusion.reconstruction.slab import inputs as inputs_module
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
+from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
 from napari_microdiffusion.reconstruction.slab.borders import SMOOTH, TEXTURED
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
@@ -127,7 +127,7 @@ def test_without_diffusion_the_guide_is_the_result(measurement, configure, recor
     np.testing.assert_allclose(run.result.guide, INTERPOLATIONS[guide](measurement.projections, 4))
 
 
-def test_the_log_spline_is_the_result_brought_to_agree(measurement, configure, record):
+def test_the_log_spline_is_the_result_made_consistent(measurement, configure, record):
     run = record(measurement, configure(guide="logspline", diffusion="off"))
     assert run.result.reached == ["guide"] * 5
     assert run.result.reprojection_max < 1e-5
@@ -188,7 +188,7 @@ def test_the_ends_of_the_range_run_through(measure, configure, record, n):
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("shape", [(3, 4, 4), (2, 7, 9), (2, 1, 30)])
-def test_the_smallest_stacks_run_through_and_are_not_called_strange(shape, configure, rng):
+def test_the_smallest_stacks_run_through_and_are_not_called_out_of_distribution(shape, configure, rng):
     """There is too little in them to say what they are like."""
     projections = rng.random(shape, dtype=np.float32)
     settings = configure(prior="general", samples=1, steps=2)
@@ -289,7 +289,7 @@ def test_what_breaks_inside_a_run_is_no_runtime_error(measurement, configure, mo
     def broken(*_):
         raise RuntimeError("device lost")
 
-    monkeypatch.setattr(network_module.SlabNetwork, "evaluate", broken)
+    monkeypatch.setattr(evaluator_module.TileEvaluator, "evaluate", broken)
     with pytest.raises(RunFailed, match="device lost") as caught:
         list(reconstruct(measurement.projections, measurement.acquisition, configure()))
     assert not isinstance(caught.value, RuntimeError)
@@ -321,9 +321,9 @@ def test_the_preview_needs_no_torch(tmp_path):
 
 
 @pytest.mark.parametrize("profile", [None, (1.0, 2.0, 4.0, 3.0)])
-def test_a_stack_turned_over_gives_the_volume_turned_over(measure, configure, record, monkeypatch, profile):
+def test_a_flipped_stack_gives_the_flipped_volume(measure, configure, record, monkeypatch, profile):
     # What a prior of random weights is worth comes out differently from either end.
-    monkeypatch.setattr(slab_module, "measure_trust", lambda *_: 1.0)
+    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: 1.0)
     above = measure(slabs=6, axial_profile=profile)
     turned_profile = None if profile is None else profile[::-1]
     below = dataclasses.replace(
@@ -362,9 +362,9 @@ def test_the_prior_sees_few_bright_places_in_the_range_it_knows(measure, configu
 
     def spy(unit, *rest):
         seen.append(float(unit.max()))
-        return pose(unit, *rest)
+        return network_inputs(unit, *rest)
 
-    monkeypatch.setattr(posing_module, "pose", spy)
+    monkeypatch.setattr(inputs_module, "network_inputs", spy)
     run = record(bright, configure(samples=0, consistency="exact"))
     assert IntensityScale.of(projections).to_unit(projections).max() > 1.5
     assert 0.9 < max(seen) < 1.5

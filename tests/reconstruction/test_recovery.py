@@ -10,9 +10,9 @@ from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import IntensityScale
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Notice, StageStarted
-from napari_microdiffusion.reconstruction.recovery import DeviceFull, DeviceLost, named_troubles
-from napari_microdiffusion.reconstruction.slab import network as network_module
+from napari_microdiffusion.reconstruction.recovery import DeviceFull, DeviceLost, device_errors
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
+from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
 
 FULL = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
@@ -37,18 +37,18 @@ def notices(record):
 
 @pytest.mark.parametrize("error", FULL, ids=lambda error: type(error).__name__)
 def test_a_full_memory_has_one_name(error):
-    with pytest.raises(DeviceFull), named_troubles():
+    with pytest.raises(DeviceFull), device_errors():
         raise error
 
 
 @pytest.mark.parametrize("error", LOST, ids=str)
 def test_a_lost_card_has_one_name(error):
-    with pytest.raises(DeviceLost), named_troubles():
+    with pytest.raises(DeviceLost), device_errors():
         raise error
 
 
 def test_other_errors_pass():
-    with pytest.raises(RuntimeError, match="shapes"), named_troubles():
+    with pytest.raises(RuntimeError, match="shapes"), device_errors():
         raise RuntimeError("shapes do not match")
 
 
@@ -102,9 +102,9 @@ def pretended_card(monkeypatch):
         "to",
         lambda self, target: self if isinstance(target, Card) else torch.nn.Module.to(self, target),
     )
-    monkeypatch.setattr(network_module, "choose_device", lambda _name: Card())
-    monkeypatch.setattr(network_module, "free_memory", lambda _device: None)
-    monkeypatch.setattr(slab_module, "measure_trust", lambda *_: 1.0)
+    monkeypatch.setattr(evaluator_module, "choose_device", lambda _name: Card())
+    monkeypatch.setattr(evaluator_module, "free_memory", lambda _device: None)
+    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: 1.0)
     return Card
 
 
@@ -116,15 +116,15 @@ def pretended_card(monkeypatch):
 def test_what_a_card_cannot_do_the_processor_does(
     wide, configure, record, monkeypatch, pretended_card, error, said
 ):
-    evaluate = network_module.SlabNetwork.evaluate
+    evaluate = evaluator_module.TileEvaluator.evaluate
 
     def failing(self, *arguments):
         if isinstance(self.device, pretended_card):
-            with named_troubles():
+            with device_errors():
                 raise error
         return evaluate(self, *arguments)
 
-    monkeypatch.setattr(network_module.SlabNetwork, "evaluate", failing)
+    monkeypatch.setattr(evaluator_module.TileEvaluator, "evaluate", failing)
     found = record(wide, configure(samples=0))
     assert notices(found)[-1] == f"{said}: going on with the CPU."
     assert found.result.device == "cpu"
@@ -134,12 +134,8 @@ def test_what_a_card_cannot_do_the_processor_does(
 def test_an_inr_at_hand_is_taken_instead_of_fitting_one(measurement, configure):
     scale = IntensityScale.of(measurement.projections)
     fitting = fit_inr(scale.to_unit(measurement.projections), measurement.acquisition.profile)
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as finished:
-            fitted = finished.value
-            break
+    *_, last = fitting
+    fitted = last.fitted
     config = configure(guide="inr", diffusion="off")
     arguments = (measurement.projections, measurement.acquisition, config)
     events = list(reconstruct(*arguments, inr=fitted))
@@ -166,7 +162,7 @@ def test_a_card_that_cannot_fit_the_inr_hands_over_to_the_processor(
         if device == "cuda":
             raise LOST[0]
             yield
-        return (yield from real(*arguments, device=device, **options))
+        yield from real(*arguments, device=device, **options)
 
     monkeypatch.setattr(guides, "fit_inr", fit)
     monkeypatch.setattr(guides, "choose_device", lambda _name: Card())

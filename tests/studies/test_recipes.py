@@ -101,7 +101,7 @@ def test_a_field_is_fitted_once_and_is_the_same_as_one_of_its_own(tmp_path):
         np.testing.assert_array_equal(one.volume, two.volume)
 
 
-def test_agreeing_is_reported_beside_the_published_way(tmp_path):
+def test_consistency_is_reported_beside_the_published_way(tmp_path):
     outcomes, _ = cook(read_recipe(written(tmp_path)), Kitchen())
     for outcome in outcomes:
         assert outcome.metrics["none"]["reprojection_max"] > 1e-3

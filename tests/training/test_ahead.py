@@ -34,7 +34,7 @@ def test_its_process_ends_with_it():
 
 def test_training_ahead_gives_the_same_weights(tmp_path):
     sizes = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1, "patch": 16, "slabs": 3}
-    recipe = TrainingRecipe(steps=2, stacks=2, familiarity_stacks=0, **sizes)
+    recipe = TrainingRecipe(steps=2, stacks=2, distribution_stacks=0, **sizes)
     weights = []
     for ahead in (False, True):
         training = PriorTraining(recipe, tmp_path / f"{ahead}.safetensors", references=REFERENCES)

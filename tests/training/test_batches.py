@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.slab import CONDITION_CHANNELS, GLOBALS, ORDERS, STATISTICS, pose
+from napari_microdiffusion.diffusion.slab import (
+    CONDITION_CHANNELS,
+    GLOBALS,
+    ORDERS,
+    STATISTICS,
+    network_inputs,
+)
 from napari_microdiffusion.diffusion.statistics import FEATURES
 from napari_microdiffusion.optics import ProjectionOperator
 from napari_microdiffusion.specimens import make_specimen
@@ -119,7 +125,7 @@ def test_a_stack_with_fewer_slabs_repeats_its_last(references):
 
     def stack_of(slabs: int):
         projections = rng.random((slabs, 8, 8), dtype=np.float32)
-        problem = pose(projections, np.repeat(projections, 3, 0), operator)
+        problem = network_inputs(projections, np.repeat(projections, 3, 0), operator)
         return TrainingStack(problem, rng.random((slabs, ORDERS, 8, 8), dtype=np.float32), 1.0)
 
     batch = collate([stack_of(2), stack_of(4)])

@@ -22,7 +22,7 @@ TINY = {
     "patch": 16,
     "pool": 1,
     "learning_rate": 0.01,
-    "familiarity_stacks": 0,
+    "distribution_stacks": 0,
 }
 
 

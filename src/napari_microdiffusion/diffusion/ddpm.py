@@ -1,18 +1,15 @@
 """Discrete diffusion in T steps: the noise schedule, and the samplers DDPM and DDIM.
 
 The noisy state is x_t = sqrt(a_t) x_0 + sqrt(1 - a_t) e with e standard normal and a_t the cumulative product
-of 1 - beta (the paper's equation 4). Like those of `samplers`, the samplers here are coroutines: they yield
-(x_t, t), are sent the expected clean state x_0, and return the sample.
+of 1 - beta (the paper's equation 4). Like that of `samplers`, a step here is a pure function of the state x_t
+and the expected clean state x_0 there.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-
-from .samplers import Sampler
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,40 +46,43 @@ class NoiseSchedule:
         return np.append(np.unique(spread)[::-1], 0)
 
 
-def ddpm(x: Any, times: np.ndarray, schedule: NoiseSchedule, noise: Callable[[], Any]) -> Sampler:
-    """Ancestral sampling (Ho et al., Algorithm 2): the mean and variance of q(x_s | x_t, x_0), equation 7.
+def ddpm_step(
+    x: Any, clean: Any, late: int, early: int, schedule: NoiseSchedule, noise: Callable[[], Any]
+) -> Any:
+    """Ancestral sampling (Ho et al., Algorithm 2): drawn from q(x_s | x_t, x_0), equation 7.
 
     Parameters
     ----------
     x : array
-        Standard normal noise, the state at `times[0]`; NumPy arrays and torch tensors alike.
-    times : ndarray of int
-        Falling, ending with 0. Where times are left out the posterior is that of the longer step.
+        The state at the time `late`; NumPy arrays and torch tensors alike.
+    clean : array
+        The expected clean state, given `x`.
+    late, early : int
+        The times t and s < t. Where times are left out between them the posterior is that of the longer step.
     schedule : NoiseSchedule
     noise : callable
-        Draws standard normal noise of the shape of `x`.
+        Draws standard normal noise of the shape of `x`; not called where `early` is 0.
+
+    Returns
+    -------
+    array
+        The state at the time `early`.
     """
-    for late, early in pairwise(int(t) for t in times):
-        clean = yield x, late
-        if early == 0:
-            return clean
-        a, b = float(schedule.signal[late]), float(schedule.signal[early])
-        beta = 1 - a / b
-        mean = (b**0.5 * beta * clean + (a / b) ** 0.5 * (1 - b) * x) / (1 - a)
-        x = mean + (beta * (1 - b) / (1 - a)) ** 0.5 * noise()
-    return x
+    if early == 0:
+        return clean
+    a, b = float(schedule.signal[late]), float(schedule.signal[early])
+    beta = 1 - a / b
+    mean = (b**0.5 * beta * clean + (a / b) ** 0.5 * (1 - b) * x) / (1 - a)
+    return mean + (beta * (1 - b) / (1 - a)) ** 0.5 * noise()
 
 
-def ddim(x: Any, times: np.ndarray, schedule: NoiseSchedule) -> Sampler:
+def ddim_step(x: Any, clean: Any, late: int, early: int, schedule: NoiseSchedule) -> Any:
     """The deterministic sampler of Song et al., DDIM, ICLR 2021, equation 12 with sigma = 0.
 
-    Parameters are those of `ddpm`.
+    Parameters and result are those of `ddpm_step`.
     """
-    for late, early in pairwise(int(t) for t in times):
-        clean = yield x, late
-        if early == 0:
-            return clean
-        a, b = float(schedule.signal[late]), float(schedule.signal[early])
-        direction = (x - a**0.5 * clean) / (1 - a) ** 0.5
-        x = b**0.5 * clean + (1 - b) ** 0.5 * direction
-    return x
+    if early == 0:
+        return clean
+    a, b = float(schedule.signal[late]), float(schedule.signal[early])
+    direction = (x - a**0.5 * clean) / (1 - a) ** 0.5
+    return b**0.5 * clean + (1 - b) ** 0.5 * direction

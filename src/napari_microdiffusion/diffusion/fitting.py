@@ -101,7 +101,7 @@ class Fitting(Generic[Batch]):
             started = time.monotonic()
             step = self._advance(next(batches))
             self.elapsed += time.monotonic() - started
-            # Told after the clock has moved, so that the last step of any schedule says that it is the last.
+            # Reported after the clock has moved, so that the last step of any schedule has the fraction 1.
             yield replace(step, fraction=self.fraction)
 
     def _advance(self, batch: Batch) -> TrainingStep:

@@ -10,7 +10,7 @@ from .preconditioning import SIGMA_MAX, SIGMA_MIN, Denoiser
 
 @dataclass(frozen=True)
 class SlabBatch:
-    """Tensors of one training batch; see `slab.SlabProblem`."""
+    """Tensors of one training batch; see `slab.NetworkInputs`."""
 
     condition: Tensor
     globals: Tensor

@@ -64,7 +64,7 @@ class PaperModel(nn.Module):
             settings.width, settings.multipliers, settings.blocks, parts * features, settings.fusion
         )
 
-    def forward(self, state: Tensor, times: Tensor, seen: Seen, kept: Tensor) -> Tensor:
+    def forward(self, state: Tensor, times: Tensor, seen: Seen, is_conditioned: Tensor) -> Tensor:
         """Predict the noise or the image.
 
         Parameters
@@ -73,13 +73,13 @@ class PaperModel(nn.Module):
             x_t.
         times : Tensor, shape (B,)
         seen : Seen
-        kept : Tensor, shape (B,)
+        is_conditioned : Tensor, shape (B,)
             1 where the condition is given, 0 where it is dropped.
         """
         shown = state
         if seen.guide is not None and not self.has_guide_condition:
             shown = torch.lerp(state, seen.guide, self.settings.gamma)
-        prediction: Tensor = self.unet(shown, times, self.condition(seen) * kept[:, None])
+        prediction: Tensor = self.unet(shown, times, self.condition(seen) * is_conditioned[:, None])
         return prediction
 
     def condition(self, seen: Seen) -> Tensor:
@@ -101,14 +101,14 @@ class PaperBatch:
         Which projections.
     times : Tensor of int, shape (B,)
     noise : Tensor, shape (B, 1, H, W)
-    kept : Tensor, shape (B,)
+    is_conditioned : Tensor, shape (B,)
         1 where the condition is given.
     """
 
     chosen: Tensor
     times: Tensor
     noise: Tensor
-    kept: Tensor
+    is_conditioned: Tensor
 
 
 def draw_batch(
@@ -134,10 +134,10 @@ def draw_batch(
     rng = np.random.default_rng([seed, 2, step])
     times = rng.integers(1, settings.diffusion_steps + 1, len(chosen))
     noise = rng.standard_normal((len(chosen), 1, *size), dtype=np.float32)
-    kept = (rng.random(len(chosen)) >= settings.drop).astype(np.float32)
+    is_conditioned = (rng.random(len(chosen)) >= settings.drop).astype(np.float32)
     if settings.fusion == "none":
-        kept[:] = 0
-    return PaperBatch(*(torch.from_numpy(np.asarray(a)) for a in (chosen, times, noise, kept)))
+        is_conditioned[:] = 0
+    return PaperBatch(*(torch.from_numpy(np.asarray(a)) for a in (chosen, times, noise, is_conditioned)))
 
 
 def denoising_loss(model: PaperModel, batch: PaperBatch, clean: Tensor, seen: Seen) -> Tensor:
@@ -155,7 +155,7 @@ def denoising_loss(model: PaperModel, batch: PaperBatch, clean: Tensor, seen: Se
     """
     signal = _signal(model.settings, batch.times, clean)
     noisy = signal.sqrt() * clean + (1 - signal).sqrt() * batch.noise
-    prediction = model(noisy, batch.times, seen, batch.kept)
+    prediction = model(noisy, batch.times, seen, batch.is_conditioned)
     target = batch.noise if model.settings.prediction == "epsilon" else clean
     return functional.mse_loss(prediction, target)
 

@@ -154,7 +154,7 @@ class PaperSettings(BaseModel):
     checkpoint: Path | None = Field(
         None,
         title="Training state",
-        description="File that the training is kept in, .safetensors; a run that was interrupted goes on "
+        description="File that the training is saved in, .safetensors; a run that was interrupted goes on "
         "from there, and one that ended is sampled from at once.",
     )
 
@@ -172,19 +172,19 @@ class PaperSettings(BaseModel):
         """Multiplications of one evaluation per pixel, in the convolutions alone."""
         widths = [self.width * m for m in self.multipliers]
         channels, last = widths[0], len(widths) - 1
-        kept, total = [channels], 9.0 * channels
+        skipped, total = [channels], 9.0 * channels
         for level, width in enumerate(widths):
             for _ in range(self.blocks):
                 total += 0.25**level * _block(channels, width)
                 channels = width
-                kept.append(channels)
+                skipped.append(channels)
             if level < last:
                 total += 0.25 ** (level + 1) * 9 * channels**2
-                kept.append(channels)
+                skipped.append(channels)
         total += 0.25**last * 2 * _block(channels, channels)
         for level, width in reversed(list(enumerate(widths))):
             for _ in range(self.blocks + 1):
-                total += 0.25**level * _block(channels + kept.pop(), width)
+                total += 0.25**level * _block(channels + skipped.pop(), width)
                 channels = width
             if level:
                 total += 0.25 ** (level - 1) * 9 * channels**2

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from .networks import SlabNetwork
-from .slab import ORDERS, STATISTICS, SlabProblem
+from .slab import ORDERS, STATISTICS, NetworkInputs
 
 SIGMA_MIN = 0.02
 SIGMA_MAX = 40.0
@@ -57,7 +57,7 @@ class Denoiser(nn.Module):
         sigma : Tensor, shape (B,)
             Noise level; infinity asks for the posterior mean, and `noisy` is then not looked at.
         condition, globals_ : Tensor
-            As `SlabProblem` has them, with a batch axis.
+            As `NetworkInputs` has them, with a batch axis.
         mask : Tensor, shape (B, ORDERS)
 
         Returns
@@ -84,7 +84,7 @@ class Denoiser(nn.Module):
         Parameters
         ----------
         condition, globals_, mask, amplitude : Tensor
-            As `SlabProblem` has them, with a batch axis.
+            As `NetworkInputs` has them, with a batch axis.
 
         Returns
         -------
@@ -95,7 +95,7 @@ class Denoiser(nn.Module):
         return scale * self(torch.zeros_like(scale), blind, condition, globals_, mask)
 
     @torch.inference_mode()
-    def expected_residual(self, problem: SlabProblem) -> np.ndarray:
+    def expected_residual(self, problem: NetworkInputs) -> np.ndarray:
         """`posterior_mean` of one problem, on the denoiser's device.
 
         Returns

@@ -10,8 +10,8 @@ import torch
 from ..errors import UserError
 from ..io.checkpoints import load_checkpoint, save_checkpoint
 from .calibration import Calibration
-from .familiarity import Familiarity
 from .networks import SlabNetwork
+from .out_of_distribution import TrainingDistribution
 from .preconditioning import Denoiser
 from .slab import CONDITION_CHANNELS, GLOBALS, LINEAR_CHANNELS, ORDERS, PRIOR_KIND, STATISTICS
 
@@ -28,7 +28,7 @@ class Prior:
     denoiser : Denoiser
     card : dict
         Data, recipe, seed and metrics of the training, as in the checkpoint's header.
-    familiarity : Familiarity or None
+    distribution : TrainingDistribution or None
         What the training projections looked like, where that was recorded.
     calibration : Calibration or None
         What the spread of its samples is worth, where that was measured.
@@ -36,15 +36,15 @@ class Prior:
 
     denoiser: Denoiser
     card: dict[str, Any]
-    familiarity: Familiarity | None = None
+    distribution: TrainingDistribution | None = None
     calibration: Calibration | None = None
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors checkpoint; the card goes into its header."""
         tensors = {name: value.detach().cpu().numpy() for name, value in self.denoiser.state_dict().items()}
         header = {"network": self.denoiser.network.description(), "card": self.card}
-        if self.familiarity is not None:
-            header["familiarity"] = self.familiarity.header()
+        if self.distribution is not None:
+            header["training_distribution"] = self.distribution.header()
         if self.calibration is not None:
             header["calibration"] = self.calibration.header()
         save_checkpoint(path, PRIOR_KIND, tensors, header)
@@ -70,11 +70,12 @@ class Prior:
         if {k: tuple(v.shape) for k, v in own.items()} != {k: v.shape for k, v in checkpoint.tensors.items()}:
             raise UserError(f"{path}: the tensors do not fit the network in the header; the file is damaged")
         denoiser.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in checkpoint.tensors.items()})
-        known = checkpoint.header.get("familiarity")
-        familiarity = Familiarity.from_header(known) if isinstance(known, dict) else None
+        # Checkpoints before version 0.2 call it familiarity.
+        known = checkpoint.header.get("training_distribution", checkpoint.header.get("familiarity"))
+        distribution = TrainingDistribution.from_header(known) if isinstance(known, dict) else None
         measured = checkpoint.header.get("calibration")
         calibration = Calibration.from_header(measured) if isinstance(measured, dict) else None
-        return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})), familiarity, calibration)
+        return cls(denoiser.eval(), dict(checkpoint.header.get("card", {})), distribution, calibration)
 
 
 def new_denoiser(

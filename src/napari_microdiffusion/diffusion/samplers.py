@@ -1,17 +1,17 @@
-"""Samplers: from noise to a sample, given the noise levels and someone who evaluates the denoiser.
+"""Noise levels, and the step of the sampler that takes a noisy state from one level to the next.
 
-A sampler is a coroutine. It yields what it wants denoised, a noisy state and its noise level, and is sent the
-expected clean state; its return value is the sample. Whoever drives it decides how an evaluation is done: at
-once, in tiles with progress and cancelling in between, or on another device.
+A step is a pure function of the state and of what the denoiser made of it. Sampling is a loop of whoever
+evaluates the denoiser, at once or in tiles with progress in between::
+
+    earlier = None
+    for step, sigma in enumerate(sigmas[:-1]):
+        clean = denoise(x, sigma)
+        x, earlier = dpm_solver_2m_step(x, clean, earlier, sigmas, step), clean
 """
 
-from collections.abc import Callable, Generator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-
-Sampler = Generator[tuple[Any, float], Any, Any]
 
 
 def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -> np.ndarray:
@@ -21,56 +21,28 @@ def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7
     return np.append((high + ramp * (low - high)) ** rho, 0.0)
 
 
-def heun(x: Any, sigmas: np.ndarray) -> Sampler:
-    """Heun's second-order solver of the probability-flow equation (EDM, Algorithm 1).
-
-    Two evaluations a step, one in the last.
+def dpm_solver_2m_step(x: Any, clean: Any, earlier: Any, sigmas: np.ndarray, step: int) -> Any:
+    """The state at `sigmas[step + 1]`: DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2) in EDM's variables.
 
     Parameters
     ----------
     x : array
-        Noise of standard deviation `sigmas[0]`; NumPy arrays and torch tensors alike.
+        The state at `sigmas[step]`; NumPy arrays and torch tensors alike.
+    clean : array
+        The expected clean state, given `x`.
+    earlier : array or None
+        `clean` of the step before; None in the first.
     sigmas : ndarray, shape (steps + 1,)
         Falling noise levels that end with zero.
+    step : int
+        From 0.
     """
-    for high, low in pairwise(map(float, sigmas)):
-        slope = (x - (yield x, high)) / high
-        ahead = x + slope * (low - high)
-        if low > 0:
-            second = (ahead - (yield ahead, low)) / low
-            ahead = x + (slope + second) * ((low - high) / 2)
-        x = ahead
-    return x
-
-
-def dpm_solver_2m(x: Any, sigmas: np.ndarray) -> Sampler:
-    """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2) in EDM's variables; one evaluation a step.
-
-    Parameters are those of `heun`.
-    """
-    before, width_before = None, 0.0
-    for high, low in pairwise(map(float, sigmas)):
-        clean = yield x, high
-        if low == 0:
-            return clean
-        width = float(np.log(high / low))
-        direction = clean
-        if before is not None:
-            share = width / (2 * width_before)
-            direction = (1 + share) * clean - share * before
-        x = (low / high) * x - float(np.expm1(-width)) * direction
-        before, width_before = clean, width
-    return x
-
-
-SAMPLERS: dict[str, Callable[[Any, np.ndarray], Sampler]] = {"heun": heun, "dpm++2m": dpm_solver_2m}
-
-
-def drive(sampler: Sampler, denoise: Callable[[Any, float], Any]) -> Any:
-    """Run a sampler to its end with a denoiser that answers at once; returns the sample."""
-    try:
-        request = next(sampler)
-        while True:
-            request = sampler.send(denoise(*request))
-    except StopIteration as finished:
-        return finished.value
+    high, low = float(sigmas[step]), float(sigmas[step + 1])
+    if low == 0:
+        return clean
+    width = float(np.log(high / low))
+    direction = clean
+    if earlier is not None:
+        share = width / (2 * float(np.log(float(sigmas[step - 1]) / high)))
+        direction = (1 + share) * clean - share * earlier
+    return (low / high) * x - float(np.expm1(-width)) * direction

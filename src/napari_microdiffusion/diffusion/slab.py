@@ -1,4 +1,4 @@
-"""The slab problem: what the slab diffusion chooses, what it is told, and in which units.
+"""The slab problem: what the slab diffusion chooses, what it is conditioned on, and in which units.
 
 A stack of N projections becomes a grid of N slabs by H by W pixels. The state on that grid is the residual
 from the guide in cosine orders 1 to 15, each divided by sqrt(n) so that an order means the same for every
@@ -33,8 +33,8 @@ AMPLITUDE_FLOOR = 0.03
 
 
 @dataclass(frozen=True)
-class SlabProblem:
-    """One stack, ready for the network; arrays are float32."""
+class NetworkInputs:
+    """One stack as the network takes it; arrays are float32."""
 
     condition: np.ndarray
     """Shape (N, CONDITION_CHANNELS, H, W)."""
@@ -48,14 +48,14 @@ class SlabProblem:
     """1 for the orders that the step length has, shape (ORDERS,)."""
 
 
-def pose(
+def network_inputs(
     projections: np.ndarray,
     guide: np.ndarray,
     operator: ProjectionOperator,
     noise: float = 0.0,
     statistics: np.ndarray | None = None,
-) -> SlabProblem:
-    """Pose the slab problem.
+) -> NetworkInputs:
+    """The inputs of the network for a stack of slabs.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def pose(
 
     Returns
     -------
-    SlabProblem
+    NetworkInputs
     """
     orders = null_orders(guide, operator)
     x = np.asarray(projections, dtype=np.float32)
@@ -83,7 +83,7 @@ def pose(
     mask = (np.arange(1, ORDERS + 1) < operator.step_length).astype(np.float32)
     known = np.full(STATISTICS, np.nan, np.float32) if statistics is None else statistics
     globals_ = np.concatenate([_globals(operator, noise), known], dtype=np.float32)
-    return SlabProblem(condition, globals_, amplitude, orders, mask)
+    return NetworkInputs(condition, globals_, amplitude, orders, mask)
 
 
 def local_amplitude(projections: np.ndarray, noise: float = 0.0) -> np.ndarray:

@@ -55,22 +55,22 @@ class ConditionalUnet(nn.Module):
         self.stem = nn.Conv2d(1, channels, 3, padding=1)
         self.down = nn.ModuleList()
         self.shrink = nn.ModuleList()
-        kept = [channels]
+        skipped = [channels]
         for level, multiplier in enumerate(multipliers):
             for _ in range(blocks):
                 self.down.append(block(channels, width * multiplier))
                 channels = width * multiplier
-                kept.append(channels)
+                skipped.append(channels)
             if level < self.halvings:
                 self.shrink.append(nn.Conv2d(channels, channels, 3, stride=2, padding=1))
-                kept.append(channels)
+                skipped.append(channels)
         self.middle = nn.ModuleList([block(channels, channels), block(channels, channels)])
         self.attention = Attention(channels, asked)
         self.up = nn.ModuleList()
         self.grow = nn.ModuleList()
         for level, multiplier in reversed(list(enumerate(multipliers))):
             for _ in range(blocks + 1):
-                self.up.append(block(channels + kept.pop(), width * multiplier))
+                self.up.append(block(channels + skipped.pop(), width * multiplier))
                 channels = width * multiplier
             if level:
                 self.grow.append(nn.Conv2d(channels, channels, 3, padding=1))
@@ -97,18 +97,18 @@ class ConditionalUnet(nn.Module):
         x = functional.pad(images, (0, -width % step, 0, -height % step), mode="replicate")
         time = self.embed_time(sinusoids(times, self.width))
         x = self.stem(x)
-        kept = [x]
+        skipped = [x]
         for number, down in enumerate(self.down, 1):
             x = down(x, time, condition)
-            kept.append(x)
+            skipped.append(x)
             if number % self.blocks == 0 and number // self.blocks <= self.halvings:
                 x = self.shrink[number // self.blocks - 1](x)
-                kept.append(x)
+                skipped.append(x)
         x = self.middle[0](x, time, condition)
         x = self.attention(x, condition)
         x = self.middle[1](x, time, condition)
         for number, up in enumerate(self.up, 1):
-            x = up(torch.cat([x, kept.pop()], 1), time, condition)
+            x = up(torch.cat([x, skipped.pop()], 1), time, condition)
             level = number // (self.blocks + 1)
             if number % (self.blocks + 1) == 0 and level <= self.halvings:
                 x = self.grow[level - 1](functional.interpolate(x, scale_factor=2.0))

@@ -120,4 +120,4 @@ def _check_same_shape(*arrays: Array) -> None:
     shapes = {a.shape for a in arrays}
     if len(shapes) > 1:
         named = " and ".join(sorted("×".join(map(str, s)) for s in shapes))
-        raise UserError(f"volumes of shapes {named} cannot be compared voxel by voxel; they must agree.")
+        raise UserError(f"volumes of shapes {named} cannot be compared voxel by voxel; they must be equal.")

@@ -1,4 +1,4 @@
-"""Fitting a field to projections, as a generator that can be left at any step with the field so far."""
+"""Fitting a field to projections, as an iterator that can be left at any step with the field so far."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy.typing as npt
 from ..errors import UsageError, UserError
 from ..interpolation import first_estimate
 from ..optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH, BeamOperator
-from .fitted import FittedInr
 from .grid_fitting import fit_grid
 from .paper_fitting import fit_paper
 from .settings import InrSettings
-from .steps import Fitting
+from .steps import FitSteps
 
 
 def fit_inr(
@@ -26,7 +25,7 @@ def fit_inr(
     device: str = "cpu",
     start: npt.ArrayLike | None = None,
     operator: BeamOperator | None = None,
-) -> Fitting:
+) -> FitSteps:
     """Fit an INR to projections, step by step.
 
     The grid field minimises, with X the projections, m the field's slices, w the axial profile, sigma the
@@ -59,12 +58,8 @@ def fit_inr(
     Yields
     ------
     FitStep
-        After every step, a fraction of a second apart. The generator may be closed at any of them.
-
-    Returns
-    -------
-    FittedInr
-        As the generator's value.
+        After every step, a fraction of a second apart; there is at least one. The field of the last one is
+        the result, and that of any other if the iteration is left there.
 
     Raises
     ------
@@ -94,7 +89,7 @@ def fit_inr(
     if operator is not None:
         shape = operator.extended_shape
         if settings.field == "paper":
-            raise UsageError("the paper's field knows slabs that do not overlap only; choose the grid field")
+            raise UsageError("the paper's field is made for slabs that do not overlap; choose the grid field")
         volume = first_estimate(measured, operator) if volume is None else volume
     if volume is not None and volume.shape != shape:
         raise UsageError(f"the start must be a volume of shape {shape}, not {volume.shape}.")
@@ -105,16 +100,10 @@ def fit_inr(
     return fitting if settings.minutes is None else _ended(fitting, 60 * settings.minutes)
 
 
-def _ended(fitting: Fitting, seconds: float) -> Fitting:
+def _ended(fitting: FitSteps, seconds: float) -> FitSteps:
     """The same fit, left after some time with the field so far."""
     end = perf_counter() + seconds
-    while True:
-        try:
-            step = next(fitting)
-        except StopIteration as finished:
-            fitted: FittedInr = finished.value
-            return fitted
+    for step in fitting:
         yield step
         if perf_counter() > end:
-            fitting.close()
-            return step.fitted
+            return

@@ -1,4 +1,4 @@
-"""Fitting the grid field: a smooth logarithm that agrees with the projections, tile by tile."""
+"""Fitting the grid field: a smooth logarithm consistent with the projections, tile by tile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..optics import BeamOperator
 from ..optics.detector.noise import estimate_noise
 from .fitted import FittedInr
 from .settings import InrSettings
-from .steps import FitStep, Fitting, Projections
+from .steps import FitStep, FitSteps, Projections
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,7 +46,7 @@ def fit_grid(
     start: npt.NDArray[np.float32] | None,
     shape: tuple[int, int, int],
     operator: BeamOperator | None,
-) -> Fitting:
+) -> FitSteps:
     """Fit the grid field as `fit_inr` says, on a volume of `shape`, from `start` where one is given."""
     import torch
 
@@ -93,8 +93,7 @@ def fit_grid(
         # The first epochs may climb while the moments warm up, so only a later standstill counts.
         standstill = len(history) > _PATIENCE and history[0] - loss < settings.tolerance * abs(history[0])
         if standstill and epoch >= 2 * _PATIENCE and all(epoch > start for start in measuring):
-            break
-    return fitted
+            return
 
 
 class _GridObjective:

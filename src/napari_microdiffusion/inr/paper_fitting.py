@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .fitted import FittedInr
 from .settings import InrSettings
-from .steps import FitStep, Fitting, Projections
+from .steps import FitStep, FitSteps, Projections
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,7 @@ PAPER_POINTS = 1 << 13
 
 def fit_paper(
     measured: Projections, profile: npt.NDArray[np.float64], settings: InrSettings, seed: int, device: str
-) -> Fitting:
+) -> FitSteps:
     """Fit the paper's field as `fit_inr` says, to batches of random pixels."""
     import torch
 
@@ -53,7 +53,6 @@ def fit_paper(
             optimiser.step()
             recent.append(float(loss.detach()))
             yield FitStep(epoch * batches + index + 1, steps, float(np.mean(recent)), fitted)
-    return fitted
 
 
 def equation_2(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,4 +34,4 @@ class FitStep:
     fitted: FittedInr
 
 
-Fitting = Generator[FitStep, None, FittedInr]
+FitSteps = Iterator[FitStep]

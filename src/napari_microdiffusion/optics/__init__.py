@@ -1,7 +1,7 @@
 """Forward physics: acquisition, beams, the projection operator, consistency with the measurement."""
 
 from .acquisition import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
-from .consistency.any_beam import agree_through
+from .consistency.any_beam import make_consistent_through
 from .consistency.disjoint_slabs import CONSISTENCIES, make_consistent
 from .detector.intensity import IntensityScale
 from .operators.any_beam import BeamOperator
@@ -17,9 +17,9 @@ __all__ = [
     "DetectorNoise",
     "IntensityScale",
     "ProjectionOperator",
-    "agree_through",
     "check_step_lengths",
     "make_consistent",
+    "make_consistent_through",
     "project_through",
     "simulate_projections",
 ]

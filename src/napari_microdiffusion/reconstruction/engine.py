@@ -9,13 +9,16 @@ from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
 from ..settings.method import ReconstructionConfig
+from .conditioning import Conditioning
+from .data_consistency import DataConsistency, data_consistency, misfit
 from .events import CancelToken, Events, Finished, StageStarted, StopRequested
+from .facts import StackFacts
 from .guides import GUIDES
 from .methods import DIFFUSIONS
 from .priors import check_prior
 from .provenance import provenance
 from .result import ReconstructionResult
-from .run import Clock, Run
+from .run_state import RunState, StageClock
 
 # Noise, relative to the range, beyond which it is worth leaving out: below it costs about what it gives.
 _NOISY = 0.02
@@ -63,12 +66,12 @@ def reconstruct(
     """
     config = config or ReconstructionConfig()
     _check(projections, acquisition, config)
-    run = Run(
-        np.asarray(projections, dtype=np.float32), acquisition, config, cancel or CancelToken(), inr=inr
-    )
+    facts = StackFacts(np.asarray(projections, dtype=np.float32), acquisition, config)
+    state = RunState.of(facts, cancel or CancelToken(), inr)
+    consistency = data_consistency(facts, state.cancel.check)
     stopped = False
     try:
-        yield from _stages(run)
+        yield from _stages(facts, state, consistency)
     except StopRequested:
         stopped = True
     except (UserError, Cancelled, RunFailed):
@@ -76,22 +79,22 @@ def reconstruct(
     except (RuntimeError, MemoryError) as error:
         # napari's workers lose a RuntimeError without a sign, and torch raises little else.
         raise RunFailed(f"the reconstruction failed: {error}") from error
-    misfit = run.misfit()
+    ratio = misfit(facts, consistency, state.volume)
     yield Finished(
         ReconstructionResult(
-            volume=run.volume,
-            guide=run.first_estimate,
-            uncertainty=run.uncertainty,
-            inr=run.inr,
-            samples=run.samples,
+            volume=state.volume,
+            guide=state.guide,
+            uncertainty=state.uncertainty,
+            inr=state.inr,
+            samples=state.samples,
             stopped=stopped,
-            reached=run.reached,
-            seconds=run.seconds,
-            reprojection_max=run.reprojection_max(),
-            misfit=misfit,
-            device=run.device,
-            notices=run.notices,
-            provenance=provenance(run, stopped) | {"misfit": misfit},
+            reached=state.reached,
+            seconds=state.seconds,
+            reprojection_max=consistency.reprojection_max(state.volume) / facts.scale.span,
+            misfit=ratio,
+            device=state.device,
+            notices=state.notices,
+            provenance=provenance(facts, state, stopped) | {"misfit": ratio},
         )
     )
 
@@ -109,7 +112,7 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
         )
     if config.diffusion == "paper" and not acquisition.is_disjoint:
         raise UsageError(
-            "diffusion is paper, which knows straight beams no wider than the step only; choose slab or off"
+            "diffusion is paper, which is made for straight beams no wider than the step; choose slab or off"
         )
     if config.diffusion == "slab":
         check_prior(config.prior)
@@ -117,59 +120,62 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
         check_output(config.paper.checkpoint, (".safetensors",))
 
 
-def _stages(run: Run) -> Events:
-    config, n = run.config, run.acquisition.step_length
+def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
+    config, n = facts.config, facts.step_length
     diffusion = config.diffusion
-    if run.light.notice:
-        yield run.notice(run.light.notice)
-    with run.timed("preview"):
-        yield from _preview(run)
-    if run.consistency in ("exact", "nonnegative") and run.noise_share > _NOISY:
-        yield run.notice(
-            f"The noise of the projections is about {run.noise_share:.0%} of their range, and a volume that "
-            'agrees with them exactly takes it over. The consistency "within the noise" (noise) leaves it '
-            "out."
+    if facts.light.notice:
+        yield state.notice(facts.light.notice)
+    with state.timed("preview"):
+        yield from _preview(facts, state, consistency)
+    if facts.consistency in ("exact", "nonnegative") and facts.noise_share > _NOISY:
+        yield state.notice(
+            f"The noise of the projections is about {facts.noise_share:.0%} of their range, and a volume "
+            'that reproduces them exactly takes it over. The consistency "within the noise" (noise) leaves '
+            "it out."
         )
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
         diffusion = "off"
-        yield run.notice(
+        yield state.notice(
             f"The diffusion is off: its prior was trained for step lengths up to "
             f"{MAX_DIFFUSION_STEP_LENGTH}, and this is {n}."
         )
-    with run.timed("guide"):
-        yield from GUIDES[config.guide](run)
+    with state.timed("guide"):
+        estimate = yield from GUIDES[config.guide](facts, state, consistency)
+        state.guide, state.pedestal = consistency.start(estimate.volume), estimate.pedestal
         if diffusion == "off":
-            yield from _finish_guide(run)
+            yield from _finish_guide(facts, state, consistency)
     if diffusion == "off":
         return
-    run.cancel.check()
-    with run.timed("posterior mean"):
-        method = DIFFUSIONS[diffusion](run)
+    state.cancel.check()
+    with state.timed("posterior mean"):
+        projections = consistency.slab_projections(state.guide)
+        conditioning = Conditioning(facts, projections, state.guide, estimate.pedestal)
+        method = DIFFUSIONS[diffusion](facts, state, consistency, conditioning)
         yield from method.posterior_mean()
     if config.samples:
-        with run.timed("samples"):
+        with state.timed("samples"):
             yield from method.samples()
 
 
-def _preview(run: Run) -> Events:
+def _preview(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     """The histospline, slab by slab: something to look at within a second."""
     yield StageStarted("preview", "Preview (histospline)")
-    clock, n = Clock("preview", len(run.projections)), run.acquisition.step_length
-    for i in range(len(run.projections)):
-        run.cancel.check()
-        slices, slab = histospline_slab(run.projections, n, i), slice(i, i + 1)
-        if run.beam is None and not run.acquisition.is_uniform:
-            slices = run.agree(slices, slab, run.region)
-        yield from run.write(slices, slab, run.region, "preview")
+    clock = StageClock("preview", facts.shape[0])
+    for i in range(facts.shape[0]):
+        state.cancel.check()
+        slices, slab = histospline_slab(facts.by_view, facts.step_length, i), slice(i, i + 1)
+        if not facts.acquisition.is_uniform:
+            slices = consistency.enforce_on_slabs(slices, slab, facts.region)
+        yield from state.write(slices, slab, facts.region, "preview")
         yield clock.advance()
 
 
-def _finish_guide(run: Run) -> Events:
-    """Without diffusion the guide is the result, brought to agree with the measurement."""
-    n = run.acquisition.step_length
-    for i in range(len(run.projections)):
-        run.cancel.check()
+def _finish_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
+    """Without diffusion the guide is the result, made consistent with the measurement."""
+    n = facts.step_length
+    for i in range(facts.shape[0]):
+        state.cancel.check()
         slab = slice(i, i + 1)
-        slices = run.agree(run.guide[i * n : (i + 1) * n], slab, run.region)
-        yield from run.write(slices, slab, run.region, "guide")
-    yield from run.settle("guide")
+        slices = consistency.enforce_on_slabs(state.guide[i * n : (i + 1) * n], slab, facts.region)
+        yield from state.write(slices, slab, facts.region, "guide")
+    yield from consistency.enforce_on_volume(state, "guide")

@@ -9,24 +9,24 @@ from dataclasses import dataclass
 from ..optics import Acquisition
 from ..settings.method import ReconstructionConfig
 from .device import describe_device
-from .slab.network import KEPT_PIXELS, PIXELS_ON_CPU
 from .slab.stages import passes
+from .slab.tile_evaluator import PIXELS_ON_CPU, STORED_PIXELS
 
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
 # the shipped prior. A pixel is one of the projections, a voxel one of the volume.
 SECONDS_TO_START = 2.1
 SECONDS_PER_MEAN_PIXEL = 2.6e-5
 SECONDS_PER_SAMPLED_PIXEL = 9.2e-6
-SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT = 2.0e-5
+SECONDS_PER_SAMPLED_PIXEL_NOT_STORED = 2.0e-5
 # For each epoch.
 SECONDS_PER_FITTED_VOXEL = 1.0e-7
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
-# Arrays of the extended volume that agreement through a beam holds at once, counted.
+# Arrays of the extended volume that data consistency through a beam holds at once, counted.
 BYTES_PER_BEAM_VOXEL = 28
-# Through beams that leave their slabs: the first estimate, and what each agreement adds, by kind of beam.
+# Through beams that leave their slabs: the first estimate, and each data consistency, by kind of beam.
 SECONDS_PER_BEAM_GUIDE_VOXEL = {"straight": 2.4e-6, "bent": 2.4e-6, "two views": 5.1e-6}
-SECONDS_PER_AGREED_VOXEL = {"straight": 1.2e-6, "bent": 1.0e-6, "two views": 1.6e-6}
+SECONDS_PER_CONSISTENT_VOXEL = {"straight": 1.2e-6, "bent": 1.0e-6, "two views": 1.6e-6}
 # Of the paper's networks, measured with benchmarks/paper/schedule.py; training costs as much thrice.
 SECONDS_PER_MULTIPLICATION = 5e-11
 EVALUATIONS_PER_TRAINING = 3
@@ -38,8 +38,8 @@ BYTES_PER_VOXEL = 13
 BYTES_PER_EVALUATED_PIXEL = 1_500
 BYTES_PER_FITTED_VOXEL = 75
 BYTES_PER_SAMPLED_PIXEL = 170
-# Small stacks keep their inputs between the evaluations of a sample; large ones make them anew.
-BYTES_PER_KEPT_PIXEL = 1_130
+# Small stacks store their inputs between the evaluations of a sample; large ones make them anew.
+BYTES_PER_STORED_PIXEL = 1_130
 # Per pixel and channel at full resolution of a training step of the paper's diffusion.
 BYTES_PER_TRAINED_CHANNEL = 400
 
@@ -122,16 +122,16 @@ def estimate(
         memory += BYTES_PER_TRAINED_CHANNEL * config.paper.width * config.paper.batch * shape[1] * shape[2]
     elif config.diffusion == "slab":
         drawn = config.samples * config.steps
-        kept = pixels <= KEPT_PIXELS
-        per_sampled = SECONDS_PER_SAMPLED_PIXEL if kept else SECONDS_PER_SAMPLED_PIXEL_NOT_KEPT
+        stored = pixels <= STORED_PIXELS
+        per_sampled = SECONDS_PER_SAMPLED_PIXEL if stored else SECONDS_PER_SAMPLED_PIXEL_NOT_STORED
         means = passes(acquisition)
         seconds += pace * pixels * (means * SECONDS_PER_MEAN_PIXEL + drawn * per_sampled)
         if beam is not None:
-            agreements = 1 + max(means, 1) + config.samples
-            seconds += (SECONDS_PER_AGREED_VOXEL[beam] * agreements) * voxels
+            times = 1 + max(means, 1) + config.samples
+            seconds += (SECONDS_PER_CONSISTENT_VOXEL[beam] * times) * voxels
         memory += BYTES_PER_EVALUATED_PIXEL * min(pixels, PIXELS_ON_CPU)
         if config.samples:
-            memory += (BYTES_PER_SAMPLED_PIXEL + BYTES_PER_KEPT_PIXEL * kept) * pixels
+            memory += (BYTES_PER_SAMPLED_PIXEL + BYTES_PER_STORED_PIXEL * stored) * pixels
     if config.memory_gb is not None:
         # Tiles shrink until the run fits, but what it starts from does not.
         memory = max(min(memory, config.memory_gb * 1e9), BYTES_TO_START + BYTES_PER_VOXEL * voxels)

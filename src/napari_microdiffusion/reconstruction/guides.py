@@ -1,12 +1,13 @@
-"""The guides as stages of a run: each fills `run.guide`, in grey levels, and says how far it is."""
+"""The guides as stages of a run: each makes a first estimate of the volume and says how far it is."""
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
 
 from ..errors import RunFailed
-from ..inr import FittedInr, fit_inr
+from ..inr import FitStep, FittedInr, fit_inr
 from ..interpolation import (
     INTERPOLATIONS,
     bent_logspline_parts,
@@ -16,149 +17,167 @@ from ..interpolation import (
 )
 from ..optics import IntensityScale
 from ..settings.method import ReconstructionConfig
+from .data_consistency import DataConsistency
 from .device import choose_device, limit_threads
-from .events import Event, Events, LossPoint, Progress, StageStarted
-from .recovery import Trouble, named_troubles
-from .run import Clock, Run
+from .events import Event, LossPoint, Progress, StageStarted
+from .facts import StackFacts
+from .recovery import DeviceError, device_errors, until_done
+from .run_state import RunState, StageClock
 
 # Voxels that are interpolated between two looks at the cancel token.
 _VOXELS_AT_ONCE = 4_000_000
 
 
-def interpolated(run: Run) -> Events:
+@dataclass(frozen=True, eq=False)
+class FirstEstimate:
+    """What a guide makes.
+
+    Attributes
+    ----------
+    volume : ndarray, shape (N*n, H, W) or, through a beam that leaves its slab, `extended_shape`
+        Grey levels.
+    pedestal : float
+        That a log-spline was raised by, unit intensities.
+    """
+
+    volume: np.ndarray
+    pedestal: float = 0.0
+
+
+GuideStage = Generator[Event, None, FirstEstimate]
+
+
+def interpolated(facts: StackFacts, state: RunState, _: DataConsistency) -> GuideStage:
     """One of the classical guides, in strips of rows, since they look along z alone."""
-    name, n = run.config.guide, run.acquisition.step_length
+    name = facts.config.guide
     yield StageStarted("guide", f"First estimate: {name}")
-    guide = np.empty_like(run.volume)
+    guide = np.empty(facts.volume_shape, np.float32)
     depth, height, width = guide.shape
     rows = max(1, _VOXELS_AT_ONCE // (depth * width))
-    clock = Clock("guide", -(-height // rows))
+    clock = StageClock("guide", -(-height // rows))
     for top in range(0, height, rows):
-        run.cancel.check()
+        state.cancel.check()
         strip = np.s_[:, top : top + rows]
-        guide[strip] = INTERPOLATIONS[name](run.projections[strip], n)
+        guide[strip] = INTERPOLATIONS[name](facts.by_view[strip], facts.step_length)
         yield clock.advance()
-    run.take_guide(guide)
+    return FirstEstimate(guide)
 
 
-def smooth_logarithm(run: Run) -> Events:
+def smooth_logarithm(facts: StackFacts, state: RunState, consistency: DataConsistency) -> GuideStage:
     """The log-spline, piece by piece; through a beam that leaves its slab, on the extended volume."""
     yield StageStarted("guide", "First estimate: log-spline")
-    beam, unit = run.beam, run.scale.to_unit(run.measured)
-    guide = np.empty(run.volume.shape if beam is None else beam.operator.extended_shape, np.float32)
-    clock = Clock("guide", guide.size)
-    if beam is None:
-        run.pedestal = choose_pedestal(unit, run.operator, run.noise_level)
-        parts = logspline_parts(unit, run.operator, run.noise_level, pedestal=run.pedestal)
-    elif beam.operator.is_straight:
-        parts = logspline_parts(unit, beam.operator, run.noise_level)
+    unit, noise, pedestal = facts.scale.to_unit(facts.measured), facts.noise_level, 0.0
+    if facts.acquisition.is_disjoint:
+        shape: tuple[int, ...] = facts.volume_shape
+        pedestal = choose_pedestal(unit, facts.operator, noise)
+        parts = logspline_parts(unit, facts.operator, noise, pedestal=pedestal)
     else:
-        parts = bent_logspline_parts(unit, beam.operator, run.noise_level, run.cancel.check)
+        shape = facts.beam_operator.extended_shape
+        if facts.beam_operator.is_straight:
+            parts = logspline_parts(unit, facts.beam_operator, noise)
+        else:
+            parts = bent_logspline_parts(unit, facts.beam_operator, noise, state.cancel.check)
+    guide = np.empty(shape, np.float32)
+    clock = StageClock("guide", guide.size)
     for part, values in parts:
-        run.cancel.check()
-        guide[part] = run.scale.to_grey(values)
+        state.cancel.check()
+        guide[part] = facts.scale.to_grey(values)
         yield clock.advance(values.size)
-    if beam is not None and (warning := beam.contradiction(guide)) is not None:
-        yield run.notice(warning)
-    run.take_guide(guide)
+    if (warning := consistency.contradiction(guide)) is not None:
+        yield state.notice(warning)
+    return FirstEstimate(guide, pedestal)
 
 
-def without(run: Run) -> Events:
+def without(facts: StackFacts, state: RunState, _: DataConsistency) -> GuideStage:
     """No guide: nothing is said about depth within a slab."""
     yield StageStarted("guide", "No first estimate")
-    run.take_guide(nearest(run.projections, run.acquisition.step_length))
+    guide = nearest(facts.by_view, facts.step_length)
     yield Progress("guide", 1.0, 0.0)
+    return FirstEstimate(guide)
 
 
-def inr(run: Run) -> Events:
+def inr(facts: StackFacts, state: RunState, _: DataConsistency) -> GuideStage:
     """The implicit neural representation: given, loaded from a file, or fitted now."""
-    config, given = run.config, run.inr
-    shape = run.projections.shape if run.beam is None else run.beam.operator.extended_slabs
+    config, given = facts.config, state.inr
+    shape = facts.shape if facts.acquisition.is_disjoint else facts.beam_operator.extended_slabs
     if given is not None:
         yield StageStarted("guide", "INR, fitted before")
         fitted = given
-        fitted.require(shape, run.acquisition.step_length, "the INR")
+        fitted.require(shape, facts.step_length, "the INR")
     elif config.inr_file is not None:
         yield StageStarted("guide", f"INR from {config.inr_file.name}")
         fitted = FittedInr.load(config.inr_file)
-        fitted.require(shape, run.acquisition.step_length, str(config.inr_file))
+        fitted.require(shape, facts.step_length, str(config.inr_file))
     else:
         yield StageStarted("guide", "Fitting the INR")
-        fitted = _unfitted(run) if _is_joint(config) else (yield from _fit(run))
+        fitted = _unfitted(facts) if _is_joint(config) else (yield from _fit(facts, state))
         # Where its intensities lie in grey levels, for whoever renders it later.
-        fitted.extra |= {"background": run.scale.background, "span": run.scale.span}
-    run.inr = fitted
-    yield from render_inr(run, fitted)
+        fitted.extra |= {"background": facts.scale.background, "span": facts.scale.span}
+    state.inr = fitted
+    return FirstEstimate((yield from render_inr(facts, state, fitted)))
 
 
 def _is_joint(config: ReconstructionConfig) -> bool:
     return config.diffusion == "paper" and config.paper.inr_training == "joint"
 
 
-def _unfitted(run: Run) -> FittedInr:
+def _unfitted(facts: StackFacts) -> FittedInr:
     """A field of random weights, for a diffusion that trains it along with itself."""
     from ..inr.fields import build_field
 
-    config, profile = run.config, run.acquisition.profile
+    config, profile = facts.config, facts.acquisition.profile
     device = choose_device(config.device)
-    field = build_field(run.volume.shape, len(profile), config.inr, config.seed, device.type)
+    field = build_field(facts.volume_shape, len(profile), config.inr, config.seed, device.type)
     return FittedInr(field, config.inr, profile)
 
 
-def _fit(run: Run) -> Generator[Event, None, FittedInr]:
-    config = run.config
-    limit_threads(config.threads)
-    device = choose_device(config.device).type
-    while True:
-        run.device = device
-        try:
-            fitted: FittedInr = yield from _fit_on(run, device)
-            return fitted
-        except Trouble as trouble:
-            if device == "cpu":
-                raise RunFailed("out of memory while the INR was fitted; crop the image") from trouble
-            device = "cpu"
-            yield run.notice("The graphics card cannot fit the INR: going on with the CPU.")
+def _fit(facts: StackFacts, state: RunState) -> Generator[Event, None, FittedInr]:
+    limit_threads(facts.config.threads)
+    state.device = choose_device(facts.config.device).type
+
+    def go_on_with_cpu(error: DeviceError) -> Event:
+        if state.device == "cpu":
+            raise RunFailed("out of memory while the INR was fitted; crop the image") from error
+        state.device = "cpu"
+        return state.notice("The graphics card cannot fit the INR: going on with the CPU.")
+
+    return (yield from until_done(lambda: _fit_on_device(facts, state), go_on_with_cpu))
 
 
-def _fit_on(run: Run, device: str) -> Generator[Event, None, FittedInr]:
-    config, started = run.config, perf_counter()
-    fitting = fit_inr(
-        run.scale.to_unit(run.measured),
-        run.acquisition.profile,
-        config.inr,
-        seed=config.seed,
-        device=device,
-        operator=None if run.beam is None else run.beam.operator,
-    )
-    while True:
-        run.cancel.check()
-        try:
-            with named_troubles():
-                step = next(fitting)
-        except StopIteration as finished:
-            fitted: FittedInr = finished.value
-            return fitted
-        fraction = step.step / step.steps
-        spent = perf_counter() - started
-        yield LossPoint("guide", step.step, step.loss)
-        yield Progress("guide", 0.9 * fraction, spent * (1 - fraction) / max(fraction, 1e-6))
+def _fit_on_device(facts: StackFacts, state: RunState) -> Generator[Event, None, FittedInr]:
+    config, started = facts.config, perf_counter()
+    step: FitStep | None = None
+    with device_errors():
+        for step in fit_inr(
+            facts.scale.to_unit(facts.measured),
+            facts.acquisition.profile,
+            config.inr,
+            seed=config.seed,
+            device=state.device,
+            operator=None if facts.acquisition.is_disjoint else facts.beam_operator,
+        ):
+            fraction, spent = step.step / step.steps, perf_counter() - started
+            yield LossPoint("guide", step.step, step.loss)
+            yield Progress("guide", 0.9 * fraction, spent * (1 - fraction) / max(fraction, 1e-6))
+            state.cancel.check()
+    assert step is not None
+    return step.fitted
 
 
-def render_inr(run: Run, fitted: FittedInr) -> Events:
-    """The field's slices, in grey levels, as the run's guide."""
+def render_inr(facts: StackFacts, state: RunState, fitted: FittedInr) -> Generator[Event, None, np.ndarray]:
+    """The field's slices, in grey levels."""
     own = fitted.extra
     # A field from a file keeps the grey levels it was fitted on.
-    scale = IntensityScale(own["background"], own["span"]) if "span" in own else run.scale
+    scale = IntensityScale(own["background"], own["span"]) if "span" in own else facts.scale
     guide = np.empty(fitted.shape, np.float32)
     for z, plane in enumerate(fitted.render_slices()):
-        run.cancel.check()
+        state.cancel.check()
         guide[z] = scale.to_grey(plane)
         yield Progress("guide", 0.9 + 0.1 * (z + 1) / len(guide))
-    run.take_guide(guide)
+    return guide
 
 
-GUIDES: dict[str, Callable[[Run], Events]] = {
+GUIDES: dict[str, Callable[[StackFacts, RunState, DataConsistency], GuideStage]] = {
     "none": without,
     "nearest": interpolated,
     "linear": interpolated,

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from .conditioning import Conditioning
+from .data_consistency import DataConsistency
 from .events import Events
+from .facts import StackFacts
 from .guides import GUIDES
-from .run import Run
+from .run_state import RunState
 from .slab.stages import SlabDiffusion
 
 __all__ = ["DIFFUSIONS", "GUIDES", "Diffusion"]
@@ -21,11 +24,16 @@ class Diffusion(Protocol):
         """Fill the uncertainty."""
 
 
-def _paper(run: Run) -> Diffusion:
+def _paper(
+    facts: StackFacts, state: RunState, consistency: DataConsistency, conditioning: Conditioning
+) -> Diffusion:
     # Imported when it is chosen: its networks load torch.
     from .paper.stages import PaperDiffusion
 
-    return PaperDiffusion(run)
+    return PaperDiffusion(facts, state, consistency, conditioning)
 
 
-DIFFUSIONS: dict[str, Callable[[Run], Diffusion]] = {"slab": SlabDiffusion, "paper": _paper}
+DIFFUSIONS: dict[str, Callable[[StackFacts, RunState, DataConsistency, Conditioning], Diffusion]] = {
+    "slab": SlabDiffusion,
+    "paper": _paper,
+}

@@ -8,25 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from .run import Run
+from .facts import StackFacts
+from .run_state import RunState
 
 
-def provenance(run: Run, stopped: bool) -> dict[str, Any]:
+def provenance(facts: StackFacts, state: RunState, stopped: bool) -> dict[str, Any]:
     """A JSON-ready record of a run."""
     return {
         "program": {"name": "napari-microdiffusion", "version": package_version("napari-microdiffusion")},
-        "settings": run.config.model_dump(mode="json"),
-        "acquisition": run.acquisition.model_dump(mode="json"),
-        "input": {"shape": list(run.given.shape), "sha256": digest(run.given)},
-        "consistency": run.consistency,
-        "light": [round(float(gain), 4) for gain in run.light.gains] if run.light.is_changed else None,
-        "device": run.device,
-        "pedestal": round(run.pedestal, 4),
-        "trust": round(run.trust, 4),
-        "seconds": {stage: round(seconds, 3) for stage, seconds in run.seconds.items()},
+        "settings": facts.config.model_dump(mode="json"),
+        "acquisition": facts.acquisition.model_dump(mode="json"),
+        "input": {"shape": list(facts.given.shape), "sha256": digest(facts.given)},
+        "consistency": facts.consistency,
+        "light": [round(float(gain), 4) for gain in facts.light.gains] if facts.light.is_changed else None,
+        "device": state.device,
+        "pedestal": round(state.pedestal, 4),
+        "prior_weight": round(state.prior_weight, 4),
+        "out_of_distribution": state.out_of_distribution,
+        "seconds": {stage: round(seconds, 3) for stage, seconds in state.seconds.items()},
         "stopped": stopped,
-        "reached": list(run.reached),
-        "notices": list(run.notices),
+        "reached": list(state.reached),
+        "notices": list(state.notices),
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,

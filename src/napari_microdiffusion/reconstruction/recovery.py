@@ -1,7 +1,12 @@
-"""What stops a network for a reason outside its settings: a full memory, a graphics card that is gone."""
+"""Errors of a device, its memory full or itself gone, and going on after them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+
+from .events import Event
+
+T = TypeVar("T")
 
 # How torch words an error of the card itself, where it has no class of its own for it.
 _LOST = (
@@ -19,20 +24,20 @@ _LOST = (
 _FULL = ("allocate memory", "out of memory")
 
 
-class Trouble(Exception):
-    """A place to compute that cannot go on as it is; another tile size or another device may."""
+class DeviceError(Exception):
+    """A device cannot go on with this; smaller tiles or another device may."""
 
 
-class DeviceFull(Trouble):
+class DeviceFull(DeviceError):
     """Its memory is full."""
 
 
-class DeviceLost(Trouble):
+class DeviceLost(DeviceError):
     """It answers no more: unplugged, reset by its driver, or broken by an earlier error."""
 
 
 @contextmanager
-def named_troubles() -> Iterator[None]:
+def device_errors() -> Iterator[None]:
     """Raise what torch reports in several ways as `DeviceFull` or `DeviceLost`; other errors pass."""
     import torch
 
@@ -47,3 +52,22 @@ def named_troubles() -> Iterator[None]:
         if any(mark in words for mark in _LOST):
             raise DeviceLost(str(error)) from error
         raise
+
+
+def until_done(
+    attempt: Callable[[], Generator[Event, None, T]], recover: Callable[[DeviceError], Event]
+) -> Generator[Event, None, T]:
+    """Make an attempt, and another one after each error of the device.
+
+    Parameters
+    ----------
+    attempt : callable
+        Begins the work, or goes on with it.
+    recover : callable
+        Changes what the next attempt uses and says so, or raises where nothing is left to change.
+    """
+    while True:
+        try:
+            return (yield from attempt())
+        except DeviceError as error:
+            yield recover(error)

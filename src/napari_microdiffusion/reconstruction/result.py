@@ -36,7 +36,7 @@ class ReconstructionResult:
         projections' range.
     misfit : float or None
         RMS difference between the volume's projections and the measurement in units of the noise, about 1
-        where they agree within it; None where the data consistency in effect is another.
+        where the volume is consistent within it; None where the data consistency in effect is another.
     device : str
         Where the networks ran.
     notices : list of str

@@ -18,7 +18,7 @@ from ..reconstruction.result import ReconstructionResult
 from ..settings.method import ReconstructionConfig, settings_error
 from ..specimens import ImagingConditions, make_specimen
 
-# Guide / diffusion / consistency. The classical rows come raw and made to agree, since agreeing alone helps.
+# Guide / diffusion / consistency. The classical rows come raw and made consistent, which alone helps.
 CLASSICAL = tuple(
     f"{guide}/off/{consistency}"
     for guide in ("nearest", "linear", "cubic", "histospline")
@@ -116,7 +116,7 @@ def run_case(case: Case, methods: Sequence[str], **settings: Any) -> Iterator[Ro
 
 
 def best_classical(rows: Sequence[Row], metric: str = "psnr") -> Row | None:
-    """The best of the classical rows of one case, raw or made to agree: the one to beat."""
+    """The best of the classical rows of one case, raw or made consistent: the one to beat."""
     classical = [row for row in rows if row.method in CLASSICAL and row.metrics[metric] is not None]
     return max(classical, key=lambda row: float(row.metrics[metric]), default=None)
 

@@ -27,7 +27,7 @@ _STEP_LENGTHS = (4, 6, 6, 8, 12)
 # How many of the specimens with the noise of a point scan keep it: intervals are about the tissue, but what
 # anyone can compare them with is a point scan.
 _NOISY_SHARE = 0.5
-# Voxels kept of each stack: enough for quantiles, and all stacks fit into memory.
+# Voxels taken of each stack: enough for quantiles, and all stacks fit into memory.
 _KEPT = 20_000
 
 

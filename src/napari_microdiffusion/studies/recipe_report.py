@@ -8,7 +8,7 @@ import numpy as np
 
 from ..io import whole_file
 from ..reconstruction.events import Event
-from .recipes import AGREEMENTS, Kitchen, Outcome, Recipe
+from .recipes import CONSISTENCIES, Kitchen, Outcome, Recipe
 
 # In the paper's order, as the paper has them.
 PAPER_METRICS = {
@@ -62,11 +62,11 @@ def write_recipe(recipe: Recipe, kitchen: Kitchen, folder: Path, name: str) -> I
 
 
 def table(recipe: Recipe, outcomes: Sequence[Outcome]) -> list[str]:
-    """Lines of Markdown: mean and spread of every row over the specimens, as published and made to agree."""
+    """Lines of Markdown: mean and spread of every row, as published and made consistent."""
     names = list(dict.fromkeys(outcome.case.name for outcome in outcomes))
     has_published = any(row.published for row in recipe.rows)
     headings = [heading for heading, _ in PAPER_METRICS.values()]
-    columns = [*headings, "null-space R²", "PSNR, agreeing", "null-space R², agreeing"]
+    columns = [*headings, "null-space R²", "PSNR, consistent", "null-space R², consistent"]
     columns += ["published SSIM / PSNR / Dice"] if has_published else []
     lines = [
         f"Preset `{recipe.preset}`; mean ± spread over {len(names)} specimens ({', '.join(names)}).",
@@ -102,13 +102,13 @@ def _copying(recipe: Recipe, outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _values(outcomes: Sequence[Outcome], agreement: str, metric: str) -> list[float]:
-    found = (outcome.metrics[agreement][metric] for outcome in outcomes)
+def _values(outcomes: Sequence[Outcome], consistency: str, metric: str) -> list[float]:
+    found = (outcome.metrics[consistency][metric] for outcome in outcomes)
     return [float(value) for value in found if value is not None]
 
 
-def _cell(outcomes: Sequence[Outcome], agreement: str, metric: str, form: str) -> str:
-    values = _values(outcomes, agreement, metric)
+def _cell(outcomes: Sequence[Outcome], consistency: str, metric: str, form: str) -> str:
+    values = _values(outcomes, consistency, metric)
     return f"{np.mean(values):{form}} ± {np.std(values, ddof=1):{form}}" if len(values) > 1 else "-"
 
 
@@ -117,11 +117,11 @@ def _save_table(outcomes: Sequence[Outcome], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["row", "value", "specimen", "n", "consistency", "seconds", *_COLUMNS])
         for outcome in outcomes:
-            for agreement in AGREEMENTS:
-                values = [outcome.metrics[agreement].get(column) for column in _COLUMNS]
+            for consistency in CONSISTENCIES:
+                values = [outcome.metrics[consistency].get(column) for column in _COLUMNS]
                 about = (outcome.row.name, outcome.row.value, outcome.case.name)
                 n = outcome.case.acquisition.step_length
-                writer.writerow([*about, n, agreement, f"{outcome.seconds:.1f}", *values])
+                writer.writerow([*about, n, consistency, f"{outcome.seconds:.1f}", *values])
 
 
 def _curves(recipe: Recipe, outcomes: Sequence[Outcome], path: Path) -> None:
@@ -130,9 +130,9 @@ def _curves(recipe: Recipe, outcomes: Sequence[Outcome], path: Path) -> None:
 
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     for axes, (metric, (heading, _)) in zip(figure.subplots(1, 3), PAPER_METRICS.items(), strict=True):
-        for agreement, label in zip(AGREEMENTS, ("as published", "made to agree"), strict=True):
+        for consistency, label in zip(CONSISTENCIES, ("as published", "made consistent"), strict=True):
             groups = [[o for o in outcomes if o.row is row] for row in recipe.rows]
-            values = [_values(group, agreement, metric) for group in groups]
+            values = [_values(group, consistency, metric) for group in groups]
             places = [row.value if row.value is not None else i for i, row in enumerate(recipe.rows)]
             means, spreads = [np.mean(v) for v in values], [np.std(v, ddof=1) for v in values]
             axes.errorbar(places, means, spreads, label=label, marker="o", markersize=3, capsize=2)

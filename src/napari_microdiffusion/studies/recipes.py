@@ -1,7 +1,7 @@
 """Recipes: a table or a figure of the paper as a small file of settings, run on specimens from seeds.
 
 A recipe names a preset, some specimens and rows of settings on top of the preset. Every row is run without
-consistency, as published, and its volume is judged a second time after it was made to agree: the paper's
+consistency, as published, and its volume is judged a second time after it was made consistent: the paper's
 diffusion looks at the consistency only when it writes its slices, so that this is what the setting gives.
 """
 
@@ -29,7 +29,7 @@ from ..settings.presets import merged, preset
 from ..specimens import KINDS, make_specimen
 from .benchmark import Case
 
-AGREEMENTS = ("none", "nonnegative")
+CONSISTENCIES = ("none", "nonnegative")
 Triple = tuple[float, float, float]
 
 
@@ -194,9 +194,9 @@ def _judged(row: RecipeRow, case: Case, result: ReconstructionResult) -> Outcome
         "truth_like_projection": _correlation(case.truth, repeated),
         "like_guide": _correlation(result.volume, result.guide),
     }
-    for agreement in AGREEMENTS:
-        volume = make_consistent(result.volume, case.projections, operator, agreement)
-        metrics[agreement] = {**compare(volume, case.truth, n), **alike}
+    for consistency in CONSISTENCIES:
+        volume = make_consistent(result.volume, case.projections, operator, consistency)
+        metrics[consistency] = {**compare(volume, case.truth, n), **alike}
     return Outcome(row, case, metrics, result.volume, sum(result.seconds.values()))
 
 

@@ -100,7 +100,7 @@ def _table(groups: Sequence[Sequence[Row]], path: Path) -> None:
     columns = (*METRICS, *_ALSO_SAVED)
     with whole_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["specimen", "n", "method", "seconds", *columns, "agreement_max"])
+        writer.writerow(["specimen", "n", "method", "seconds", *columns, "reprojection_max"])
         for row in (row for rows in groups for row in rows):
             values = [row.metrics.get(column) for column in columns]
             who = (row.case, row.step_length, row.method, f"{row.seconds:.2f}")

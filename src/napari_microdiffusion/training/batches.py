@@ -7,7 +7,14 @@ import numpy as np
 import torch
 
 from ..diffusion.loss import SlabBatch
-from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, ORDERS, STATISTICS, SlabProblem, null_orders, pose
+from ..diffusion.slab import (
+    MAX_DIFFUSION_STEP_LENGTH,
+    ORDERS,
+    STATISTICS,
+    NetworkInputs,
+    network_inputs,
+    null_orders,
+)
 from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import INTERPOLATIONS, choose_pedestal, logspline
@@ -43,7 +50,7 @@ def batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:
 class TrainingStack:
     """One stack of a batch."""
 
-    problem: SlabProblem
+    problem: NetworkInputs
     residual: np.ndarray
     weight: float
 
@@ -80,7 +87,7 @@ def draw_stack(
     # From here on in the unit of what the prior sees.
     unit = np.float32(1 / IntensityScale(0, 1).widened(noisy).span)
     known = draw_statistics(unit * noisy, n, rng)
-    problem = pose(unit * projections, unit * guide, operator, float(unit * noise), known)
+    problem = network_inputs(unit * projections, unit * guide, operator, float(unit * noise), known)
     residual = null_orders(unit * truth, operator) - problem.guide_orders
     # Quality is judged in dB: what counts is by which factor the error falls, noise that stays included.
     error *= float(unit**2)

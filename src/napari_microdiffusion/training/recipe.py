@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..diffusion.familiarity import Familiarity
 from ..diffusion.fitting import FitSettings, Fitting, TrainingStep
 from ..diffusion.loss import DenoisingLoss, SlabBatch
+from ..diffusion.out_of_distribution import TrainingDistribution
 from ..diffusion.preconditioning import Denoiser
 from ..diffusion.prior import Prior, new_denoiser
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
@@ -21,7 +21,7 @@ from ..optics import IntensityScale
 from .ahead import batches_ahead
 from .batches import batches, collate, draw_stack, learn_units
 from .curve import TrainingCurve
-from .familiar import learn_familiarity
+from .distribution import learn_distribution
 from .pool import SpecimenPool
 from .settings import BatchSettings
 
@@ -69,7 +69,7 @@ class TrainingRecipe(BaseModel):
         le=MAX_DIFFUSION_STEP_LENGTH,
         description="The only step length to learn, in slices; all of 2 to 16 where none is given.",
     )
-    familiarity_stacks: int = Field(
+    distribution_stacks: int = Field(
         500, ge=0, description="Stacks looked at to know what training projections look like; 0 skips it."
     )
 
@@ -131,9 +131,9 @@ class PriorTraining:
         if init is None:
             sizes = recipe.model_dump(include={"width", "deep_width", "blocks", "deep_blocks"})
             self.denoiser = new_denoiser(sizes, *learn_units(self.settings, recipe.seed))
-            self.familiarity: Familiarity | None = None
+            self.distribution: TrainingDistribution | None = None
         else:
-            self.denoiser, self.familiarity = init.denoiser, init.familiarity
+            self.denoiser, self.distribution = init.denoiser, init.distribution
         is_adapting = init is not None and bool(references)
         share = recipe.share_before
         self._share_before = (KEPT_IN_ADAPTING if is_adapting else 0.0) if share is None else share
@@ -178,9 +178,9 @@ class PriorTraining:
         ahead : bool
             Make batches in a process of their own, ahead of the training. They are the same.
         """
-        if self.familiarity is None and self.recipe.familiarity_stacks:
-            self.familiarity = learn_familiarity(
-                self.settings, self.recipe.seed, self.recipe.familiarity_stacks
+        if self.distribution is None and self.recipe.distribution_stacks:
+            self.distribution = learn_distribution(
+                self.settings, self.recipe.seed, self.recipe.distribution_stacks
             )
         saved = time.monotonic()
         # A resumed run goes on with specimens of its own, rather than through those already seen.
@@ -201,7 +201,7 @@ class PriorTraining:
         twin = new_denoiser(self.denoiser.network.description())
         before, share = self._before, self._share_before
         twin.load_state_dict({k: v.lerp(before[k], share) for k, v in self.fitting.average.items()})
-        return Prior(twin.eval(), self.card, self.familiarity, self.calibration)
+        return Prior(twin.eval(), self.card, self.distribution, self.calibration)
 
     def validate(self) -> float:
         """Explained share of the residual on held-out stacks, weighted as in training."""

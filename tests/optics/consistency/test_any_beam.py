@@ -9,8 +9,8 @@ from napari_microdiffusion.optics import (
     Acquisition,
     BeamOperator,
     ProjectionOperator,
-    agree_through,
     make_consistent,
+    make_consistent_through,
 )
 
 STRAIGHT = [{"beam": "bessel"}, {"width": 7}]
@@ -29,25 +29,25 @@ def case(beam: dict, shape=(4, 6, 6), n=4, seed=0):
 @pytest.mark.parametrize("beam", STRAIGHT + BENT)
 def test_it_reprojects_and_a_second_time_changes_nothing(beam):
     operator, measured, estimate = case(beam)
-    agreed = agree_through(estimate, measured, operator)
+    agreed = make_consistent_through(estimate, measured, operator)
     np.testing.assert_allclose(operator.project(agreed.astype(float)), measured, atol=2e-5)
-    np.testing.assert_allclose(agree_through(agreed, measured, operator), agreed, atol=1e-4)
+    np.testing.assert_allclose(make_consistent_through(agreed, measured, operator), agreed, atol=1e-4)
 
 
 @pytest.mark.parametrize("beam", STRAIGHT + BENT)
 def test_what_it_adds_is_seen_by_the_beam_alone(beam):
     # The correction is A^T theta, so it is orthogonal to the null space: projecting both ways gives it back.
     operator, measured, estimate = case(beam)
-    change = agree_through(estimate, measured, operator).astype(float) - estimate
+    change = make_consistent_through(estimate, measured, operator).astype(float) - estimate
     unseen = np.random.default_rng(1).normal(size=change.shape)
-    unseen = agree_through(unseen, np.zeros_like(measured), operator, tolerance=1e-8).astype(float)
+    unseen = make_consistent_through(unseen, np.zeros_like(measured), operator, tolerance=1e-8).astype(float)
     assert abs(np.vdot(change, unseen)) < 1e-3 * np.linalg.norm(change) * np.linalg.norm(unseen)
 
 
 @pytest.mark.parametrize("beam", STRAIGHT)
 def test_above_a_floor_it_is_the_nearest_such_volume(beam):
     operator, measured, estimate = case(beam, shape=(3, 1, 1))
-    agreed = agree_through(estimate, measured, operator, floor=0.0, damping=1e-3, tolerance=1e-7)
+    agreed = make_consistent_through(estimate, measured, operator, floor=0.0, damping=1e-3, tolerance=1e-7)
     assert agreed.min() >= 0
 
     def distance(flat: np.ndarray) -> float:
@@ -62,7 +62,7 @@ def test_above_a_floor_it_is_the_nearest_such_volume(beam):
 @pytest.mark.parametrize("beam", STRAIGHT + BENT)
 def test_above_a_floor_it_still_reprojects(beam):
     operator, measured, estimate = case(beam, shape=(4, 12, 12))
-    agreed = agree_through(estimate, measured, operator, floor=0.0, tolerance=1e-6)
+    agreed = make_consistent_through(estimate, measured, operator, floor=0.0, tolerance=1e-6)
     assert agreed.min() >= 0
     misfit = np.abs(operator.project(agreed.astype(float)) - measured)
     # Bent beams end where their iterations do.
@@ -77,7 +77,7 @@ def test_disjoint_slabs_are_a_special_case(rng):
     for mode, floor in (("exact", None), ("nonnegative", 0.0)):
         expected = make_consistent(volume, projections, plain, mode)
         np.testing.assert_allclose(
-            agree_through(volume, projections, operator, floor=floor), expected, atol=1e-5
+            make_consistent_through(volume, projections, operator, floor=floor), expected, atol=1e-5
         )
 
 
@@ -86,7 +86,7 @@ def test_damping_leaves_a_misfit_that_grows_with_it(beam):
     operator, measured, estimate = case(beam)
     misfits = []
     for damping in (0.0, 0.03, 0.3, np.full(measured.shape, 3.0)):
-        agreed = agree_through(estimate, measured, operator, damping=damping).astype(float)
+        agreed = make_consistent_through(estimate, measured, operator, damping=damping).astype(float)
         misfits.append(np.abs(operator.project(agreed) - measured).mean())
         # theta = (X - A v) / damping, which is what damping means.
         if np.max(damping) > 0:
@@ -103,4 +103,4 @@ def test_it_can_be_left(beam):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        agree_through(estimate, measured, operator, check=leave)
+        make_consistent_through(estimate, measured, operator, check=leave)

@@ -7,7 +7,8 @@ import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.optics.detector.flaws import find_flaws
-from napari_microdiffusion.specimens import TISSUES, make_specimen
+from napari_microdiffusion.optics.detector.light import even_light
+from napari_microdiffusion.specimens import TISSUES, ImagingConditions, make_specimen
 
 
 def flaws(projections):
@@ -42,6 +43,31 @@ def test_one_dark_slab_is_named(good):
     dim[11] *= 0.3
     (text,) = flaws(dim)
     assert text.startswith("Slabs 7, 12 of 16")
+
+
+@pytest.fixture(scope="module", params=["background", "background above a dark level", "sparse"])
+def tissue(request):
+    """Projections of tissue of three kinds, and the dark level that is known of them."""
+    dark = 300 if "dark" in request.param else 0
+    background = ImagingConditions() if request.param == "sparse" else ImagingConditions(background=0.15)
+    truth = make_specimen("dendrites", (96, 64, 64), 1, background) * np.float32(4000) + dark
+    acquisition = Acquisition(step_length=6, dark_level=dark)
+    return simulate_projections(truth, acquisition, photons=100, seed=1), dark
+
+
+@pytest.mark.parametrize("change", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8])
+@pytest.mark.parametrize("light", ["flicker", "drift"])
+@pytest.mark.parametrize("kind", ["gain", "offset"])
+def test_a_correction_is_recommended_exactly_where_it_would_change_something(tissue, change, light, kind):
+    projections, dark = tissue
+    amount = np.where(np.arange(16) == 6, change, 0) if light == "flicker" else np.linspace(0, change, 16)
+    amount = amount.astype(np.float32)[:, None, None]
+    if kind == "gain":
+        uneven = dark + (projections - dark) * (1 - amount)
+    else:
+        uneven = projections + amount * np.ptp(projections)
+    recommended = any(f"--light {light}" in text for text in find_flaws(uneven, dark_level=dark))
+    assert recommended == even_light(uneven, light, dark_level=dark).is_changed
 
 
 @pytest.mark.parametrize(("slope", "word"), [(1, "rises"), (-1, "falls")])

@@ -50,7 +50,7 @@ def test_a_linear_drift_is_found(good, slope):
     # What the specimen's own background does is part of what is found.
     np.testing.assert_allclose(found.gains, drift, rtol=0.1)
     assert found.gains.mean() == pytest.approx(1)
-    assert "agrees with the projections so corrected" in found.notice
+    assert "consistent with the projections so corrected" in found.notice
 
 
 def test_neighbours_that_both_flicker_are_found():

@@ -125,8 +125,8 @@ def test_the_paper_has_no_consistency_and_any_can_be_chosen_afterwards(small):
     operator = ProjectionOperator(small.acquisition.profile)
     assert np.abs(operator.project(plain.astype(float)) - small.projections).max() > 1
     for mode in ("exact", "nonnegative"):
-        agreeing = volume(small, tiny().model_copy(update={"consistency": mode}))
-        np.testing.assert_array_equal(agreeing, make_consistent(plain, small.projections, operator, mode))
+        consistent = volume(small, tiny().model_copy(update={"consistency": mode}))
+        np.testing.assert_array_equal(consistent, make_consistent(plain, small.projections, operator, mode))
 
 
 def test_samples_give_the_uncertainty_and_leave_the_volume(small):

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_microdiffusion.reconstruction.engine import reconstruct
-from napari_microdiffusion.reconstruction.slab import network as network_module
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
+from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
 from napari_microdiffusion.reconstruction.slab.tiling import LATERAL_CONTEXT, TilePlan
 
 
@@ -63,7 +63,7 @@ def wide(measure):
 def test_tiles_give_nearly_what_one_piece_gives(wide, configure, monkeypatch):
     config = configure(samples=1, consistency="nonnegative")
     whole = run(wide, config)[-1].result
-    monkeypatch.setattr(network_module, "PIXELS_ON_CPU", 3 * (32 + 2 * LATERAL_CONTEXT) ** 2)
+    monkeypatch.setattr(evaluator_module, "PIXELS_ON_CPU", 3 * (32 + 2 * LATERAL_CONTEXT) ** 2)
     tiled = run(wide, config)[-1].result
     span = np.ptp(wide.projections)
     difference = np.abs(whole.volume - tiled.volume)
@@ -86,7 +86,7 @@ def test_groups_of_slabs_give_nearly_what_one_piece_gives(measure, configure, mo
 
 
 def test_a_memory_limit_makes_tiles_smaller(wide, configure):
-    least = network_module.working_bytes(wide.truth.shape, 0) / 1e9
+    least = evaluator_module.working_bytes(wide.truth.shape, 0) / 1e9
     events = run(wide, configure(samples=0, memory_gb=least + 0.02, consistency="exact"))
     assert events[-1].result.reprojection_max < 1e-5
     posterior = [e for e in events if getattr(e, "stage", "") == "posterior mean" and hasattr(e, "fraction")]

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.diffusion.calibration import FLOOR, LEVELS, SAMPLES, Calibration
-from napari_microdiffusion.optics import Acquisition
-from napari_microdiffusion.reconstruction.events import CancelToken
-from napari_microdiffusion.reconstruction.run import Run
+from napari_microdiffusion.optics import Acquisition, IntensityScale
+from napari_microdiffusion.reconstruction.facts import StackFacts
 from napari_microdiffusion.reconstruction.slab.uncertainty import slab_deviation
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
@@ -19,38 +18,39 @@ def projections():
     return np.stack([smooth, smooth + 5, smooth])
 
 
-def run_on(projections, consistency="nonnegative", **acquisition):
-    config = ReconstructionConfig(consistency=consistency)
-    run = Run(projections, Acquisition(step_length=STEP, **acquisition), config, CancelToken())
-    run.volume = np.repeat(projections, STEP, axis=0)
-    return run
+def deviation_of(projections, slab, squares, consistency="nonnegative", calibration=None, **acquisition):
+    """The deviation in a slab whose posterior mean is as bright as its projection."""
+    acquisition = Acquisition(step_length=STEP, **acquisition)
+    facts = StackFacts(projections, acquisition, ReconstructionConfig(consistency=consistency))
+    mean = np.repeat(projections[slab][None], STEP, axis=0)
+    return slab_deviation(facts, mean, slab, squares, SAMPLES, calibration, np.ones(1))
+
+
+def floor_of(projections):
+    return FLOOR * IntensityScale.of(projections).span
 
 
 def test_without_noise_or_calibration_it_is_the_spread_above_a_floor(projections):
-    run = run_on(projections)
-    run.variance = np.zeros_like(projections)
-    found = slab_deviation(run, 0, np.full((STEP, 12, 12), 9.0), SAMPLES, None)
+    found = deviation_of(projections, 0, np.full((STEP, 12, 12), 9.0), read_noise=1e-6)
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, np.hypot(3.0, FLOOR * run.scale.span), rtol=1e-5)
+    np.testing.assert_allclose(found, np.hypot(3.0, floor_of(projections)), rtol=1e-5)
 
 
-def test_agreeing_exactly_takes_the_noise_over_and_damped_agreement_does_not(projections):
+def test_exact_consistency_takes_the_noise_over_and_that_within_the_noise_does_not(projections):
     squares = np.zeros((STEP, 12, 12))
-    stated = {"read_noise": 7.0}
-    exact = slab_deviation(run_on(projections, **stated), 1, squares, SAMPLES, None)
-    damped = slab_deviation(run_on(projections, "noise", **stated), 1, squares, SAMPLES, None)
-    floor = FLOOR * run_on(projections).scale.span
+    exact = deviation_of(projections, 1, squares, read_noise=7.0)
+    damped = deviation_of(projections, 1, squares, "noise", read_noise=7.0)
+    floor = floor_of(projections)
     np.testing.assert_allclose(exact, np.hypot(7.0, floor), rtol=1e-4)
     np.testing.assert_allclose(damped, floor, rtol=1e-4)
 
 
 def test_a_calibration_multiplies_by_brightness(projections):
-    run = run_on(projections)
     squares = np.full((STEP, 12, 12), 9.0)
-    plain = slab_deviation(run, 0, squares, SAMPLES, None)
+    plain = deviation_of(projections, 0, squares)
     logs = np.log(np.linspace(1, 3, len(LEVELS)))[:, None]
     calibration = Calibration(np.hstack([logs, logs * 0]), np.ones((2, 1)), np.hstack([logs, logs]))
-    rising = slab_deviation(run, 0, squares, SAMPLES, calibration, np.ones(1))
+    rising = deviation_of(projections, 0, squares, calibration=calibration)
     factor = rising / plain
     assert factor.min() >= 0.99
     assert factor.max() <= 3.01
@@ -63,6 +63,6 @@ def test_without_a_stated_noise_what_is_taken_over_grows_with_the_light():
     rng = np.random.default_rng(0)
     light = np.repeat(np.linspace(20, 1000, 96, dtype=np.float32)[None, :], 96, 0)
     noisy = np.stack([rng.poisson(light) for _ in range(4)]).astype(np.float32)
-    found = slab_deviation(run_on(noisy), 1, np.zeros((STEP, 96, 96)), SAMPLES, None)[0].mean(0)
+    found = deviation_of(noisy, 1, np.zeros((STEP, 96, 96)))[0].mean(0)
     assert found[-8:].mean() == pytest.approx(950**0.5, rel=0.25)
     assert found[:12].mean() < 0.5 * found[-8:].mean()

@@ -1,4 +1,4 @@
-"""Agreement with the measurement through any beam: the nearest volume that re-projects onto X."""
+"""Data consistency through any beam: the nearest volume that re-projects onto X."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ _SCALING_POWER, _SPARK = 1.6, 1e-3
 _RIDGE = 1e-4
 
 
-def agree_through(
+def make_consistent_through(
     extended: np.ndarray,
     measured: np.ndarray,
     operator: BeamOperator,
@@ -43,11 +43,11 @@ def agree_through(
         X, in the same unit.
     operator : BeamOperator
     damping : float or ndarray, shape (V*N, H, W)
-        Noise variance over the prior variance of a voxel, lambda; 0 agrees exactly, where that is possible.
+        Noise variance over the prior variance of a voxel, lambda; 0 is exact, where that is possible.
     floor : float or ndarray of the shape of `extended`, optional
         Lower bound of the result.
     tolerance : float
-        Where the iterations end: the largest disagreement besides that due to damping, in the unit of X.
+        Where the iterations end: the largest difference besides that due to damping, in the unit of X.
     check : callable
         Called often; may raise to leave.
 
@@ -56,7 +56,7 @@ def agree_through(
     ndarray, shape `operator.extended_shape`, float32
         A new array.
     """
-    # Two mirrored views see the same mean, and a floor may make agreement impossible: a little damping gives
+    # Two mirrored views see the same mean, and a floor may leave no exact answer: a little damping gives
     # an answer then and costs less than the tolerance where there is one without.
     damped = np.asarray(np.maximum(damping, _least_damping(operator)))
     if operator.is_straight:
@@ -249,10 +249,10 @@ def _bent(
 def _scaled(
     v: np.ndarray, x: np.ndarray, operator: BeamOperator, tolerance: float, check: Callable[[], None]
 ) -> np.ndarray:
-    """Agreement by factors (Richardson 1972, Lucy 1974), over-relaxed: what the descent leaves undone.
+    """Consistency by factors (Richardson 1972, Lucy 1974), over-relaxed: what the descent leaves undone.
 
     Where nearly all voxels that a pixel sees lie on the floor the dual descends very slowly; factors reach
-    agreement there in some tens of steps.
+    it there in some tens of steps.
     """
     v, x = np.maximum(v, np.float32(_SPARK * x.max())), np.maximum(x, 0)
     reach = operator.adjoint(np.ones_like(x))

@@ -1,4 +1,4 @@
-"""Agreement with the measurement: what may be added to a volume so that it re-projects onto X."""
+"""Data consistency of slabs that do not overlap: the nearest volume that re-projects onto X."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def make_consistent(
     noise_variance: np.ndarray | None = None,
     prior_spread: np.ndarray | float | None = None,
 ) -> np.ndarray:
-    """Bring a volume into agreement with its projections.
+    """Make a volume consistent with its projections.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def make_consistent(
     operator : ProjectionOperator
         The forward operator A with axial profile w.
     mode : {"none", "exact", "nonnegative", "noise"}
-        `exact`: the orthogonal projection m + A^+(X - A m). `nonnegative`: the nearest volume that agrees
-        exactly and does not fall below the dark level (nor below X itself where X lies under it).
+        `exact`: the orthogonal projection m + A^+(X - A m). `nonnegative`: the nearest volume that is
+        exactly consistent and does not fall below the dark level (nor below X itself where X lies under it).
         `noise`: the correction is damped by r^2 |w|^2 / (r^2 |w|^2 + s^2), s^2 the noise variance of X
         and r the prior spread of a slice, and the result is cut at the same lower bound. `none`: unchanged.
     dark_level : float

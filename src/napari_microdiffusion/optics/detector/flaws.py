@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .light import estimate_gains
+
 # Share of pixels at the top from which clipping costs more than a few voxels.
 SATURATED_SHARE = 2e-4
-# A slab whose background leaves the line between its neighbours' by more than this share of the range, and by
-# this many times what is usual in the stack.
-JUMP, UNUSUAL = 0.02, 8.0
-# Rise or fall of the background from the first slabs to the last, as a share of the projections' range.
-DRIFT = 0.1
 _PIXELS_OF_A_SLAB = 65_536
 # Pixels that a slab must stand off its neighbours, and the most that are looked for.
 MOVED, FARTHEST = 4, 32
@@ -25,21 +22,22 @@ COHERENT = 0.75
 _SIDE, _NOISE, _BRIGHTNESS = 512, 1.0, 4.0
 
 
-def find_flaws(projections: Any) -> Iterator[str]:
+def find_flaws(projections: Any, *, views: int = 1, dark_level: float = 0) -> Iterator[str]:
     """Look at projections slab by slab, then say what is wrong with them.
 
-    Saturation: the brightest value occurs far more often than the values just below it, as only a detector or
-    a file format that clips makes it. Light is judged by the background, the lower quartile of each slab,
-    since structures come and go from slab to slab in any sample. Flicker: the background of a slab leaves the
-    line between its neighbours'. Drift: that of the last quarter of the slabs differs from the first's.
-    Motion: a slab lies sideways of the one before and the one after by the same. Structures that run aslant
-    shift the two comparisons against each other, so they are not taken for it; nor are stacks judged whose
-    slabs have little in common.
+    Saturation: the brightest value occurs far more often than the values just below it, as only a detector
+    or a file format that clips makes it. Flicker and drift: as `light.estimate_gains` finds them, so that
+    what is recommended here is what the correction does. Motion: a slab lies sideways of the one before and
+    the one after by the same. Structures that run aslant shift the two comparisons against each other, so
+    they are not taken for it; nor are stacks judged whose slabs have little in common.
 
     Parameters
     ----------
-    projections : array_like, shape (N, H, W)
-        Read one slab at a time, so that it may be lazy.
+    projections : array_like, shape (views * N, H, W)
+        Read one slab at a time, so that it may be lazy (dask, memory-mapped).
+    views : int
+    dark_level : float
+        What the detector reads without light, grey levels.
 
     Yields
     ------
@@ -53,11 +51,8 @@ def find_flaws(projections: Any) -> Iterator[str]:
     yield from _saturation(planes)
     step = max(1, round((planes[0].size / _PIXELS_OF_A_SLAB) ** 0.5))
     seen = np.stack([plane[::step, ::step].astype(np.float32) for plane in planes])
-    background = np.percentile(seen, 25, axis=(1, 2))
-    low, high = background.min(), float(np.percentile(seen, 99.9))
-    if high > low:
-        yield from _flicker((background - low) / (high - low))
-        yield from _drift((background - low) / (high - low))
+    yield from _uneven_light(seen, views, dark_level)
+    if np.ptp(seen) > 0:
         yield from _motion(planes)
 
 
@@ -76,35 +71,24 @@ def _saturation(planes: list[np.ndarray]) -> Iterator[str]:
         )
 
 
-def _flicker(background: np.ndarray) -> Iterator[str]:
-    if len(background) < 5:
-        return
-    off_line = np.abs(background[1:-1] - (background[:-2] + background[2:]) / 2)
-    usual = float(np.median(off_line))
-    # The neighbours of a slab that stands out leave their line by half as much.
-    peaks = off_line >= np.maximum(np.append(off_line[1:], 0), np.append(0, off_line[:-1]))
-    slabs = [int(i) + 2 for i in np.flatnonzero(peaks & (off_line > JUMP) & (off_line > UNUSUAL * usual))]
-    if slabs:
+def _uneven_light(seen: np.ndarray, views: int, dark_level: float) -> Iterator[str]:
+    flicker, _ = estimate_gains(seen, "flicker", views=views, dark_level=dark_level)
+    if slabs := [int(slab) + 1 for slab in np.flatnonzero(flicker != 1)]:
         shown = ", ".join(map(str, slabs[:4])) + (" …" if len(slabs) > 4 else "")
         word = "Slab" if len(slabs) == 1 else "Slabs"
         yield (
-            f"{word} {shown} of {len(background)}: the background is unlike that of the neighbours. "
+            f"{word} {shown} of {len(seen)}: the background is unlike that of the neighbours. "
             "The light flickered; depth near there is not to be trusted. The setting Light in Advanced, or "
             "--light flicker, evens it out."
         )
-
-
-def _drift(background: np.ndarray) -> Iterator[str]:
-    if len(background) < 4:
-        return
-    part = max(1, len(background) // 4)
-    change = float(np.median(background[-part:]) - np.median(background[:part]))
-    if abs(change) > DRIFT:
+    drift, _ = estimate_gains(seen, "drift", views=views, dark_level=dark_level)
+    if np.any(drift != 1):
+        by_view = drift.reshape(views, -1)
+        change = float(np.mean(by_view[:, -1] / by_view[:, 0])) - 1
         word = "rises" if change > 0 else "falls"
         yield (
-            f"The background {word} by {100 * abs(change):.0f} % of the range from the first slabs to the "
-            "last: bleaching, or light from outside. The setting Light in Advanced, or --light drift, evens "
-            "bleaching out."
+            f"The background {word} by {100 * abs(change):.0f} % from the first slab to the last: bleaching, "
+            "or light from outside. The setting Light in Advanced, or --light drift, evens bleaching out."
         )
 
 

@@ -7,9 +7,11 @@ import numpy as np
 
 Light = Literal["as recorded", "flicker", "drift"]
 
-# The share of each slab's pixels, from the darkest up, whose mean light may stand for the slab. The steadiest
-# is taken: the fewer pixels the less structure is among them, the more the less noise.
+# The share of each slab's pixels, from the darkest up, whose mean light may stand for the slab. The darkest
+# is taken that is about as steady as the steadiest: the fewer pixels the less structure is among them, the
+# more the less noise.
 _SHARES = (0.25, 0.5, 0.75, 0.9, 1.0)
+_ABOUT_AS_STEADY = 2.0
 # Below this share of the projections' range there is no background to judge by, and no light to divide by.
 _DIMMEST = 0.003
 # Where slabs differ from their neighbours by more than this, as a rule, one that does tells nothing.
@@ -20,7 +22,7 @@ _FLICKER, _UNUSUAL = 0.06, 5.0
 _DRIFT, _UNUSUAL_DRIFT = 0.15, 6.0
 # Slabs that it takes to judge light at all.
 _FEWEST = 5
-# Gains are kept within these; a slab darker than that has little to tell.
+# Gains are limited to these; a slab darker than that has little to tell.
 LEAST_GAIN, MOST_GAIN = 0.2, 5.0
 _PIXELS_OF_A_SLAB = 65_536
 
@@ -67,7 +69,7 @@ def even_light(
     for plane, gain in zip(corrected, gains, strict=True):
         if gain != 1:
             plane[...] = dark_level + (plane - np.float32(dark_level)) / np.float32(gain)
-    return EvenedLight(corrected, gains, _told(gains, light, views))
+    return EvenedLight(corrected, gains, _report(gains, light, views))
 
 
 def estimate_gains(
@@ -130,13 +132,13 @@ def _levels(projections: np.ndarray, dark_level: float) -> np.ndarray:
 
 
 def _steadiest(levels: np.ndarray, views: int) -> np.ndarray | None:
-    """Logarithms of the levels that change least from slab to slab; None if none are steady enough."""
+    """Logarithms of the levels that hardly change from slab to slab; None if none are steady enough."""
     lit = [level for level in levels if np.median(level) > _DIMMEST]
     logs = [np.log(np.maximum(level, 0.01 * np.median(level))) for level in lit]
     usual = [_usual(log.reshape(views, -1)) for log in logs]
     if not usual or min(usual) > _UNSTEADY:
         return None
-    return logs[int(np.argmin(usual))]
+    return next(log for log, own in zip(logs, usual, strict=True) if own <= _ABOUT_AS_STEADY * min(usual))
 
 
 def _usual(by_view: np.ndarray) -> float:
@@ -169,10 +171,10 @@ def _mended(levels: np.ndarray, most: float) -> np.ndarray:
     return mended
 
 
-def _told(gains: np.ndarray, light: Light, views: int) -> str:
+def _report(gains: np.ndarray, light: Light, views: int) -> str:
     count = len(gains) // views
     percent = 100 * (gains - 1)
-    after = "The volume agrees with the projections so corrected, not as recorded."
+    after = "The volume is consistent with the projections so corrected, not as recorded."
     if light == "drift":
         ends = [
             f"from {percent[v * count]:+.0f} % to {percent[(v + 1) * count - 1]:+.0f} %" for v in range(views)

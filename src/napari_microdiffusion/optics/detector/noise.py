@@ -35,8 +35,8 @@ def likely_variance(projections: np.ndarray, acquisition: Acquisition, scale: In
     if not acquisition.has_noise_model:
         dark = max(acquisition.dark_level, scale.background)
         gain, read = estimate_noise_model(projections, dark)
-        told = {"dark_level": dark, "photon_gain": gain, "read_noise": read}
-        acquisition = acquisition.model_copy(update=told)
+        stated = {"dark_level": dark, "photon_gain": gain, "read_noise": read}
+        acquisition = acquisition.model_copy(update=stated)
     return acquisition.noise_variance(projections)
 
 

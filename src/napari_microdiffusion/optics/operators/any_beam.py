@@ -179,7 +179,7 @@ class BeamOperator:
         return float(values[-1] / max(values[0], 1e-12 * values[-1]))
 
     def factor(self, damping: float) -> BandedFactor:
-        """Factor of A A^T + damping I of a straight beam, shared by all pixels; kept for the next call."""
+        """Factor of A A^T + damping I of a straight beam, shared by all pixels; stored for the next call."""
         if damping not in self._factors:
             bands = np.repeat(self.coupling[:, None], self.shape[0], axis=1)
             bands[0] += damping

@@ -1,4 +1,4 @@
-"""What the paper's diffusion is told of a slab or a slice: projection, encoded depth and guide."""
+"""What the paper's diffusion is conditioned on: the projection, the encoded depth and the guide."""
 
 from copy import copy
 from typing import TYPE_CHECKING
@@ -15,8 +15,9 @@ from ...inr.encodings import (
     voxel_coordinates,
 )
 from ...inr.fitted import inference_taps
+from ..conditioning import Conditioning
 from ..events import Events
-from ..run import Run
+from ..run_state import RunState
 
 if TYPE_CHECKING:
     import torch
@@ -33,24 +34,27 @@ class PaperConditions:
 
     Parameters
     ----------
-    run : Run
-        Whose guide is ready.
+    state : RunState
+        Whose INR is trained along, where the settings ask for that.
+    conditioning : Conditioning
     device : torch.device
     """
 
-    def __init__(self, run: Run, device: "torch.device") -> None:
+    def __init__(self, state: RunState, conditioning: Conditioning, device: "torch.device") -> None:
         import torch
 
-        self.run, self.settings, self.device = run, run.config.paper, device
-        self.n = run.acquisition.step_length
-        self.has_guide = run.config.guide != "none"
+        self.state, self.facts, self.device = state, conditioning.facts, device
+        self.guide = conditioning.guide
+        config = self.facts.config
+        self.settings, self.n = config.paper, self.facts.step_length
+        self.has_guide = config.guide != "none"
         self.moves = self.settings.inr_training != "frozen"
-        unit = run.scale.to_unit(run.projections)
+        unit = self.facts.scale.to_unit(conditioning.projections)
         self._projections = torch.from_numpy(2 * unit - 1)[:, None].to(device)
         self.limits = (float(self._projections.min()), float(self._projections.max()))
         self._centres = np.arange(len(unit)) * self.n + (self.n - 1) / 2
         s = self.settings
-        self._frequencies = gaussian_frequencies(s.frequencies, s.bandwidth, run.config.seed)
+        self._frequencies = gaussian_frequencies(s.frequencies, s.bandwidth, config.seed)
         self.encoded = 2 * s.frequencies if s.encoding == "gaussian" else 6 * s.octaves
         self._centre_guides = self._images(self._between_slices(self._centres)) if self.has_guide else None
 
@@ -74,7 +78,7 @@ class PaperConditions:
 
         depths = np.arange(slabs.start * self.n, slabs.stop * self.n)
         owners = torch.from_numpy(depths // self.n)
-        guide = self._images(self.run.guide[depths]) if self.has_guide else None
+        guide = self._images(self.guide[depths]) if self.has_guide else None
         return Seen(self.clean(owners), self._encode(depths), guide)
 
     def hand_over(self, model: PaperModel) -> None:
@@ -84,10 +88,10 @@ class PaperConditions:
         if not self.moves:
             return
         # A copy: an INR that was given to the run stays as its owner fitted it.
-        given = self.run.inr
+        given = self.state.inr
         assert given is not None
         field = copy(self._field)
-        self.run.inr = FittedInr(field, given.settings, given.profile, given.extra)
+        self.state.inr = FittedInr(field, given.settings, given.profile, given.extra)
         own = {
             name: nn.Parameter(tensor.detach().clone())
             for name, tensor in field.tensors.items()
@@ -103,9 +107,9 @@ class PaperConditions:
         from ...inr.paper_fitting import equation_2
 
         x = self._projections.reshape(-1)
-        rng = np.random.default_rng([self.run.config.seed, 3, step])
+        rng = np.random.default_rng([self.facts.config.seed, 3, step])
         chosen = rng.choice(len(x), min(_INR_PIXELS, len(x)), replace=False)
-        axial = torch.from_numpy(self.run.acquisition.profile.astype(np.float32)).to(self.device)
+        axial = torch.from_numpy(self.facts.acquisition.profile.astype(np.float32)).to(self.device)
         # The field speaks in unit intensities, the projections here lie in [-1, 1].
         return equation_2(self._field, chosen, self._projections[0].numel(), (x + 1) / 2, axial)
 
@@ -113,26 +117,26 @@ class PaperConditions:
         """Read the guide anew from an INR that has moved."""
         from ..guides import render_inr
 
-        assert self.run.inr is not None
-        yield from render_inr(self.run, self.run.inr)
+        assert self.state.inr is not None
+        self.guide = self.state.guide = yield from render_inr(self.facts, self.state, self.state.inr)
 
     @property
     def _field(self) -> "PaperField":
         from ...inr.fields import PaperField
 
-        assert self.run.inr is not None
-        if not isinstance(self.run.inr.field, PaperField):
+        assert self.state.inr is not None
+        if not isinstance(self.state.inr.field, PaperField):
             raise UsageError("an INR can be trained with the diffusion only where its field is paper")
-        return self.run.inr.field
+        return self.state.inr.field
 
     def _live_guide(self, depths: np.ndarray) -> "Tensor":
         """The INR at some depths, read as its settings say, with gradients."""
         import torch
 
-        field, run = self._field, self.run
-        assert run.inr is not None
-        slices, height, width = run.volume.shape
-        offsets, weights = inference_taps(run.inr.profile, run.inr.settings.inference)
+        field, fitted = self._field, self.state.inr
+        assert fitted is not None
+        slices, height, width = self.facts.volume_shape
+        offsets, weights = inference_taps(fitted.profile, fitted.settings.inference)
         taps = torch.from_numpy(weights.astype(np.float32)).to(self.device)
         places = np.clip(depths[:, None] + offsets, 0, slices - 1)[:, :, None]
         values = field.at(field.coordinates(places, np.arange(height * width)))
@@ -143,13 +147,13 @@ class PaperConditions:
         """The guide at depths between slices, linear in between."""
         lower = np.floor(depths).astype(int)
         share = (depths - lower).astype(np.float32)[:, None, None]
-        upper = np.minimum(lower + 1, len(self.run.guide) - 1)
-        return np.asarray((1 - share) * self.run.guide[lower] + share * self.run.guide[upper])
+        upper = np.minimum(lower + 1, len(self.guide) - 1)
+        return np.asarray((1 - share) * self.guide[lower] + share * self.guide[upper])
 
     def _images(self, grey: np.ndarray) -> "Tensor":
         import torch
 
-        unit = self.run.scale.to_unit(grey)
+        unit = self.facts.scale.to_unit(grey)
         return torch.from_numpy(2 * unit - 1)[:, None].to(self.device)
 
     def _encode(self, depths: np.ndarray) -> "Tensor":
@@ -157,7 +161,7 @@ class PaperConditions:
         import torch
 
         points = np.zeros((len(depths), 3), np.float32)
-        points[:, 0] = voxel_coordinates(depths, len(self.run.volume))
+        points[:, 0] = voxel_coordinates(depths, self.facts.volume_shape[0])
         at = torch.from_numpy(points)
         if self.settings.encoding == "gaussian":
             encoded = gaussian_encoding(at, torch.from_numpy(self._frequencies))

@@ -5,17 +5,21 @@ The result is one sample, as in the paper, where the default method gives a mean
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...diffusion.fitting import FitSettings, Fitting
-from ...diffusion.paper import PaperBatch, PaperModel, denoising_loss, draw_batch, predict_clean
+from ...diffusion.paper import PaperBatch, PaperModel, Seen, denoising_loss, draw_batch, predict_clean
 from ...diffusion.unet import ResBlock
+from ..conditioning import Conditioning
+from ..data_consistency import DataConsistency
 from ..device import choose_device, limit_threads
 from ..events import Event, Events, LossPoint, SliceReady, StageStarted
+from ..facts import StackFacts
 from ..provenance import digest
-from ..run import Clock, Run
+from ..run_state import RunState, StageClock
 from .conditions import PaperConditions
 
 if TYPE_CHECKING:
@@ -38,40 +42,49 @@ class PaperDiffusion:
 
     Parameters
     ----------
-    run : Run
-        Whose guide is ready.
+    facts : StackFacts
+    state : RunState
+    consistency : DataConsistency
+    conditioning : Conditioning
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(
+        self,
+        facts: StackFacts,
+        state: RunState,
+        consistency: DataConsistency,
+        conditioning: Conditioning,
+    ) -> None:
         import torch
 
-        self.run, self.settings = run, run.config.paper
-        limit_threads(run.config.threads)
-        self.device = choose_device(run.config.device)
-        run.device = self.device.type
-        self.conditions = PaperConditions(run, self.device)
+        self.facts, self.state, self.settings = facts, state, facts.config.paper
+        self.consistency = consistency
+        limit_threads(facts.config.threads)
+        self.device = choose_device(facts.config.device)
+        state.device = self.device.type
+        self.conditions = PaperConditions(state, conditioning, self.device)
         # The weights come from torch's own generator; the caller's is left as it was.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(run.config.seed)
+            torch.manual_seed(facts.config.seed)
             self.model = PaperModel(self.settings, self.conditions.encoded)
         self.conditions.hand_over(self.model)
         self.model.to(self.device)
         for block in self.model.modules():
             if isinstance(block, ResBlock):
                 # A step at full size can take many seconds on a processor; this ends it at the next block.
-                block.register_forward_pre_hook(lambda *_: run.cancel.check())
-                block.register_full_backward_pre_hook(lambda *_: run.cancel.check())
+                block.register_forward_pre_hook(lambda *_: state.cancel.check())
+                block.register_full_backward_pre_hook(lambda *_: state.cancel.check())
         self.fitting = self._new_fitting()
 
     def posterior_mean(self) -> Events:
         """Train, then draw the one sample that is the volume; slabs are written as they are ready."""
-        run = self.run
+        facts, state = self.facts, self.state
         steps, checkpoint = self.fitting.settings.steps, self.settings.checkpoint
         if checkpoint is not None and checkpoint.exists():
             self.fitting.load(checkpoint)
         assert steps is not None
         left = EVALUATIONS_PER_STEP * self.settings.batch * max(0, steps - self.fitting.step)
-        clock = Clock("posterior mean", left + len(run.volume) * self.settings.evaluations)
+        clock = StageClock("posterior mean", left + len(state.volume) * self.settings.evaluations)
         going_on = f", going on from step {self.fitting.step}" if self.fitting.step else ""
         yield StageStarted("posterior mean", f"Training the paper's diffusion on this sample{going_on}")
         yield from self._train(clock)
@@ -80,42 +93,42 @@ class PaperDiffusion:
         yield StageStarted("posterior mean", "Sampling slices")
         for slabs in self._groups():
             slices = yield from self._sample(slabs, 0, clock)
-            agreed = run.agree(slices, slabs, run.region)
-            yield from run.write(agreed, slabs, run.region, "posterior mean")
+            slices = self.consistency.enforce_on_slabs(slices, slabs, facts.region)
+            yield from state.write(slices, slabs, facts.region, "posterior mean")
 
     def samples(self) -> Events:
         """Draw further samples; the spread of all, with the volume as the first, is the uncertainty."""
-        run, count = self.run, self.run.config.samples
+        facts, state, n = self.facts, self.state, self.facts.step_length
+        count = facts.config.samples
         yield StageStarted("samples", f"{count} further samples for the uncertainty")
-        clock = Clock("samples", count * len(run.volume) * self.settings.evaluations)
-        n = run.acquisition.step_length
-        total, squares = np.zeros_like(run.volume), np.zeros_like(run.volume)
+        clock = StageClock("samples", count * len(state.volume) * self.settings.evaluations)
+        total, squares = np.zeros_like(state.volume), np.zeros_like(state.volume)
         for number in range(1, count + 1):
             # Deviations from the first sample rather than from zero, which would cost digits.
-            sample = np.empty_like(run.volume)
+            sample = np.empty_like(state.volume)
             for slabs in self._groups():
                 slices = yield from self._sample(slabs, number, clock)
                 part = slice(slabs.start * n, slabs.stop * n)
-                sample[part] = run.agree(slices, slabs, run.region)
-            total += sample - run.volume
-            squares += np.square(sample - run.volume)
-            if run.config.keep_samples:
-                run.samples.append(sample)
+                sample[part] = self.consistency.enforce_on_slabs(slices, slabs, facts.region)
+            total += sample - state.volume
+            squares += np.square(sample - state.volume)
+            if facts.config.keep_samples:
+                state.samples.append(sample)
             spread = squares - np.square(total) / (number + 1)
-            run.uncertainty = np.sqrt(np.maximum(spread, 0) / number)
-            for z, plane in enumerate(run.uncertainty):
-                yield SliceReady(z, run.region, plane, "uncertainty", "samples")
+            state.uncertainty = np.sqrt(np.maximum(spread, 0) / number)
+            for z, plane in enumerate(state.uncertainty):
+                yield SliceReady(z, facts.region, plane, "uncertainty", "samples")
 
     def _new_fitting(self) -> Fitting[PaperBatch]:
-        s, run = self.settings, self.run
+        s, facts = self.settings, self.facts
         about = {
             "diffusion": s.model_dump(mode="json", exclude=_SAMPLING),
-            "seed": run.config.seed,
-            "projections": digest(run.projections),
-            "guide": digest(run.guide) if self.conditions.has_guide else "none",
+            "seed": facts.config.seed,
+            "projections": digest(facts.measured),
+            "guide": digest(self.state.guide) if self.conditions.has_guide else "none",
         }
         schedule = FitSettings(
-            steps=s.steps_for(len(run.projections)),
+            steps=s.steps_for(facts.shape[0]),
             learning_rate=s.learning_rate,
             weight_decay=s.weight_decay,
             warmup_steps=1,
@@ -124,7 +137,7 @@ class PaperDiffusion:
             final_rate=1.0,
             betas=(0.9, 0.999),
         )
-        return Fitting(self.model, self._loss, schedule, run.config.seed, about)
+        return Fitting(self.model, self._loss, schedule, facts.config.seed, about)
 
     def _loss(self, model: PaperModel, batch: PaperBatch, _generator: "torch.Generator") -> "Tensor":
         # All randomness is in the batch, drawn from seed and step, so that any step can be made again.
@@ -135,13 +148,13 @@ class PaperDiffusion:
             loss = loss + (1 - self.fitting.fraction) * self.conditions.inr_loss(self.fitting.step)
         return loss
 
-    def _train(self, clock: Clock) -> Events:
+    def _train(self, clock: StageClock) -> Events:
         checkpoint, saved = self.settings.checkpoint, time.monotonic()
         try:
             for step in self.fitting.run(self._batches()):
                 yield LossPoint("posterior mean", step.step, step.loss)
                 yield clock.advance(EVALUATIONS_PER_STEP * self.settings.batch)
-                self.run.cancel.check()
+                self.state.cancel.check()
                 if checkpoint is not None and time.monotonic() - saved > SAVE_EVERY_S:
                     self.fitting.save(checkpoint)
                     saved = time.monotonic()
@@ -153,58 +166,61 @@ class PaperDiffusion:
         self.model.eval()
 
     def _batches(self) -> Iterator[PaperBatch]:
-        count, height, width = self.run.projections.shape
+        count, height, width = self.facts.shape
         while True:
-            yield draw_batch(self.fitting.step, count, (height, width), self.settings, self.run.config.seed)
+            yield draw_batch(self.fitting.step, count, (height, width), self.settings, self.facts.config.seed)
 
     def _groups(self) -> Iterator[slice]:
         """Slabs that are sampled together."""
-        count, height, width = self.run.projections.shape
+        count, height, width = self.facts.shape
         slices = max(1, EVALUATED_AT_ONCE // (height * width * self.settings.width))
-        group = max(1, slices // self.run.acquisition.step_length)
+        group = max(1, slices // self.facts.step_length)
         for start in range(0, count, group):
             yield slice(start, min(start + group, count))
 
-    def _sample(self, slabs: slice, number: int, clock: Clock) -> Generator[Event, None, np.ndarray]:
+    def _sample(self, slabs: slice, number: int, clock: StageClock) -> Generator[Event, None, np.ndarray]:
         """A sample of the slices of some slabs, in grey levels."""
+        from ...diffusion.ddpm import NoiseSchedule, ddim_step, ddpm_step
+
+        s = self.settings
+        seen, noise = self.conditions.of_slices(slabs), self._noise(slabs, number)
+        schedule = NoiseSchedule(s.diffusion_steps)
+        x = noise()
+        for late, early in pairwise(schedule.times(s.sampling_steps).tolist()):
+            clean = yield from self._denoise(x, late, seen, clock)
+            if s.sampler == "ddim":
+                x = ddim_step(x, clean, late, early, schedule)
+            else:
+                x = ddpm_step(x, clean, late, early, schedule, noise)
+        images: np.ndarray = x[:, 0].cpu().numpy()
+        return self.facts.scale.to_grey((images + 1) / 2)
+
+    def _denoise(
+        self, x: "Tensor", moment: int, seen: Seen, clock: StageClock
+    ) -> "Generator[Event, None, Tensor]":
+        """The expected clean state of some slices, a few at a time."""
         import torch
 
-        from ...diffusion.ddpm import NoiseSchedule, ddim, ddpm
-
-        run, s = self.run, self.settings
-        seen = self.conditions.of_slices(slabs)
-        noise = self._noise(slabs, number)
-        schedule = NoiseSchedule(s.diffusion_steps)
-        times = schedule.times(s.sampling_steps)
-        start = noise()
-        sampler = ddim(start, times, schedule) if s.sampler == "ddim" else ddpm(start, times, schedule, noise)
-        request = next(sampler)
-        while True:
-            state, moment = request
-            clean = torch.empty_like(state)
-            height, width = state.shape[-2:]
-            part = max(1, EVALUATED_AT_ONCE // (height * width * s.width))
-            for first in range(0, len(state), part):
-                run.cancel.check()
-                piece = slice(first, first + part)
-                with torch.no_grad():
-                    clean[piece] = predict_clean(
-                        self.model, state[piece], int(moment), seen.part(piece), self.conditions.limits
-                    )
-                guided = s.guidance > 0 and s.fusion != "none"
-                yield clock.advance(len(state[piece]) * (2 if guided else 1))
-            try:
-                request = sampler.send(clean)
-            except StopIteration as finished:
-                images: np.ndarray = finished.value[:, 0].cpu().numpy()
-                return run.scale.to_grey((images + 1) / 2)
+        s, (height, width) = self.settings, x.shape[-2:]
+        clean = torch.empty_like(x)
+        part = max(1, EVALUATED_AT_ONCE // (height * width * s.width))
+        for first in range(0, len(x), part):
+            self.state.cancel.check()
+            piece = slice(first, first + part)
+            with torch.no_grad():
+                clean[piece] = predict_clean(
+                    self.model, x[piece], moment, seen.part(piece), self.conditions.limits
+                )
+            guided = s.guidance > 0 and s.fusion != "none"
+            yield clock.advance(len(x[piece]) * (2 if guided else 1))
+        return clean
 
     def _noise(self, slabs: slice, number: int) -> "Callable[[], Tensor]":
         """Draws noise for the slices of some slabs; each slab has its own stream, whatever is its group."""
         import torch
 
-        n, (_, height, width) = self.run.acquisition.step_length, self.run.projections.shape
-        seed = self.run.config.seed
+        n, (_, height, width) = self.facts.step_length, self.facts.shape
+        seed = self.facts.config.seed
         streams = [np.random.default_rng([seed, 4, number, i]) for i in range(slabs.start, slabs.stop)]
 
         def draw() -> "Tensor":

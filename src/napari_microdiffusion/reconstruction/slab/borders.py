@@ -24,7 +24,8 @@ class Mending:
     noise: float
     """Noise of the projections, in the unit of the slices, that halves the strength.
 
-    Noise that an agreeing volume takes over steps at borders, too, and spreading it over slices costs more.
+    Noise that an exactly consistent volume takes over steps at borders, too, and spreading it over slices
+    costs more.
     """
 
 

@@ -1,14 +1,14 @@
-"""A window of a run as the network is shown it, the stack as it is or turned over."""
+"""Network inputs of a tile, of the stack as it is or flipped along z."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.slab import compose, pose
+from ...diffusion.slab import compose, network_inputs
 from ...optics import ProjectionOperator
-from ..recovery import named_troubles
-from ..run import Run
+from ..conditioning import Conditioning
+from ..recovery import device_errors
 from .tiling import Window
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class PosedWindow:
-    """A window's inputs, of all slabs and pixels that are read, as tensors on the denoiser's device."""
+class TileInputs:
+    """Of all slabs and pixels that a window reads, as tensors on the denoiser's device."""
 
     condition: "Tensor"
     globals: "Tensor"
@@ -29,51 +29,49 @@ class PosedWindow:
     projections: np.ndarray
     """Unit intensities, like the guide."""
     operator: ProjectionOperator
-    is_turned: bool
+    is_flipped: bool
     """Whether the last slice comes first."""
 
     def slices(self, residual: np.ndarray) -> np.ndarray:
         """The window's slices, the first one first, unit intensities, with a residual from the guide."""
         slices = compose(self.projections, self.guide_orders + residual, self.operator)
-        return slices[::-1] if self.is_turned else slices
+        return slices[::-1] if self.is_flipped else slices
 
 
-def pose_window(
-    run: Run, window: Window, denoiser: "Denoiser", known: np.ndarray, *, is_turned: bool = False
-) -> PosedWindow:
-    """Pose what a window reads.
+def tile_inputs(
+    conditioning: Conditioning, window: Window, denoiser: "Denoiser", *, is_flipped: bool = False
+) -> TileInputs:
+    """The network inputs of a window.
 
     Parameters
     ----------
-    run : Run
-        Whose guide is ready.
+    conditioning : Conditioning
     window : Window
     denoiser : Denoiser
-    known : ndarray
-        The statistics of the whole stack, turned over like the window.
-    is_turned : bool
-        Show it from its last slice to its first.
+    is_flipped : bool
+        Take it from its last slice to its first.
     """
     import torch
 
-    slabs, region, n = window.read_slabs, window.read, run.acquisition.step_length
-    unit = run.prior_scale.to_unit(run.projections[slabs, *region.index])
-    guide = run.prior_scale.to_unit(run.guide[slabs.start * n : slabs.stop * n, *region.index])
-    operator = run.operator
-    if is_turned:
+    facts = conditioning.facts
+    slabs, region, n = window.read_slabs, window.read, facts.step_length
+    unit = facts.prior_scale.to_unit(conditioning.projections[slabs, *region.index])
+    guide = facts.prior_scale.to_unit(conditioning.guide[slabs.start * n : slabs.stop * n, *region.index])
+    operator, known = facts.operator, conditioning.statistics
+    if is_flipped:
         unit, guide = np.ascontiguousarray(unit[::-1]), np.ascontiguousarray(guide[::-1])
-        operator = ProjectionOperator(operator.profile[::-1])
-    problem = pose(unit, guide, operator, run.prior_noise, known)
+        operator, known = ProjectionOperator(operator.profile[::-1]), conditioning.flipped_statistics
+    inputs = network_inputs(unit, guide, operator, facts.prior_noise, known)
     device = denoiser.order_spread.device
-    with named_troubles():
-        amplitude = torch.from_numpy(problem.amplitude).to(device)[None]
-        return PosedWindow(
-            torch.from_numpy(problem.condition).to(device)[None],
-            torch.from_numpy(problem.globals).to(device)[None],
-            torch.from_numpy(problem.order_mask).to(device)[None],
+    with device_errors():
+        amplitude = torch.from_numpy(inputs.amplitude).to(device)[None]
+        return TileInputs(
+            torch.from_numpy(inputs.condition).to(device)[None],
+            torch.from_numpy(inputs.globals).to(device)[None],
+            torch.from_numpy(inputs.order_mask).to(device)[None],
             denoiser.scale(amplitude),
-            problem.guide_orders,
+            inputs.guide_orders,
             unit,
             operator,
-            is_turned,
+            is_flipped,
         )

@@ -7,20 +7,24 @@ import numpy as np
 
 from ...diffusion.slab import compose, local_amplitude, null_orders
 from ...optics import Acquisition
+from ..conditioning import Conditioning, conditioned_on_volume
+from ..data_consistency import DataConsistency
 from ..events import Event, Events, SliceReady, StageStarted
-from ..recovery import Trouble, named_troubles
-from ..run import Clock, Run
+from ..facts import StackFacts
+from ..recovery import DeviceError, device_errors, until_done
+from ..run_state import RunState, StageClock
 from .borders import SMOOTH, TEXTURED, Mending, mend_borders
-from .network import SlabNetwork
-from .prior_weight import measure_trust, unfamiliar
+from .out_of_distribution import out_of_distribution_score, out_of_distribution_warning
+from .prior_weight import measure_prior_weight
+from .tile_evaluator import TileEvaluator
 from .tiling import Window
 from .uncertainty import slab_deviation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Trust in the prior below which the person is told.
-LITTLE_TRUST = 0.5
+# Weight of the prior below which a run says so.
+LITTLE_WEIGHT = 0.5
 
 # Passes of the posterior mean through a straight beam that leaves its slab, more bring hardly 0.1 dB; and
 # through a bent one, where slab means are too uncertain to be improved on.
@@ -42,13 +46,24 @@ class SlabDiffusion:
 
     Parameters
     ----------
-    run : Run
-        Whose guide is ready.
+    facts : StackFacts
+    state : RunState
+    consistency : DataConsistency
+    conditioning : Conditioning
+        Another one follows each pass through a beam that leaves its slab.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.network = SlabNetwork(run)
+    def __init__(
+        self,
+        facts: StackFacts,
+        state: RunState,
+        consistency: DataConsistency,
+        conditioning: Conditioning,
+    ) -> None:
+        self.facts, self.state = facts, state
+        self.consistency = consistency
+        self.conditioning = conditioning
+        self.evaluator = TileEvaluator(facts, state)
 
     def posterior_mean(self) -> Events:
         """Evaluate E[volume | projections] and write it slab group by slab group.
@@ -56,185 +71,187 @@ class SlabDiffusion:
         Through a beam that leaves its slab there are several passes: what the first made of slab means that
         were estimated serves to estimate them better.
         """
-        run = self.run
+        facts, state = self.facts, self.state
         yield StageStarted("posterior mean", "Posterior mean")
-        strange = unfamiliar(self.network.stack_statistics(), self.network.prior)
-        if strange is not None:
-            yield run.notice(strange)
-        count = passes(run.acquisition)
+        known, own = self.evaluator.prior.distribution, self.conditioning.statistics
+        state.out_of_distribution = out_of_distribution_score(own, known)
+        if (warning := out_of_distribution_warning(own, known)) is not None:
+            yield state.notice(warning)
+        count = passes(facts.acquisition)
         if not count:
-            yield run.notice(
+            yield state.notice(
                 "Two views locate structures better than the prior can: the volume is the first estimate, "
-                "brought to agree with both; the prior serves the uncertainty alone."
+                "made consistent with both; the prior serves the uncertainty alone."
             )
-            yield from run.write(run.guide, slice(0, len(run.projections)), run.region, "guide")
-            yield from run.settle("guide")
+            yield from state.write(state.guide, facts.slabs, facts.region, "guide")
+            yield from self.consistency.enforce_on_volume(state, "guide")
             return
-        clock = Clock("posterior mean", count * len(self.network.new_plan(STREAMED_SLABS).windows()))
+        windows = self.evaluator.new_plan(STREAMED_SLABS).windows()
+        clock = StageClock("posterior mean", count * len(windows))
         for number in range(count):
-            run.cancel.check()
-            before = run.guide, run.projections, run.trust
+            state.cancel.check()
+            conditioning = self.conditioning
             if number:
-                yield from run.settle("posterior mean", is_last=False)
-                run.condition_on_volume()
-            self.network.forget()
-            yield from self._measure_trust()
-            if number and min(run.trust, before[2]) < LITTLE_TRUST:
+                yield from self.consistency.enforce_on_volume(state, "posterior mean", is_last=False)
+                conditioning = conditioned_on_volume(facts, self.consistency, state)
+            weight = yield from self._prior_weight(conditioning)
+            if number and min(weight, state.prior_weight) < LITTLE_WEIGHT:
                 # Another pass would only exchange a guide through the true beam for one that knows no more
                 # than slab means.
-                run.guide, run.projections, run.trust = before
-                yield clock.advance(clock.total - clock.done)
+                yield clock.skip_to_end()
                 break
+            self.conditioning = conditioning
+            state.prior_weight, state.pedestal = weight, conditioning.pedestal
             yield from self._one_pass(clock)
-        yield from run.settle("posterior mean")
-        if run.trust < LITTLE_TRUST:
-            yield run.notice(
-                f"Little of what the prior adds is confirmed by this sample (trust {run.trust:.2f} of 1): "
-                "the volume stays near the first estimate."
+        yield from self.consistency.enforce_on_volume(state, "posterior mean")
+        if state.prior_weight < LITTLE_WEIGHT:
+            yield state.notice(
+                "Little of what the prior adds is confirmed by this sample (weight of the prior "
+                f"{state.prior_weight:.2f} of 1): the volume stays near the first estimate."
             )
 
-    def _one_pass(self, clock: Clock) -> Events:
-        run = self.run
+    def _one_pass(self, clock: StageClock) -> Events:
         # Smaller groups of slabs than would be quickest, so that slices arrive one group after the other.
-        self.network.plan = self.network.new_plan(STREAMED_SLABS)
+        self.evaluator.plan = self.evaluator.new_plan(STREAMED_SLABS)
         done: set[tuple[int, ...]] = set()
-        while True:
-            try:
-                for window in self.network.plan.windows():
-                    if window.key in done:
-                        continue
-                    run.cancel.check()
-                    slices = run.agree(self._expected(window), window.keep_slabs, window.keep)
-                    yield from run.write(slices, window.keep_slabs, window.keep, "posterior mean")
-                    done.add(window.key)
-                    yield clock.advance()
-                return
-            except Trouble as trouble:
-                yield self.network.retreat(trouble)
-                done.clear()
 
-    def _measure_trust(self) -> Events:
-        while True:
-            try:
-                with named_troubles():
-                    self.run.trust = measure_trust(self.run, self.network.denoiser, self.network.plan.side)
-                return
-            except Trouble as trouble:
-                yield self.network.retreat(trouble)
+        def attempt() -> Events:
+            for window in self.evaluator.plan.windows():
+                if window.key in done:
+                    continue
+                self.state.cancel.check()
+                slabs, region = window.keep_slabs, window.keep
+                slices = self.consistency.enforce_on_slabs(self._expected(window), slabs, region)
+                yield from self.state.write(slices, slabs, region, "posterior mean")
+                done.add(window.key)
+                yield clock.advance()
+
+        def recover(error: DeviceError) -> Event:
+            # Of another plan, whose windows are others.
+            done.clear()
+            return self.evaluator.retreat(error)
+
+        yield from until_done(attempt, recover)
+
+    def _prior_weight(self, conditioning: Conditioning) -> Generator[Event, None, float]:
+        def attempt() -> Generator[Event, None, float]:
+            yield from ()
+            with device_errors():
+                return measure_prior_weight(conditioning, self.evaluator.denoiser, self.evaluator.plan.side)
+
+        return (yield from until_done(attempt, self.evaluator.retreat))
 
     def samples(self) -> Events:
         """Draw samples; their spread around the posterior mean is the uncertainty, updated after each."""
         import torch
 
         from ...diffusion.preconditioning import SIGMA_MIN
-        from ...diffusion.samplers import dpm_solver_2m, karras_sigmas
+        from ...diffusion.samplers import dpm_solver_2m_step, karras_sigmas
 
-        run, config = self.run, self.run.config
+        config = self.facts.config
         yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
-        self.network.plan = self.network.new_plan()
-        self.network.forget()
+        self.evaluator.plan = self.evaluator.new_plan()
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_START)
-        clock = Clock("samples", (1 + config.samples * config.steps) * len(self.network.plan.windows()))
-        shape = (
-            *run.projections.shape[:1],
-            len(self.network.denoiser.order_spread),
-            *run.projections.shape[1:],
-        )
+        evaluations = 1 + config.samples * config.steps
+        clock = StageClock("samples", evaluations * len(self.evaluator.plan.windows()))
+        slabs, height, width = self.facts.shape
+        shape = slabs, len(self.evaluator.denoiser.order_spread), height, width
         # At high noise the denoised state is the posterior mean; starting from it, a sample is spared the
         # levels where it would be little else.
         mean = yield from self._denoise(torch.zeros(shape), float("inf"), clock)
-        squares = np.zeros_like(run.volume)
+        squares = np.zeros_like(self.state.volume)
         for number in range(config.samples):
             generator = torch.Generator().manual_seed(_seed(config.seed, number))
-            start = mean + float(sigmas[0]) * torch.randn(shape, generator=generator)
-            solver = dpm_solver_2m(start, sigmas)
-            request = next(solver)
-            while True:
-                clean = yield from self._denoise(*request, clock)
-                try:
-                    request = solver.send(clean)
-                except StopIteration as finished:
-                    yield from self._accumulate(finished.value, number, squares)
-                    break
+            x, earlier = mean + float(sigmas[0]) * torch.randn(shape, generator=generator), None
+            for step, sigma in enumerate(sigmas[:-1]):
+                clean = yield from self._denoise(x, float(sigma), clock)
+                x, earlier = dpm_solver_2m_step(x, clean, earlier, sigmas, step), clean
+            yield from self._accumulate(x, number, squares)
 
-    def _denoise(self, state: "Tensor", sigma: float, clock: Clock) -> Generator[Event, None, "Tensor"]:
+    def _denoise(self, x: "Tensor", sigma: float, clock: StageClock) -> "Generator[Event, None, Tensor]":
         """One evaluation of the whole stack, window by window."""
         import torch
 
-        while True:
-            try:
-                clean = torch.empty_like(state)
-                for window in self.network.plan.windows():
-                    self.run.cancel.check()
-                    posed = self.network.posed(window)
-                    read = state[window.read_slabs, :, *window.read.index]
-                    normal = self.network.evaluate(posed, read, sigma)[1]
-                    slabs, rows, columns = window.inner
-                    clean[window.keep_slabs, :, *window.keep.index] = normal[slabs, :, rows, columns].cpu()
-                    yield clock.advance()
-                return clean
-            except Trouble as trouble:
-                yield self.network.retreat(trouble)
+        def attempt() -> "Generator[Event, None, Tensor]":
+            clean = torch.empty_like(x)
+            for window in self.evaluator.plan.windows():
+                self.state.cancel.check()
+                inputs = self.evaluator.stored_inputs(self.conditioning, window)
+                read = x[window.read_slabs, :, *window.read.index]
+                normal = self.evaluator.evaluate(inputs, read, sigma)[1]
+                slabs, rows, columns = window.inner
+                clean[window.keep_slabs, :, *window.keep.index] = normal[slabs, :, rows, columns].cpu()
+                yield clock.advance()
+            return clean
 
-    def _accumulate(self, state: "Tensor", number: int, squares: np.ndarray) -> Events:
+        return (yield from until_done(attempt, self.evaluator.retreat))
+
+    def _accumulate(self, residual: "Tensor", number: int, squares: np.ndarray) -> Events:
         """Turn a finished sample into slices and update the uncertainty of every slab."""
-        run = self.run
-        n = run.acquisition.step_length
-        rng = np.random.default_rng([_seed(run.config.seed, number), 1])
-        sample = np.empty_like(run.volume)
-        spread = self.network.denoiser.order_spread.cpu().numpy()[:, None, None]
-        for top in range(0, run.volume.shape[1], COMPOSED_ROWS):
-            run.cancel.check()
-            rows = np.s_[:, top : top + COMPOSED_ROWS]
-            unit = run.prior_scale.to_unit(run.projections[rows])
-            amplitude = local_amplitude(unit, run.prior_noise)
-            residual = state[:, :, top : top + COMPOSED_ROWS].numpy() * (amplitude * spread)
-            orders = null_orders(run.prior_scale.to_unit(run.guide[rows]), run.operator) + residual
-            sample[rows] = self._mended(compose(unit, orders, run.operator), amplitude, TEXTURED)
-        for i in range(len(run.projections)):
-            run.cancel.check()
+        facts, state, n = self.facts, self.state, self.facts.step_length
+        rng = np.random.default_rng([_seed(facts.config.seed, number), 1])
+        sample = self._composed(residual.numpy())
+        for i in range(facts.shape[0]):
+            state.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
-            sample[part] = run.agree(run.prior_scale.to_grey(sample[part]), slab, run.region, rng)
-        sample = run.settled(sample, rng)
-        squares += np.square(sample - run.volume)
-        uncertainty = np.empty_like(run.volume)
-        calibration, known = self.network.prior.calibration, self.network.stack_statistics()
-        for i in range(len(run.projections)):
+            grey = facts.prior_scale.to_grey(sample[part])
+            sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, rng)
+        sample = self.consistency.enforce_on_sample(sample, rng)
+        squares += np.square(sample - state.volume)
+        uncertainty = np.empty_like(state.volume)
+        calibration, known = self.evaluator.prior.calibration, self.conditioning.statistics
+        for i in range(facts.shape[0]):
             part = slice(i * n, (i + 1) * n)
             # Deviations from the posterior mean, which is known, so one sample already counts.
             uncertainty[part] = slab_deviation(
-                run, i, squares[part] / (number + 1), number + 1, calibration, known
+                facts, state.volume[part], i, squares[part] / (number + 1), number + 1, calibration, known
             )
-        if run.config.keep_samples:
-            run.samples.append(sample)
-        run.uncertainty = uncertainty
+        if facts.config.keep_samples:
+            state.samples.append(sample)
+        state.uncertainty = uncertainty
         for z, plane in enumerate(uncertainty):
-            yield SliceReady(z, run.region, plane, "uncertainty", "samples")
+            yield SliceReady(z, facts.region, plane, "uncertainty", "samples")
+
+    def _composed(self, residual: np.ndarray) -> np.ndarray:
+        """The slices of a sample's state, unit intensities."""
+        facts, conditioning = self.facts, self.conditioning
+        sample = np.empty_like(self.state.volume)
+        spread = self.evaluator.denoiser.order_spread.cpu().numpy()[:, None, None]
+        for top in range(0, facts.shape[1], COMPOSED_ROWS):
+            self.state.cancel.check()
+            rows = np.s_[:, top : top + COMPOSED_ROWS]
+            unit = facts.prior_scale.to_unit(conditioning.projections[rows])
+            amplitude = local_amplitude(unit, facts.prior_noise)
+            own = residual[:, :, top : top + COMPOSED_ROWS] * (amplitude * spread)
+            orders = null_orders(facts.prior_scale.to_unit(conditioning.guide[rows]), facts.operator) + own
+            sample[rows] = self._mended(compose(unit, orders, facts.operator), amplitude, TEXTURED)
+        return sample
 
     def _mended(self, slices: np.ndarray, amplitude: np.ndarray, mending: Mending) -> np.ndarray:
         """Slices, unit intensities, with the borders of slabs that were recorded each for itself mended."""
-        run = self.run
+        facts = self.facts
         # Where slab means are yet to lose their noise, borders step by it, and no slice should follow that.
-        if run.beam is not None or run.consistency == "noise":
+        if not facts.acquisition.is_disjoint or facts.consistency == "noise":
             return slices
-        return mend_borders(slices, amplitude[:, 0], run.operator, run.prior_noise, mending)
+        return mend_borders(slices, amplitude[:, 0], facts.operator, facts.prior_noise, mending)
 
     def _expected(self, window: Window) -> np.ndarray:
-        """The posterior mean of a window's kept slices, grey levels.
+        """The posterior mean of a window's inner slices, grey levels.
 
-        A stack turned over has its volume turned over for an answer. The network knows that only nearly, so
-        it is asked both ways: the mean of its two answers errs less than either.
+        With z-flip test-time augmentation: the mean of the answers for the stack as it is and flipped along
+        z errs less than either.
         """
-        run, n = self.run, self.run.acquisition.step_length
+        facts, n = self.facts, self.facts.step_length
         answers = []
-        for is_turned in (False, True):
-            posed = self.network.pose(window, is_turned=is_turned)
-            answers.append(posed.slices(run.trust * self.network.evaluate(posed, None, float("inf"))[0]))
-        unit = run.prior_scale.to_unit(run.projections[window.read_slabs, *window.read.index])
-        light = local_amplitude(unit, run.prior_noise)
+        for is_flipped in (False, True):
+            inputs = self.evaluator.inputs(self.conditioning, window, is_flipped=is_flipped)
+            residual = self.evaluator.evaluate(inputs, None, float("inf"))[0]
+            answers.append(inputs.slices(self.state.prior_weight * residual))
+        unit = facts.prior_scale.to_unit(self.conditioning.projections[window.read_slabs, *window.read.index])
+        light = local_amplitude(unit, facts.prior_noise)
         slices = self._mended((answers[0] + answers[1]) / 2, light, SMOOTH)
         slabs, rows, columns = window.inner
-        return run.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
+        return facts.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
 
 
 def passes(acquisition: Acquisition) -> int:

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...diffusion.calibration import combined, sample_spread
-from ..run import Run
+from ..facts import StackFacts
 
 if TYPE_CHECKING:
     from ...diffusion.calibration import Calibration
 
 
 def slab_deviation(
-    run: Run,
+    facts: StackFacts,
+    slices: np.ndarray,
     slab: int,
     squares: np.ndarray,
     samples: int,
@@ -23,8 +24,9 @@ def slab_deviation(
 
     Parameters
     ----------
-    run : Run
-        With the posterior mean in its volume.
+    facts : StackFacts
+    slices : ndarray, shape (n, H, W)
+        The posterior mean there, grey levels.
     slab : int
     squares : ndarray, shape (n, H, W)
         Mean square deviation of the samples, grey levels squared.
@@ -39,18 +41,17 @@ def slab_deviation(
     ndarray, shape (n, H, W), float32
         In grey levels; with a calibration, the normal 90 % interval holds nine in ten true voxels.
     """
-    n, span = run.acquisition.step_length, run.scale.span
-    deviation = combined(sample_spread(squares / span**2, samples), _taken_over(run, slab))
+    span = facts.scale.span
+    deviation = combined(sample_spread(squares / span**2, samples), _taken_over(facts, slab))
     if calibration is not None:
-        brightness = run.scale.to_unit(run.volume[slab * n : (slab + 1) * n])
-        deviation = calibration.apply(deviation, brightness, statistics)
+        deviation = calibration.apply(deviation, facts.scale.to_unit(slices), statistics)
     return np.asarray(deviation * span, dtype=np.float32)
 
 
-def _taken_over(run: Run, slab: int) -> float | np.ndarray:
-    """Noise of a projection that an exactly agreeing volume contains, in unit intensities."""
-    if run.consistency in ("none", "noise"):
+def _taken_over(facts: StackFacts, slab: int) -> float | np.ndarray:
+    """Noise of a projection that an exactly consistent volume contains, in unit intensities."""
+    if facts.consistency in ("none", "noise"):
         # With `noise` the samples perturb the measurement themselves.
         return 0.0
     # Through a beam, the slab's own projection stands for all that see it.
-    return np.asarray(np.sqrt(run.variance[slab]) / run.scale.span)
+    return np.asarray(np.sqrt(facts.variance[slab]) / facts.scale.span)

@@ -1,9 +1,9 @@
-"""Trust is measured on slabs of twice the thickness, whose halves are known."""
+"""The weight of the prior is measured on slabs of twice the thickness, whose halves are known."""
 
 import numpy as np
 import pytest
 
-from napari_microdiffusion.diffusion.trust import trust
+from napari_microdiffusion.diffusion.prior_weight import prior_weight
 from napari_microdiffusion.optics import ProjectionOperator
 from napari_microdiffusion.optics.operators.thick_slabs import thicken
 
@@ -24,11 +24,11 @@ def test_trust_undoes_an_overshoot_and_refuses_the_wrong_direction(volume, overs
     assert thick is not None
     flat = np.repeat(thick.projections, 8, axis=0)
     mean = flat + overshoot * (volume[: len(flat)] - flat)
-    assert trust(thick, flat, mean) == pytest.approx(expected, abs=0.03)
+    assert prior_weight(thick, flat, mean) == pytest.approx(expected, abs=0.03)
 
 
 def test_without_evidence_the_prior_is_believed(volume):
     thick = thicken(uniform(4).project(volume), uniform(4))
     assert thick is not None
     flat = np.repeat(thick.projections, 8, axis=0)
-    assert trust(thick, flat, flat) == pytest.approx(1.0)
+    assert prior_weight(thick, flat, flat) == pytest.approx(1.0)

@@ -63,7 +63,7 @@ def test_the_result_reprojects_through_the_beam(specimen, configure, beam, consi
 
 
 @pytest.mark.parametrize("guide", ["nearest", "linear", "histospline", "inr"])
-def test_every_guide_is_brought_to_agree(specimen, configure, guide):
+def test_every_guide_is_made_consistent(specimen, configure, guide):
     acquisition = acquisition_of({"beam": "bessel"})
     projections = simulate_projections(specimen, acquisition)
     config = configure(guide=guide, diffusion="off", samples=0, inr={"epochs": 4})
@@ -82,7 +82,7 @@ def test_knowing_the_beam_is_worth_something(specimen, configure):
     assert errors[0] < 0.8 * errors[1]
 
 
-def test_slabs_stream_in_before_they_agree_and_whole_afterwards(specimen, configure):
+def test_slabs_stream_in_before_they_are_consistent_and_whole_afterwards(specimen, configure):
     acquisition = acquisition_of({"beam": "bessel"})
     projections = simulate_projections(specimen, acquisition)
     events = list(reconstruct(projections, acquisition, configure(samples=0)))
@@ -93,7 +93,7 @@ def test_slabs_stream_in_before_they_agree_and_whole_afterwards(specimen, config
     np.testing.assert_array_equal(volume, events[-1].result.volume)
 
 
-def test_noise_aware_agreement_is_nearer_to_the_light(specimen, configure):
+def test_noise_aware_consistency_is_nearer_to_the_light(specimen, configure):
     acquisition = acquisition_of({"beam": "bessel", "read_noise": 0.05})
     clean = simulate_projections(specimen, acquisition)
     noisy = clean + 0.05 * np.random.default_rng(0).standard_normal(clean.shape).astype(np.float32)
@@ -104,7 +104,7 @@ def test_noise_aware_agreement_is_nearer_to_the_light(specimen, configure):
     assert errors[1] < errors[0]
 
 
-def test_a_run_can_be_left_while_it_comes_to_agree(specimen, configure):
+def test_a_run_can_be_left_while_it_is_made_consistent(specimen, configure):
     acquisition = acquisition_of(BEAMS[-1])
     cancel, run = CancelToken(), None
     run = reconstruct(simulate_projections(specimen, acquisition), acquisition, configure(), cancel=cancel)
@@ -123,8 +123,8 @@ def test_what_cannot_be_is_refused_in_words(specimen, configure):
         next(reconstruct(projections, acquisition, configure(diffusion="paper")))
 
 
-def test_where_the_prior_is_not_trusted_the_volume_stays_the_guide(specimen, configure, monkeypatch):
-    monkeypatch.setattr(slab, "measure_trust", lambda *_: 0.0)
+def test_where_the_prior_has_no_weight_the_volume_stays_the_guide(specimen, configure, monkeypatch):
+    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: 0.0)
     acquisition = acquisition_of({"beam": "bessel"})
     projections = simulate_projections(specimen, acquisition)
     result = result_of(projections, acquisition, configure(samples=0))
@@ -132,13 +132,13 @@ def test_where_the_prior_is_not_trusted_the_volume_stays_the_guide(specimen, con
     assert np.abs(result.volume - guide.volume).mean() < 1e-3
 
 
-def test_a_pass_that_is_not_trusted_is_not_made(specimen, configure, monkeypatch):
+def test_a_pass_whose_prior_has_little_weight_is_not_made(specimen, configure, monkeypatch):
     acquisition = acquisition_of({"beam": "bessel"})
     projections = simulate_projections(specimen, acquisition)
-    trusts = iter([0.9, 0.2])
-    monkeypatch.setattr(slab, "measure_trust", lambda *_: next(trusts))
+    weights = iter([0.9, 0.2])
+    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: next(weights))
     stopped = result_of(projections, acquisition, configure(samples=0))
-    monkeypatch.setattr(slab, "measure_trust", lambda *_: 0.9)
+    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: 0.9)
     monkeypatch.setattr(slab, "STRAIGHT_PASSES", 1)
     once = result_of(projections, acquisition, configure(samples=0))
     assert np.abs(stopped.volume - once.volume).mean() < 1e-3

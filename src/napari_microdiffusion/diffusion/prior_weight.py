@@ -1,4 +1,4 @@
-"""How far a prior is to be trusted on one sample, measured on the sample itself.
+"""The self-supervised weight of the prior: what it is worth on one sample, measured on the sample itself.
 
 Two neighbouring slabs averaged are a slab of twice the thickness whose halves are known. Reconstructing
 from such thick slabs and looking at the halves tells, without any ground truth, whether what the prior adds
@@ -13,7 +13,7 @@ from ..optics.operators.thick_slabs import ThickSlabs
 PRESUMPTION = 0.6
 
 
-def trust(thick: ThickSlabs, guide: np.ndarray, mean: np.ndarray) -> float:
+def prior_weight(thick: ThickSlabs, guide: np.ndarray, mean: np.ndarray) -> float:
     """The factor on what the prior adds to the guide that fits the known halves best, 0 to 1.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Whether projections look like those a prior was trained on.
+"""The out-of-distribution score: how far projections are from those that a prior was trained on.
 
 A re-projection error cannot tell, since it is always zero. The statistics of the projections can.
 """
@@ -15,8 +15,8 @@ _ROUNDS, _FARTHEST = 3, 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Familiarity:
-    """The statistics of training projections, and how far from them is far.
+class TrainingDistribution:
+    """The statistics of training projections, and the score from which others are out of distribution.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class Familiarity:
     precision : ndarray, shape (len(STATISTICS), len(STATISTICS))
         Inverse correlation matrix.
     limit : float
-        Distance beyond which projections count as unlike the training data.
+        Score beyond which projections count as out of distribution.
     """
 
     mean: np.ndarray
@@ -33,7 +33,7 @@ class Familiarity:
     limit: float
 
     @classmethod
-    def of(cls, samples: np.ndarray) -> "Familiarity":
+    def of(cls, samples: np.ndarray) -> "TrainingDistribution":
         """From statistics of training projections, shape (count, len(STATISTICS)).
 
         The farthest tenth does not count: a few specimens of which hardly anything is left would make
@@ -43,20 +43,20 @@ class Familiarity:
         kept = samples
         for _ in range(_ROUNDS):
             mean, spread = kept.mean(0), kept.std(0) + 1e-6
-            # A little of the identity keeps nearly collinear statistics from making everything look strange.
+            # A little of the identity keeps nearly collinear statistics from raising every score.
             precision = np.linalg.inv(np.cov(((kept - mean) / spread).T) + 0.05 * np.eye(len(mean)))
             known = cls(mean, spread, precision, np.inf)
-            distances = np.array([known.distance(sample) for sample in samples])
-            limit = float(np.quantile(distances, 1 - _FARTHEST))
-            kept = samples[distances <= limit]
+            scores = np.array([known.score(sample) for sample in samples])
+            limit = float(np.quantile(scores, 1 - _FARTHEST))
+            kept = samples[scores <= limit]
         return cls(mean, spread, precision, limit)
 
-    def distance(self, sample: np.ndarray) -> float:
+    def score(self, sample: np.ndarray) -> float:
         """Mahalanobis distance of statistics over the square root of its length; about 1 is usual."""
         normal = (sample - self.mean) / self.spread
         return float(np.sqrt(normal @ self.precision @ normal / len(normal)))
 
-    def strangest(self, sample: np.ndarray, count: int = 2) -> list[str]:
+    def most_unusual(self, sample: np.ndarray, count: int = 2) -> list[str]:
         """The statistics that are farthest from training."""
         order = np.argsort(-np.abs((sample - self.mean) / self.spread))
         return [STATISTICS[i] for i in order[:count]]
@@ -72,7 +72,7 @@ class Familiarity:
         }
 
     @classmethod
-    def from_header(cls, header: dict[str, Any]) -> "Familiarity | None":
+    def from_header(cls, header: dict[str, Any]) -> "TrainingDistribution | None":
         """The inverse of `header`; None where the statistics are not today's."""
         if header.get("statistics") != list(STATISTICS):
             return None

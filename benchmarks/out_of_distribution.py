@@ -1,6 +1,6 @@
 """How far from usual stacks are: specimens, real volumes, and what is no tissue at all.
 
-    python benchmarks/familiarity.py [--data DIR] [--prior FILE]
+    python benchmarks/out_of_distribution.py [--data DIR] [--prior FILE]
 
 Prints the distances of the frozen set and of the real volumes for several step lengths, then those of noise,
 of a photograph, printed text and a checkerboard cut into slabs, and of a resolution chart, at n = 6. Beyond
@@ -11,7 +11,7 @@ import numpy as np
 from quality import arguments_parser, cases, frozen_kind
 from skimage import data
 
-from napari_microdiffusion.diffusion.familiarity import Familiarity
+from napari_microdiffusion.diffusion.out_of_distribution import TrainingDistribution
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.optics import IntensityScale
 from napari_microdiffusion.reconstruction.priors import load_prior
@@ -19,10 +19,10 @@ from napari_microdiffusion.reconstruction.priors import load_prior
 STEP_LENGTHS = (4, 6, 8, 12, 16)
 
 
-def distance(familiarity: Familiarity, projections: np.ndarray, n: int) -> float:
+def score(distribution: TrainingDistribution, projections: np.ndarray, n: int) -> float:
     """Distance of a stack as a run sees it."""
     scale = IntensityScale.of(projections).widened(projections)
-    return familiarity.distance(statistics(scale.to_unit(projections), n))
+    return distribution.score(statistics(scale.to_unit(projections), n))
 
 
 def pieces(image: np.ndarray, side: int, offset: int, columns: int, count: int) -> np.ndarray:
@@ -50,19 +50,19 @@ def no_tissue() -> dict[str, np.ndarray]:
 def main() -> None:
     """Print."""
     arguments = arguments_parser(__doc__).parse_args()
-    familiarity = load_prior(arguments.prior).familiarity
-    assert familiarity is not None
-    print(f"limit {familiarity.limit:.2f}")
+    distribution = load_prior(arguments.prior).distribution
+    assert distribution is not None
+    print(f"limit {distribution.limit:.2f}")
     for n in STEP_LENGTHS:
         arguments.n = n
         found: dict[str, list[float]] = {}
         for case in cases(arguments):
             name = "frozen" if frozen_kind(case) else case.name
-            found.setdefault(name, []).append(distance(familiarity, case.projections, n))
+            found.setdefault(name, []).append(score(distribution, case.projections, n))
         ranges = (f"{name} {min(values):.2f} to {max(values):.2f}" for name, values in found.items())
         print(f"n = {n}: " + ", ".join(ranges), flush=True)
     for name, stack in no_tissue().items():
-        print(f"{name}: {distance(familiarity, stack, 6):.2f}")
+        print(f"{name}: {score(distribution, stack, 6):.2f}")
 
 
 if __name__ == "__main__":

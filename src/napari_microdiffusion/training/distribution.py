@@ -1,8 +1,8 @@
-"""What training projections look like, so that others can be told apart from them."""
+"""The statistics of training projections, by which an out-of-distribution score is measured."""
 
 import numpy as np
 
-from ..diffusion.familiarity import Familiarity
+from ..diffusion.out_of_distribution import TrainingDistribution
 from ..diffusion.statistics import statistics
 from ..optics import IntensityScale, ProjectionOperator
 from .batches import add_noise, draw_acquisition
@@ -13,7 +13,7 @@ from .settings import BatchSettings
 _EMPTY = 0.02
 
 
-def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Familiarity:
+def learn_distribution(settings: BatchSettings, seed: int, stacks: int) -> TrainingDistribution:
     """The statistics of freshly drawn training projections.
 
     Parameters
@@ -43,4 +43,4 @@ def learn_familiarity(settings: BatchSettings, seed: int, stacks: int) -> Famili
         scale = IntensityScale.of(projections)
         noisy, _ = add_noise(scale.to_unit(projections), scale.background / scale.span, rng)
         found.append(statistics(IntensityScale(0, 1).widened(noisy).to_unit(noisy), n))
-    return Familiarity.of(np.array(found))
+    return TrainingDistribution.of(np.array(found))

@@ -1,8 +1,8 @@
-"""The most that exact agreement allows: the truth itself, made to re-project onto the noisy projections.
+"""The most that exact data consistency allows: the truth itself, made consistent with noisy projections.
 
-    python benchmarks/exact_agreement.py [--data DIR] [-n 6]
+    python benchmarks/exact_consistency.py [--data DIR] [-n 6]
 
-Prints by how much it exceeds the best classical estimate. No method that agrees exactly is expected beyond.
+Prints by how much it exceeds the best classical estimate. No exactly consistent method is expected beyond.
 """
 
 import numpy as np
@@ -20,12 +20,13 @@ def main() -> None:
     for case in cases(arguments):
         n, operator = case.acquisition.step_length, ProjectionOperator(case.acquisition.profile)
         truth = case.truth[: len(case.projections) * n].astype(np.float32)
-        agreeing = make_consistent(truth, case.projections, operator, "nonnegative")
+        consistent = make_consistent(truth, case.projections, operator, "nonnegative")
         best = max(row.metrics["psnr"] for row in run_case(case, CLASSICAL))
-        most = (compare(agreeing, case.truth, n)["psnr"] or np.nan) - best
+        most = (compare(consistent, case.truth, n)["psnr"] or np.nan) - best
         gains.setdefault(frozen_kind(case) or "real", []).append(most)
         print(
-            f"{case.name:26} best classical {best:.2f} dB, the truth that agrees {most:+.2f} dB", flush=True
+            f"{case.name:26} best classical {best:.2f} dB, consistent truth {most:+.2f} dB",
+            flush=True,
         )
     for name, found in gains.items():
         print(f"mean of {len(found)} {name}: {np.mean(found):+.2f} dB")

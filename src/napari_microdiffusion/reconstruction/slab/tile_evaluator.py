@@ -1,0 +1,141 @@
+"""Evaluates a prior's network tile by tile, on a device that may be full or lost."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import RunFailed
+from ..conditioning import Conditioning
+from ..device import choose_device, free_memory, limit_threads
+from ..events import Notice
+from ..facts import StackFacts
+from ..priors import load_prior
+from ..recovery import DeviceError, DeviceLost, device_errors
+from ..run_state import RunState
+from .inputs import TileInputs, tile_inputs
+from .tiling import TilePlan, Window
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Slab pixels read by one evaluation, and the working memory set aside for each: on the safe side of what
+# benchmarks/memory_and_time.py measures.
+PIXELS_ON_CPU = 400_000
+PIXELS_ON_GPU = 2_000_000
+BYTES_PER_PIXEL = 2_600
+
+# Slab pixels of a stack up to which inputs are stored from one evaluation to the next, about 400 bytes each.
+STORED_PIXELS = 1_000_000
+
+
+class TileEvaluator:
+    """The network of a run's prior.
+
+    Parameters
+    ----------
+    facts : StackFacts
+    state : RunState
+        Where devices and what went wrong on them are recorded.
+
+    Attributes
+    ----------
+    prior : Prior
+    denoiser : Denoiser
+        On `device`.
+    device : torch.device
+    plan : TilePlan
+        Smaller after a full memory.
+    """
+
+    def __init__(self, facts: StackFacts, state: RunState) -> None:
+        self.facts, self.state = facts, state
+        limit_threads(facts.config.threads)
+        self.device = choose_device(facts.config.device)
+        self._load_prior()
+        state.device = self.device.type
+        self.plan = self.new_plan()
+        self._stored: dict[tuple[int, ...], TileInputs] = {}
+
+    def _load_prior(self) -> None:
+        from ...diffusion.networks import SlabBlock
+
+        cancel = self.state.cancel
+        self.prior = load_prior(self.facts.config.prior)
+        with device_errors():
+            self.denoiser = self.prior.denoiser.to(self.device)
+        for block in self.denoiser.modules():
+            if isinstance(block, SlabBlock):
+                # An evaluation of a large tile can take seconds; this lets it end at the next block.
+                block.register_forward_pre_hook(lambda *_: cancel.check())
+
+    def new_plan(self, slab_group: int | None = None) -> TilePlan:
+        """Windows that fit into memory, of at most so many slabs each."""
+        return TilePlan.for_budget(self.facts.shape, self._budget(), slab_group)
+
+    def _budget(self) -> int:
+        pixels = PIXELS_ON_CPU if self.device.type == "cpu" else PIXELS_ON_GPU
+        config = self.facts.config
+        if config.memory_gb is not None:
+            free = config.memory_gb * 1e9 - working_bytes(self.facts.volume_shape, config.samples)
+            pixels = min(pixels, int(free / BYTES_PER_PIXEL))
+        return pixels
+
+    def inputs(self, conditioning: Conditioning, window: Window, *, is_flipped: bool = False) -> TileInputs:
+        """The network inputs of a window, or of the window flipped along z."""
+        return tile_inputs(conditioning, window, self.denoiser, is_flipped=is_flipped)
+
+    def stored_inputs(self, conditioning: Conditioning, window: Window) -> TileInputs:
+        """The same, stored for the next evaluation of this window where the stack is small.
+
+        Every call must bring the same conditioning.
+        """
+        if window.key in self._stored:
+            return self._stored[window.key]
+        inputs = self.inputs(conditioning, window)
+        if conditioning.projections.size <= STORED_PIXELS:
+            self._stored[window.key] = inputs
+        return inputs
+
+    def evaluate(
+        self, inputs: TileInputs, state: "Tensor | None", sigma: float
+    ) -> "tuple[np.ndarray, Tensor]":
+        """The denoised residual of a window: in unit intensities (array) and normalised (tensor)."""
+        import torch
+
+        with torch.inference_mode(), device_errors():
+            noisy = torch.zeros_like(inputs.scale) if state is None else state.to(self.device)[None]
+            level = torch.full((1,), sigma, device=self.device)
+            normal = self.denoiser(noisy, level, inputs.condition, inputs.globals, inputs.mask)
+            return (normal * inputs.scale)[0].cpu().numpy(), normal[0]
+
+    def retreat(self, error: DeviceError) -> Notice:
+        """After a full memory smaller tiles, after the smallest or a lost card the CPU, then give up."""
+        import torch
+
+        self._stored.clear()
+        is_lost = isinstance(error, DeviceLost)
+        if not is_lost:
+            free_memory(self.device)
+            if (smaller := self.plan.smaller()) is not None:
+                self.plan = smaller
+                return self.state.notice(f"Out of memory on {self.device.type}: going on with smaller tiles.")
+        if self.device.type == "cpu":
+            if is_lost:
+                raise RunFailed(f"the processor reported an error: {error}") from error
+            raise RunFailed(
+                "out of memory, even with the smallest tiles; close other programs or crop the image"
+            ) from error
+        self.device = torch.device("cpu")
+        self.state.device = "cpu"
+        # Nothing can be copied from a card that is gone, so the weights are read again.
+        self._load_prior()
+        self.plan = self.new_plan()
+        reason = "The graphics card answers no more" if is_lost else "Out of memory on the GPU"
+        return self.state.notice(f"{reason}: going on with the CPU.")
+
+
+def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
+    """Memory that a run holds besides one evaluation: volumes, and the states of a sampler."""
+    voxels = int(np.prod(volume_shape))
+    states = 5 * 15 * 4 * voxels // 6 if samples else 0
+    return 4 * voxels * (4 if samples else 2) + states + 500_000_000
