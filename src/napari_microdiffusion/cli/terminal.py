@@ -1,4 +1,4 @@
-"""How the command line talks: errors and exit codes, one JSON object, a progress bar, Ctrl-C."""
+"""Input and output of the command line: errors and exit codes, one JSON object, a progress bar, Ctrl-C."""
 
 import json
 import signal
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from ..reconstruction.result import ReconstructionResult
 
 PROGRAM = "microdiffusion"
+STOPPED, CANCELLED = 3, 130
+"""Exit codes of a command that was stopped and kept something, and of one that was cancelled."""
+
 _LONG = 200
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say: one object for machines, some lines for people, and its exit code."""
+    """The answer of a command: one object for machines, some lines for people, and its exit code."""
 
     data: dict[str, Any]
     text: str
@@ -54,8 +57,8 @@ class Show(Protocol):
 def command(function: Callable[..., Answer]) -> Callable[..., None]:
     """Make a function the body of a command: its answer is printed, its errors become an exit code.
 
-    0 is success, 2 a setting that cannot be, 1 everything else. The function's parameters `debug` and
-    `as_json` are the options of those names.
+    0 is success, 2 a setting that cannot be, 130 a command that was cancelled, 1 everything else. The
+    function's parameters `debug` and `as_json` are the options of those names.
     """
 
     @wraps(function)
@@ -64,7 +67,7 @@ def command(function: Callable[..., Answer]) -> Callable[..., None]:
         try:
             answer = function(*args, **kwargs)
         except KeyboardInterrupt:
-            failure, code = "interrupted; nothing was written", 1
+            failure, code = "interrupted; nothing was written", CANCELLED
         except Exception as error:
             if debug:
                 raise
@@ -84,7 +87,9 @@ def _failure(error: Exception) -> tuple[str, int]:
     """One line for an error, and the exit code."""
     if isinstance(error, UsageError):
         return str(error), 2
-    if isinstance(error, (UserError, RunFailed, Cancelled)):
+    if isinstance(error, Cancelled):
+        return str(error), CANCELLED
+    if isinstance(error, (UserError, RunFailed)):
         return str(error), 1
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller image, fewer samples or --memory", 1

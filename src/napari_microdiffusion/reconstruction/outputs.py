@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UsageError, UserError
 from ..io import IMAGE_SUFFIXES, ImageStack, check_output, provenance_path, write_image, write_json
 from ..settings.method import ReconstructionConfig
+from ..settings.resolve import Resolved
 from .result import ReconstructionResult
 
 
@@ -76,7 +77,9 @@ class Outputs:
             _with_suffix(self.volume), _with_suffix(self.uncertainty) if self.uncertainty else None, self.inr
         )
 
-    def write(self, result: ReconstructionResult, source: ImageStack) -> dict[str, str]:
+    def write(
+        self, result: ReconstructionResult, source: ImageStack, settings: Resolved | None = None
+    ) -> dict[str, str]:
         """Write what the result has.
 
         Parameters
@@ -84,6 +87,8 @@ class Outputs:
         result : ReconstructionResult
         source : ImageStack
             The projections, with their scale.
+        settings : Resolved, optional
+            The document of the run and where its values came from, for the provenance.
 
         Returns
         -------
@@ -98,7 +103,8 @@ class Outputs:
         n = result.provenance["acquisition"]["step_length"]
         scale = source.scale
         voxel = None if scale is None else (scale[0] / n, scale[1], scale[2])
-        record = {k: result.provenance[k] for k in ("program", "acquisition", "settings", "stopped")}
+        told = ("program", "version", "acquisition", "settings", "stopped")
+        record = {key: result.provenance[key] for key in told}
         written: dict[str, str] = {}
 
         def image(what: str, path: Path, data: Any) -> None:
@@ -112,7 +118,9 @@ class Outputs:
             result.inr.save(self.inr)
             written["inr"] = str(self.inr)
         origin = {"file": None if source.path is None else str(source.path), "name": source.name}
-        content = result.provenance | {"input": result.provenance["input"] | origin, "outputs": dict(written)}
+        content = result.provenance | (settings.provenance() if settings is not None else {})
+        content |= {"outputs": dict(written)}
+        content["input"] = {**content["input"], **result.provenance["input"], **origin}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
 

@@ -1,4 +1,4 @@
-"""The fields of the acquisition: which of what was asked for and what files say of the beam counts."""
+"""The fields of the acquisition, merged from what was asked for and what files record of the beam."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +14,7 @@ from .recorded import Recorded
 # What was measured instead of these does not outlive their being asked for.
 _DISPLACING = frozenset({"bend", "apex", "tilt", "direction", "side_lobes"})
 _MEASURED = ("axial_profile", "displacement")
-# What stays as the file says it, though another beam or step length is asked for.
+# Stays as recorded, though another beam or step length is asked for.
 _LASTING = frozenset({"beam", "views"})
 
 
@@ -68,7 +68,7 @@ def merged_acquisition(
         base |= {name: (value, "asked") for name, value in measured.items()}
     notices: tuple[str, ...] = ()
     if said.get("step_length") not in (None, step):
-        notices = (f"{recorded.name} says step length {said['step_length']}; {step} is used, as asked",)
+        notices = (f"{recorded.name} records step length {said['step_length']}; {step} is used, as asked",)
     return fields, {name: where for name, (_, where) in base.items()}, notices
 
 

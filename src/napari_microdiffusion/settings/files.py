@@ -39,7 +39,7 @@ def read_run(path: str | PathLike[str]) -> dict[str, dict[str, Any]]:
     if path.name.lower().endswith(IMAGE_SUFFIXES):
         content: Mapping[str, Any] = read_header(path).description
         if not isinstance(content.get("settings"), dict):
-            raise UserError(f"{path} is no result of a reconstruction; it tells no settings.")
+            raise UserError(f"{path} is no result of a reconstruction; it records no settings.")
     else:
         content = read_table(path)
     return parts_of(content, str(path))
@@ -99,7 +99,7 @@ def parts_of(content: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]
             raise UserError(f"{name}: {called} must be a table of names and values.")
         parts[part] = fields
     if is_record:
-        # A provenance says more of the input than what was set.
+        # A provenance records more of the input than what was set.
         parts["input"] = {k: v for k, v in parts["input"].items() if k in InputSettings.model_fields}
         parts["output"] = {k: v for k, v in parts["output"].items() if k in OutputSettings.model_fields}
     elif table:

@@ -15,7 +15,7 @@ def migrated(content: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     content : mapping
-        A document, a provenance, or what an image says of the run that made it.
+        A document, a provenance, or the description that a result carries.
     """
     result = dict(content)
     acquisition = result.get("acquisition")

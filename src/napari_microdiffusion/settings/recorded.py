@@ -1,4 +1,4 @@
-"""What files say of the acquisition: projections of their step length and beam, volumes of their spacing."""
+"""What image files record of the acquisition: step length, beam, and spacing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,9 @@ class Recorded:
     Attributes
     ----------
     acquisition : mapping
-        Fields of `Acquisition` that the file says.
+        Fields of `Acquisition` that the file records.
     suggested : int or None
-        The step length that voxels of equal sides would mean, 2 to 64, where the file says none.
+        The step length that voxels of equal sides would mean, 2 to 64, where the file records none.
     slab_spacing : float or None
         Between two projections, in um.
     slice_spacing : float or None
@@ -46,7 +46,7 @@ class Recorded:
 
     @classmethod
     def of_projections(cls, image: ImageStack) -> "Recorded":
-        """What a stack of projections says."""
+        """What a stack of projections records."""
         described = image.metadata.get("description") or {}
         beam = {} if image.beam is None else {"beam": image.beam}
         suggestion = suggest_step_length(image)
@@ -65,7 +65,7 @@ class Recorded:
         """A step length and the fields of a beam as a file has them, with other attributes.
 
         A beam that cannot be, as another program may write it, is left aside, but for its name if that is
-        one; a notice says so.
+        one; a notice reports it.
         """
         fields = dict(beam)
         notices: tuple[str, ...] = ()
@@ -78,13 +78,13 @@ class Recorded:
 
     @classmethod
     def of_volume(cls, image: ImageStack) -> "Recorded":
-        """What a point-scanned volume says that is to be projected."""
+        """What a point-scanned volume records that is to be projected."""
         spacing, pixel_size = _spacing(image)
         return cls(slice_spacing=spacing, pixel_size=pixel_size, name=image.name)
 
     @classmethod
     def of_result(cls, image: ImageStack) -> "Recorded":
-        """What a reconstructed volume says of the projections that it was made from."""
+        """What a reconstructed volume records of the projections that it was made from."""
         found = migrated(image.metadata.get("description") or {}).get("acquisition")
         made_with = dict(found) if isinstance(found, Mapping) else {}
         return replace(cls.of_volume(image), acquisition=made_with)

@@ -1,11 +1,11 @@
-"""What was asked for, what files say and what may be assumed, merged into the document of a run.
+"""What was asked for, what files record and what may be assumed, merged into the document of a run.
 
 This, with `acquisition` beside it, is the only place that knows which of them comes first. The command line,
 batches, the Python calls and the docks collect what was asked and call `resolve`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Resolved:
     document : RunSettings
     origins : mapping of str to str
         For each field by its dotted path, "acquisition.beam": "asked" for the options, the settings of an
-        earlier run and presets, "file" for what an image says, "assumed", or "default".
+        earlier run and presets, "file" for what an image records, "assumed", or "default".
     notices : tuple of str
         Sentences that a person should see.
     """
@@ -53,6 +53,13 @@ class Resolved:
         """How the volume is made."""
         return self.document.method
 
+    def provenance(self) -> dict[str, Any]:
+        """Settings and origins for the provenance of a run, ready for JSON; `files.read_run` reads them."""
+        table = self.document.model_dump(mode="json")
+        table["settings"] = table.pop("method")
+        known = {path: origin for path, origin in self.origins.items() if origin != "default"}
+        return table | {"origins": known}
+
 
 def resolve(
     asked: Tables,
@@ -66,7 +73,7 @@ def resolve(
     """Merge all that is known of a run into its document.
 
     What was asked comes first, then the settings of an earlier run, then a preset (of the method), then what
-    the image says (of the acquisition), then what may be assumed, then the defaults. A beam is taken as a
+    the image records (of the acquisition), then what may be assumed, then the defaults. A beam is taken as a
     whole: where the earlier settings describe one, the image's is left aside; where another beam or step
     length is asked for, what was recorded of the former, in its slices, no longer counts, but for the number
     of views.
@@ -77,7 +84,7 @@ def resolve(
         By part of the document. Under "acquisition", `step` may be given beside `step_length`: then it is the
         step, and `step_length` is the width of the beam where none is given.
     recorded : Recorded
-        What the image says.
+        What the image records.
     earlier : mapping of mappings, optional
         Of an earlier run, as `files.read_run` gives them. Names of outputs are not taken from there, and
         choices within the input (channel, time, ...) only where the input is the same file.
@@ -98,7 +105,7 @@ def resolve(
     words = dict(names or {})
     method, method_origins = _method(asked, before, preset_name, words)
     inputs = _inputs(asked, before)
-    read = checked(InputSettings, inputs, "input", words)
+    read = resolve_input(asked, before, words)
     written = checked(OutputSettings, asked.get("output", {}), "output", words)
     fields, acquisition_origins, notices = merged_acquisition(asked, before, recorded, read, words, assume)
     acquisition = checked(Acquisition, fields, "acquisition", step_words(asked, words))
@@ -115,6 +122,19 @@ def resolve(
     return Resolved(document, origins, recorded.notices + notices)
 
 
+def resolve_input(
+    asked: Tables, earlier: Tables | None = None, names: Mapping[str, str] | None = None
+) -> InputSettings:
+    """The settings of the input, which depend on nothing that an image records.
+
+    Raises
+    ------
+    UsageError
+        For a choice that cannot be.
+    """
+    return checked(InputSettings, _inputs(asked, earlier or {}), "input", names or {})
+
+
 def check_asked(
     asked: Tables,
     *,
@@ -122,7 +142,7 @@ def check_asked(
     preset_name: str | None = None,
     names: Mapping[str, str] | None = None,
 ) -> ReconstructionConfig:
-    """Refuse what cannot be whatever the image says, before it is opened; returns the method.
+    """The method; refuses settings that are wrong whatever the image records, before it is opened.
 
     Raises
     ------
@@ -131,14 +151,14 @@ def check_asked(
     """
     before, words = earlier or {}, dict(names or {})
     method, _ = _method(asked, before, preset_name, words)
-    checked(InputSettings, _inputs(asked, before), "input", words)
+    resolve_input(asked, before, words)
     checked(OutputSettings, asked.get("output", {}), "output", words)
     step, width, _ = step_and_width(asked, before, None)
     fields = {**before.get("acquisition", {}), **asked_acquisition(asked), **width}
     try:
         Acquisition(**(fields | {"step_length": 2 if step is None else step}))
     except ValidationError as error:
-        # How fields fit together is known when the image has said what it says.
+        # How fields fit together is known only with what the image records.
         if error.errors()[0]["loc"]:
             raise settings_error(error, part_words("acquisition", step_words(asked, words))) from error
     return method
@@ -150,10 +170,7 @@ def keeping_samples_only_where_written(resolved: Resolved) -> Resolved:
     if document.output.uncertainty is not None or not document.method.samples:
         return resolved
     method = document.method.model_copy(update={"samples": 0})
-    notices = resolved.notices
-    if resolved.origins.get("method.samples") == "asked":
-        notices = (*notices, "no samples are drawn, since no uncertainty is written")
-    return Resolved(document.model_copy(update={"method": method}), resolved.origins, notices)
+    return replace(resolved, document=document.model_copy(update={"method": method}))
 
 
 def tables(n: Any, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
