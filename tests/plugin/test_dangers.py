@@ -180,7 +180,7 @@ def test_flaws_of_the_projections_are_told_before_the_run(dock, projections, qtb
 
 def test_the_settings_of_an_inr_reach_the_run(opened):
     guide = opened.sections.guide
-    guide.set_guide("inr")
+    set_field(opened, "method.guide", "inr")
     assert not guide.fine.isHidden()
     assert opened.document.method_of_run().inr.epochs is None
     set_field(opened, "method.inr.epochs", 7)
@@ -195,5 +195,5 @@ def test_the_settings_of_an_inr_reach_the_run(opened):
     guide.open()
     guide.fine.open()
     assert width.isVisibleTo(guide)
-    guide.set_guide("histospline")
+    set_field(opened, "method.guide", "histospline")
     assert guide.fine.isHidden()

@@ -33,7 +33,7 @@ class Preferences:
             return
         asked: dict[str, Any] = {}
         for field in stored_fields():
-            value = getattr(self._stored, field.name)
+            value = getattr(self._stored, field.name, default_of(field))
             if value == OFF and field.path == PRIOR:
                 asked[DIFFUSION] = OFF
             elif value != default_of(field) and not _is_lost(field, value):
@@ -71,7 +71,9 @@ class Preferences:
             self._set({f"{purpose}_folder": str(file.parent)})
 
     def _set(self, values: dict[str, Any]) -> None:
-        changed = {name: value for name, value in values.items() if getattr(self._stored, name) != value}
+        changed = {
+            name: value for name, value in values.items() if getattr(self._stored, name, value) != value
+        }
         if changed and self._stored is not None:
             # At once: napari writes its file after each change.
             self._stored.update(changed)

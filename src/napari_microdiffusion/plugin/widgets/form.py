@@ -22,6 +22,8 @@ LABEL_WIDTH = 96
 
 _DECIMALS = 4
 _LARGEST = 1e9
+# What stands for None among choices: magicgui tells of no change to None.
+_NO_CHOICE = ""
 _LARGEST_INT = 2**63 - 1
 
 
@@ -59,6 +61,8 @@ class BoundField:
         with self.widget.changed.blocked():
             if self.field.kind in ("text", "path"):
                 value = "" if value is None else str(value)
+            elif self.field.kind == "choice" and value is None:
+                value = _NO_CHOICE
             elif isinstance(self.widget.native, QDoubleSpinBox):
                 value = _lowest(self.field) if value is None else float(value)
             if self.widget.value != value:
@@ -78,6 +82,8 @@ class BoundField:
                 value = None
             elif self.field.kind == "integer":
                 value = int(value)
+        elif self.field.nullable and value == "":
+            value = None
         self.settings.ask({self.path: value})
 
 
@@ -201,14 +207,13 @@ class NumberValidator(QValidator):
 
 
 def _widget(field: SettingsField, words: Mapping[Any, str], unset: str) -> ValueWidget[Any]:
-    look = {"name": field.name, "label": field.title}
     options: dict[str, Any] = {"tooltip": tooltip(field)}
     kind: Any = field.annotation
     if field.kind == "choice":
         order = sorted(field.choices, key=lambda value: [*words, value].index(value))
         options["choices"] = [(words.get(value, str(value)), value) for value in order]
         if field.nullable:
-            options["choices"].insert(0, (unset, None))
+            options["choices"].insert(0, (unset, _NO_CHOICE))
     elif field.kind == "integer" and not field.nullable:
         low, high = field.minimum, field.maximum
         options["min"] = -_LARGEST_INT if low is None else int(low)
@@ -219,7 +224,7 @@ def _widget(field: SettingsField, words: Mapping[Any, str], unset: str) -> Value
         options |= {"min": _lowest(field), "max": largest, "step": None}
     elif field.kind != "switch":
         kind = str
-    made = create_widget(annotation=kind, options=options, **look)
+    made = create_widget(annotation=kind, name=field.name, label=field.title, options=options)
     assert isinstance(made, ValueWidget)
     return made
 

@@ -100,7 +100,7 @@ class ProjectionsSection(Section):
         recorded = NOTHING_RECORDED if found is None else found.recorded
         if not is_same_layer or recorded != self.document.recorded:
             self.document.record(recorded, projections=found)
-        elif not found.is_same_as(before):
+        elif found is not None and not found.is_same_as(before):
             self.document.change(projections=found)
         self._describe()
 
