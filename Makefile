@@ -5,17 +5,19 @@
 #   make napari    the viewer, with the plugin installed
 #   make pictures  every picture of the dock in docs/images, and the tour
 #   make docs      the pages in docs/ as a site, in ./site
-#   make lint      style and types
+#   make package   the wheel and the archive of the sources, in ./dist
+#   make lint      style, types and who imports whom
 # PYTHON=python3.12 picks another Python; CONSTRAINTS= keeps the PyTorch that .venv already has.
 
 PYTHON ?= python3
 CONSTRAINTS ?= constraints-cpu.txt
 
+SHELL := bash
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
-.PHONY: demo test test-pyside6 napari pictures docs lint
+.PHONY: demo test test-pyside6 napari pictures docs lint package
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.base
@@ -38,19 +40,23 @@ pictures: $(VENV)/.full
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
+package: $(VENV)/.full
+	$(BIN)/python -m build
+
 lint: $(VENV)/.full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari_microdiffusion
 
-$(BIN)/python:
+$(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "No environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 
-$(VENV)/.base: pyproject.toml constraints-cpu.txt | $(BIN)/python
+$(VENV)/.base: pyproject.toml constraints-cpu.txt | $(VENV)/pyvenv.cfg
 	@echo "Installing PyTorch and napari-microdiffusion into $(VENV), once ..."
 	$(PIP) torch
 	$(PIP) -e .

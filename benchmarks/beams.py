@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from beam_cases import BeamCase, beam_case, mistaken, score
 
 from napari_microdiffusion.io import read_image
 from napari_microdiffusion.optics import Acquisition, DetectorNoise
 from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import KINDS, ImagingConditions, make_specimen
-from napari_microdiffusion.studies.beams import BeamCase, beam_case, mistaken, score
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CONDITIONS = ImagingConditions(lateral_blur=0.8, axial_blur=1.5, background=0.03, background_variation=0.3)

@@ -13,10 +13,10 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from calibration import outcomes
 
 from napari_microdiffusion.diffusion.calibration import Calibration, Outcome
 from napari_microdiffusion.diffusion.prior import Prior
-from napari_microdiffusion.studies.calibration import outcomes
 
 
 def collect(prior: Path, stacks: int, seed: int) -> list[Outcome]:

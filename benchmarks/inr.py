@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from frozen_cases import frozen_cases
 
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.inr import FittedInr, InrSettings, fit_inr
@@ -25,7 +26,7 @@ from napari_microdiffusion.interpolation import choose_pedestal, histospline, lo
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
 from napari_microdiffusion.optics.detector.noise import estimate_noise
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.studies.benchmark import Case, case_of_volume, frozen_cases, run_case
+from napari_microdiffusion.studies.benchmark import Case, case_of_volume, run_case
 
 HERE = Path(__file__).resolve().parent
 SPECIMENS = ("vasculature-1", "dendrites-2", "neurons-3", "nuclei-1")
@@ -131,7 +132,7 @@ def guides(is_from_zero: bool) -> dict[str, Guide]:
 
 def cases(arguments: argparse.Namespace) -> Iterator[Case]:
     """Some of the frozen specimens, then the real volumes."""
-    for case in frozen_cases(HERE / "specimens.yaml"):
+    for case in frozen_cases():
         if case.name in arguments.specimens:
             yield case
     for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data.is_dir() else []:

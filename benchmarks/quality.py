@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from frozen_cases import frozen_cases
 
 from napari_microdiffusion.specimens import KINDS
 from napari_microdiffusion.studies.benchmark import (
@@ -17,7 +18,6 @@ from napari_microdiffusion.studies.benchmark import (
     Case,
     Row,
     case_of_volume,
-    frozen_cases,
     gain,
     run_case,
 )
@@ -39,7 +39,7 @@ def arguments_parser(description: str | None) -> argparse.ArgumentParser:
 def cases(arguments: argparse.Namespace) -> Iterator[Case]:
     """The frozen specimens, then the real volumes."""
     if not arguments.real_only:
-        yield from frozen_cases(HERE / "specimens.yaml", arguments.n)
+        yield from frozen_cases(arguments.n)
     for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
         yield case_of_volume(path, arguments.n)
 

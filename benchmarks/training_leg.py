@@ -13,9 +13,9 @@ import dataclasses
 from pathlib import Path
 
 import torch
+from growing import grown
 
 from napari_microdiffusion.reconstruction.priors import load_prior
-from napari_microdiffusion.training.growing import grown
 from napari_microdiffusion.training.recipe import PriorTraining, TrainingRecipe
 
 

@@ -1,5 +1,6 @@
 """What a person gets who installs the wheel, and the manifest that napari reads."""
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -30,6 +31,40 @@ def manifest(repository) -> PluginManifest:
     return PluginManifest.from_file(repository / "napari.yaml")
 
 
+@pytest.fixture
+def sources(repository, tmp_path) -> Path:
+    """What the build looks at to name a version, without a history."""
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(repository / name, tmp_path)
+    return tmp_path
+
+
+def version_of(folder: Path) -> str:
+    command = [sys.executable, "-W", "ignore", "-m", "hatchling", "version"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip()
+
+
+def git(folder: Path, *arguments: str) -> None:
+    person = ("-c", "user.name=nobody", "-c", "user.email=nobody@localhost")
+    subprocess.run(["git", *person, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_version_is_that_of_the_tag(sources):
+    git(sources, "init")
+    git(sources, "add", ".")
+    git(sources, "commit", "-m", "first")
+    assert version_of(sources).startswith("0.")
+    git(sources, "tag", "v3.4.5")
+    assert version_of(sources) == "3.4.5"
+
+
+def test_sources_without_a_history_have_a_version_too(sources):
+    assert version_of(sources)[0].isdigit()
+
+
 def test_wheel_holds_manifest_and_type_marker(wheel_names):
     assert {f"{PACKAGE}/napari.yaml", f"{PACKAGE}/py.typed"} <= wheel_names
 
@@ -53,6 +88,7 @@ def test_wheel_holds_every_source_file(repository, wheel_names):
     assert files - wheel_names == set()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="git on Windows writes links as files")
 def test_top_level_manifest_is_a_link_to_the_packaged_one(repository):
     link = repository / "napari.yaml"
     assert link.is_symlink()

@@ -11,7 +11,7 @@
 
 import numpy as np
 
-from napari_microdiffusion.diffusion.ddpm import NoiseSchedule
+from napari_microdiffusion.diffusion.paper.ddpm import NoiseSchedule
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.interpolation import linear, nearest
 from napari_microdiffusion.optics import Acquisition, simulate_projections

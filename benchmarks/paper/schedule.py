@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_microdiffusion.diffusion.paper import PaperModel, Seen, predict_clean
+from napari_microdiffusion.diffusion.paper.model import PaperModel, Seen, predict_clean
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.engine import reconstruct

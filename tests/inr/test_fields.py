@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from napari_microdiffusion.inr import FittedInr, InrSettings
-from napari_microdiffusion.inr.fields import GridField, PaperField, build_field, interpolate_nodes
+from napari_microdiffusion.inr.fields import GridField, build_field, interpolate_nodes
+from napari_microdiffusion.inr.paper_field import PaperField
 
 SHAPE, N = (12, 21, 35), 4
 

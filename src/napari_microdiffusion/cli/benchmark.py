@@ -73,8 +73,8 @@ def benchmark(
 
 def _cook(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> Answer:
     """Run recipes one after the other and report where they were written."""
-    from ..studies.recipe_report import table, write_recipe
-    from ..studies.recipes import Kitchen, Outcome, read_recipe
+    from ..studies.paper.recipes import Kitchen, Outcome, read_recipe
+    from ..studies.paper.report import table, write_recipe
 
     recipes = {path.stem: read_recipe(path) for path in paths}
     for path in volumes:

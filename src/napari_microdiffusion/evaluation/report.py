@@ -15,6 +15,7 @@ from ..io import check_output, whole_file
 from .intensity import IntensityRange, Volume
 from .layout import Layout, add_scale_bar
 from .metrics import compare
+from .slice_plot import FAINT, INK, Curve, plot_slices
 from .table import COLUMNS, comparison_table
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ FORMATS = (".png", ".pdf", ".svg")
 _DPI = 160
 # Intensities are shown by their power: specimens are mostly dark, and faint structure matters as much.
 _GAMMA = 0.6
-_INK, _FAINT = "#222222", "#c8c8c8"
 _RECONSTRUCTION_COLOUR, _BASELINE_COLOUR = "#0072b2", "#e69f00"
 _TABLE_KEYS = (
     "psnr",
@@ -209,13 +209,13 @@ def _draw(
             )
             axes.set_xticks([])
             axes.set_yticks(np.arange(0, shape[0] + 1, n) * dz if n and row and c == 0 else [], [])
-            axes.tick_params(length=2.5, width=0.5, color=_INK)
+            axes.tick_params(length=2.5, width=0.5, color=INK)
             for spine in axes.spines.values():
-                spine.set(linewidth=0.5, color=_FAINT)
+                spine.set(linewidth=0.5, color=FAINT)
             if row == 0:
-                axes.set_title(column.title, fontsize=8, color=_INK, pad=4)
+                axes.set_title(column.title, fontsize=8, color=INK, pad=4)
             if c == 0:
-                axes.set_ylabel(labels[row], fontsize=min(8.0, 14 * layout.row_heights[row]), color=_INK)
+                axes.set_ylabel(labels[row], fontsize=min(8.0, 14 * layout.row_heights[row]), color=INK)
             if c == 0 and row < 2:
                 add_scale_bar(axes, width, tall, "px" if scale is None else unit)
         last = c + 1 == len(columns) or columns[c + 1].meaning != column.meaning
@@ -224,7 +224,7 @@ def _draw(
             bar = figure.colorbar(
                 image, cax=figure.add_axes(layout.colour_bar(first, c)), orientation="horizontal"
             )
-            bar.set_label(column.meaning, fontsize=7, color=_INK, labelpad=1)
+            bar.set_label(column.meaning, fontsize=7, color=INK, labelpad=1)
             bar.ax.tick_params(labelsize=6, length=2, width=0.5, pad=1)
             ticks = MaxNLocator(3 * (c - first + 1)).tick_values(column.low, column.high)
             bar.set_ticks([tick for tick in ticks if column.low <= tick <= column.high])
@@ -233,7 +233,7 @@ def _draw(
     _draw_scores(figure.add_axes(layout.scores()), scores)
     if title:
         figure.text(
-            layout.left, layout.title_height, title, fontsize=10, color=_INK, va="center", weight="bold"
+            layout.left, layout.title_height, title, fontsize=10, color=INK, va="center", weight="bold"
         )
     return figure
 
@@ -243,20 +243,12 @@ def _colours(scores: list[tuple[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def _draw_psnr(axes: Axes, scores: list[tuple[str, Mapping[str, Any]]], n: int | None) -> None:
-    slices = 0
-    for (name, metrics), colour in zip(scores, _colours(scores), strict=True):
-        values = metrics["per_slice"]["psnr"]
-        slices = len(values)
-        axes.plot(values, color=colour, linewidth=1.2, label=name)
-    if n and slices // n <= 60:
-        for border in range(n, slices, n):
-            axes.axvline(border - 0.5, color=_FAINT, linewidth=0.4, zorder=0)
-    axes.set_xlim(-0.5, slices - 0.5)
-    axes.set_xlabel("slice", fontsize=8, color=_INK, labelpad=2)
-    axes.set_ylabel("PSNR (dB)", fontsize=8, color=_INK, labelpad=2)
-    axes.tick_params(labelsize=7, length=2.5, width=0.5)
-    for side, spine in axes.spines.items():
-        spine.set(visible=side in ("left", "bottom"), linewidth=0.5)
+    curves = [
+        Curve(name, metrics["per_slice"]["psnr"], colour)
+        for (name, metrics), colour in zip(scores, _colours(scores), strict=True)
+    ]
+    plot_slices(axes, curves, "PSNR (dB)", n)
+    axes.set_xlabel("slice", fontsize=8, color=INK, labelpad=2)
     if len(scores) > 1:
         axes.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 0.98), ncols=2)
 
@@ -271,6 +263,6 @@ def _draw_scores(axes: Axes, scores: list[tuple[str, Mapping[str, Any]]]) -> Non
         for line, key in enumerate(keys, start=1):
             value = metrics.get(key)
             text = "–" if value is None else format(value, COLUMNS[key].form)
-            axes.text(end, 1 - (line + 0.5) * step, text, fontsize=7.5, color=_INK, ha="right", va="center")
+            axes.text(end, 1 - (line + 0.5) * step, text, fontsize=7.5, color=INK, ha="right", va="center")
     for line, key in enumerate(keys, start=1):
-        axes.text(0, 1 - (line + 0.5) * step, COLUMNS[key].heading, fontsize=7.5, color=_INK, va="center")
+        axes.text(0, 1 - (line + 0.5) * step, COLUMNS[key].heading, fontsize=7.5, color=INK, va="center")

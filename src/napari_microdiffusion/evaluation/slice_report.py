@@ -8,17 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import UserError
 from ..io import check_output, whole_file
+from .slice_plot import INK, Curve, plot_slices
 from .table import COLUMNS
 
 FIGURE_FORMATS = (".png", ".pdf", ".svg")
 SLICE_METRICS = ("psnr", "ssim", "dice", "null_space_r2")
 
 _DPI = 160
-_INK, _FAINT = "#222222", "#c8c8c8"
 # Okabe and Ito's colours, which remain distinct with any colour vision.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 
@@ -58,25 +56,20 @@ def slice_figure(path: str | Path, rows: Sequence[tuple[str, Metrics]], n: int |
     FigureCanvasAgg(figure)
     panels = figure.subplots(len(keys), 1, sharex=True, squeeze=False)[:, 0]
     for axes, key in zip(panels, keys, strict=True):
-        depth = 0
-        for number, (name, metrics) in enumerate(rows):
-            values = [np.nan if value is None else value for value in slice_values(metrics, key)]
-            of_all = metrics.get(key)
-            label = name if of_all is None else f"{name}, all: {of_all:{COLUMNS[key].form}}"
-            axes.plot(values, color=COLOURS[number % len(COLOURS)], linewidth=1.1, label=label)
-            depth = max(depth, len(values))
-        if n and depth // n <= 60:
-            for border in range(n, depth, n):
-                axes.axvline(border - 0.5, color=_FAINT, linewidth=0.4, zorder=0)
-        axes.set_xlim(-0.5, depth - 0.5)
-        axes.set_ylabel(COLUMNS[key].heading, fontsize=8, color=_INK)
-        axes.tick_params(labelsize=7, length=2.5, width=0.5)
+        curves = [
+            Curve(_label(name, metrics, key), slice_values(metrics, key), COLOURS[number % len(COLOURS)])
+            for number, (name, metrics) in enumerate(rows)
+        ]
+        plot_slices(axes, curves, COLUMNS[key].heading, n)
         axes.legend(fontsize=6.5, frameon=False, loc="best")
-        for side, spine in axes.spines.items():
-            spine.set(visible=side in ("left", "bottom"), linewidth=0.5)
-    panels[-1].set_xlabel("slice", fontsize=8, color=_INK)
+    panels[-1].set_xlabel("slice", fontsize=8, color=INK)
     with whole_file(path) as partial:
         figure.savefig(partial, format=Path(path).suffix[1:].lower(), dpi=_DPI)
+
+
+def _label(name: str, metrics: Metrics, key: str) -> str:
+    of_all = metrics.get(key)
+    return name if of_all is None else f"{name}, all: {of_all:{COLUMNS[key].form}}"
 
 
 def slice_table(path: str | Path, rows: Sequence[tuple[str, Metrics]]) -> None:

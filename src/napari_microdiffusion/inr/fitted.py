@@ -197,7 +197,8 @@ class FittedInr:
         """
         import torch
 
-        from .fields import GridField, PaperField
+        from .fields import GridField
+        from .paper_field import PaperField
 
         checkpoint = load_checkpoint(path, KIND)
         settings, profile, shape, extra = _read_header(checkpoint.header, str(path))

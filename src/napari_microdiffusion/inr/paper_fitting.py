@@ -15,7 +15,7 @@ from .steps import FitStep, FitSteps, Projections
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .fields import PaperField
+    from .paper_field import PaperField
 
 # Points of one step: a step stays well under 0.3 s on one processor core.
 PAPER_POINTS = 1 << 13
@@ -27,7 +27,8 @@ def fit_paper(
     """Fit the paper's field as `fit_inr` says, to batches of random pixels."""
     import torch
 
-    from .fields import PaperField, build_field
+    from .fields import build_field
+    from .paper_field import PaperField
 
     count, height, width = measured.shape
     n = len(profile)

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..diffusion.paper_settings import PaperSettings
+from ..diffusion.paper.settings import PaperSettings
 from ..errors import UsageError
 from ..inr.settings import InrSettings
 from ..optics.detector.light import Light

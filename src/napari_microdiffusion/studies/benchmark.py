@@ -16,7 +16,6 @@ from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Finished
 from ..reconstruction.result import ReconstructionResult
 from ..settings.method import ReconstructionConfig, settings_error
-from ..specimens import ImagingConditions, make_specimen
 
 # Guide / diffusion / consistency. The classical rows come raw and made consistent, which alone helps.
 CLASSICAL = tuple(
@@ -60,28 +59,6 @@ def case_of_volume(path: Path, step_length: int) -> Case:
     acquisition = Acquisition(step_length=step_length)
     projections = simulate_projections(volume, acquisition)
     return Case(path.name.split(".")[0], volume[: len(projections) * step_length], projections, acquisition)
-
-
-def frozen_cases(path: Path, step_length: int | None = None) -> Iterator[Case]:
-    """The procedural specimens of a frozen set (`benchmarks/specimens.yaml`), one after the other.
-
-    At the set's own step length, where none is given; slices beyond whole slabs are dropped.
-    """
-    import yaml
-
-    frozen = yaml.safe_load(path.read_text())
-    shape, n = tuple(frozen["shape"]), step_length or int(frozen["step_length"])
-    acquisition = Acquisition(step_length=n)
-    for entry in frozen["specimens"]:
-        truth = make_specimen(entry["kind"], shape, entry["seed"], ImagingConditions(**entry["conditions"]))
-        projections = simulate_projections(
-            truth,
-            acquisition,
-            photons=entry["photons"],
-            read_noise=entry["read_noise"],
-            seed=entry["noise_seed"],
-        )
-        yield Case(entry["name"], truth[: len(projections) * n], projections, acquisition)
 
 
 def method_config(method: str, **settings: Any) -> ReconstructionConfig:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.paper import PaperModel, Seen
+from ...diffusion.paper.model import PaperModel, Seen
 from ...errors import UsageError
 from ...inr import FittedInr
 from ...inr.encodings import (
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from ...inr.fields import PaperField
+    from ...inr.paper_field import PaperField
 
 # Projection pixels in a step of the INR's own loss, where it is trained jointly.
 _INR_PIXELS = 1024
@@ -122,7 +122,7 @@ class PaperConditions:
 
     @property
     def _field(self) -> "PaperField":
-        from ...inr.fields import PaperField
+        from ...inr.paper_field import PaperField
 
         assert self.state.inr is not None
         if not isinstance(self.state.inr.field, PaperField):

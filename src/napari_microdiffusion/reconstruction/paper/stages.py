@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...diffusion.fitting import FitSettings, Fitting
-from ...diffusion.paper import PaperBatch, PaperModel, Seen, denoising_loss, draw_batch, predict_clean
-from ...diffusion.unet import ResBlock
+from ...diffusion.paper.model import (
+    PaperBatch,
+    PaperModel,
+    Seen,
+    denoising_loss,
+    draw_batch,
+    predict_clean,
+)
+from ...diffusion.paper.unet import ResBlock
 from ..conditioning import Conditioning
 from ..data_consistency import DataConsistency
 from ..device import choose_device, limit_threads
@@ -180,7 +187,7 @@ class PaperDiffusion:
 
     def _sample(self, slabs: slice, number: int, clock: StageClock) -> Generator[Event, None, np.ndarray]:
         """A sample of the slices of some slabs, in grey levels."""
-        from ...diffusion.ddpm import NoiseSchedule, ddim_step, ddpm_step
+        from ...diffusion.paper.ddpm import NoiseSchedule, ddim_step, ddpm_step
 
         s = self.settings
         seen, noise = self.conditions.of_slices(slabs), self._noise(slabs, number)

@@ -1,7 +1,7 @@
 """A deeper network that answers like the one it is made from, to train on where a smaller one has settled."""
 
-from ..diffusion.preconditioning import Denoiser
-from ..diffusion.prior import new_denoiser
+from napari_microdiffusion.diffusion.preconditioning import Denoiser
+from napari_microdiffusion.diffusion.prior import new_denoiser
 
 
 def grown(denoiser: Denoiser, blocks: int, deep_blocks: int) -> Denoiser:

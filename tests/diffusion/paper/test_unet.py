@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.unet import ConditionalUnet, ImageEncoder, sinusoids
+from napari_microdiffusion.diffusion.paper.unet import ConditionalUnet, ImageEncoder, sinusoids
 
 
 def unet(fusion="addition", multipliers=(1, 2)):

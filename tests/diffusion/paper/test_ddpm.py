@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.ddpm import NoiseSchedule, ddim_step, ddpm_step
+from napari_microdiffusion.diffusion.paper.ddpm import NoiseSchedule, ddim_step, ddpm_step
 
 MEAN, SPREAD, DRAWS = 1.7, 0.6, 20_000
 SCHEDULE = NoiseSchedule()

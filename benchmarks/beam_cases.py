@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..evaluation import compare
-from ..optics import Acquisition, BeamOperator, DetectorNoise
-from ..optics.simulation import photon_gain
-from ..reconstruction.engine import reconstruct
-from ..reconstruction.events import Finished
-from ..settings.method import ReconstructionConfig
+from napari_microdiffusion.evaluation import compare
+from napari_microdiffusion.optics import Acquisition, BeamOperator, DetectorNoise
+from napari_microdiffusion.optics.simulation import photon_gain
+from napari_microdiffusion.reconstruction.engine import reconstruct
+from napari_microdiffusion.reconstruction.events import Finished
+from napari_microdiffusion.settings.method import ReconstructionConfig
 
 
 @dataclass(frozen=True)

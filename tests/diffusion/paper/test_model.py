@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.ddpm import NoiseSchedule
-from napari_microdiffusion.diffusion.paper import (
+from napari_microdiffusion.diffusion.paper.ddpm import NoiseSchedule
+from napari_microdiffusion.diffusion.paper.model import (
     PaperModel,
     Seen,
     denoising_loss,
     draw_batch,
     predict_clean,
 )
-from napari_microdiffusion.diffusion.paper_settings import PaperSettings
+from napari_microdiffusion.diffusion.paper.settings import PaperSettings
 
 SMALL = {"width": 8, "multipliers": (1, 2), "blocks": 1, "features": 6, "batch": 3}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..io import whole_file
-from ..reconstruction.events import Event
+from ...io import whole_file
+from ...reconstruction.events import Event
 from .recipes import CONSISTENCIES, Kitchen, Outcome, Recipe
 
 # In the paper's order, as the paper has them.

@@ -14,20 +14,25 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import UsageError, UserError
-from ..evaluation import compare
-from ..inr import FittedInr
-from ..interpolation import nearest
-from ..io import depth_stack, read_image
-from ..optics import Acquisition, ProjectionOperator, make_consistent, simulate_projections
-from ..reconstruction.engine import reconstruct
-from ..reconstruction.events import Event, Finished
-from ..reconstruction.result import ReconstructionResult
-from ..settings.files import read_settings
-from ..settings.method import ReconstructionConfig, settings_error
-from ..settings.presets import merged, preset
-from ..specimens import KINDS, make_specimen
-from .benchmark import Case
+from ...errors import UsageError, UserError
+from ...evaluation import compare
+from ...inr import FittedInr
+from ...interpolation import nearest
+from ...io import depth_stack, read_image
+from ...optics import (
+    Acquisition,
+    ProjectionOperator,
+    make_consistent,
+    simulate_projections,
+)
+from ...reconstruction.engine import reconstruct
+from ...reconstruction.events import Event, Finished
+from ...reconstruction.result import ReconstructionResult
+from ...settings.files import read_settings
+from ...settings.method import ReconstructionConfig, settings_error
+from ...settings.presets import merged, preset
+from ...specimens import KINDS, make_specimen
+from ..benchmark import Case
 
 CONSISTENCIES = ("none", "nonnegative")
 Triple = tuple[float, float, float]

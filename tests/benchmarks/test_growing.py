@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from growing import grown
 
 from napari_microdiffusion.diffusion.prior import new_denoiser
 from napari_microdiffusion.training.batches import collate, draw_stack
-from napari_microdiffusion.training.growing import grown
 from napari_microdiffusion.training.settings import BatchSettings
 
 SIZES = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}

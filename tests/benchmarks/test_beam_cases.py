@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from beam_cases import beam_case, mistaken, score
 
 from napari_microdiffusion.optics import Acquisition, DetectorNoise, project_through
 from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.studies.beams import beam_case, mistaken, score
 
 PLAIN = ReconstructionConfig(diffusion="off", samples=0)
 

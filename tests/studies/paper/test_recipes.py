@@ -11,10 +11,17 @@ from napari_microdiffusion.errors import UsageError, UserError
 from napari_microdiffusion.reconstruction.events import Progress, StageStarted
 from napari_microdiffusion.settings.presets import merged
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.studies.recipe_report import table, write_recipe
-from napari_microdiffusion.studies.recipes import Kitchen, Outcome, Recipe, RecipeRow, read_recipe, row_config
+from napari_microdiffusion.studies.paper.recipes import (
+    Kitchen,
+    Outcome,
+    Recipe,
+    RecipeRow,
+    read_recipe,
+    row_config,
+)
+from napari_microdiffusion.studies.paper.report import table, write_recipe
 
-SHIPPED = sorted((Path(__file__).resolve().parents[2] / "benchmarks" / "paper").glob("*.yaml"))
+SHIPPED = sorted((Path(__file__).resolve().parents[3] / "benchmarks" / "paper").glob("*.yaml"))
 
 SMALL = """
 title: A small table

@@ -1,11 +1,11 @@
 """Calibrating runs the users' engine on specimens nobody has seen, the same ones for the same seed."""
 
 import numpy as np
+from calibration import fresh_stacks, outcomes
 
 from napari_microdiffusion.diffusion.calibration import LEVELS, Calibration
 from napari_microdiffusion.diffusion.slab import STATISTICS
 from napari_microdiffusion.specimens import KINDS, make_specimen
-from napari_microdiffusion.studies.calibration import fresh_stacks, outcomes
 
 
 def test_the_same_seed_gives_the_same_stacks_and_another_does_not():
@@ -23,7 +23,7 @@ def test_every_other_stack_is_plain_tissue_whose_projections_are_noisy(monkeypat
         made.append((kind, conditions))
         return make_specimen(kind, shape, seed, conditions)
 
-    monkeypatch.setattr("napari_microdiffusion.studies.calibration.make_specimen", spy)
+    monkeypatch.setattr("calibration.make_specimen", spy)
     stacks = list(fresh_stacks(4, 4))
     assert len(made) == 2
     assert all(kind in KINDS and conditions.voxel_noise == 0 for kind, conditions in made)
@@ -54,7 +54,7 @@ def test_a_corner_with_next_to_nothing_is_passed_over(monkeypatch):
         made.append(speck if not made else make_specimen(kind, shape, seed, conditions))
         return made[-1]
 
-    monkeypatch.setattr("napari_microdiffusion.studies.calibration.make_specimen", sparse_at_first)
+    monkeypatch.setattr("calibration.make_specimen", sparse_at_first)
     stacks = list(fresh_stacks(4, 2))
     assert len(made) == len(stacks) == 2
     assert all(truth.sum() > speck.sum() for truth, _, _ in stacks)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .ddpm import NoiseSchedule
-from .paper_settings import PaperSettings
+from .settings import PaperSettings
 from .unet import ConditionalUnet, ImageEncoder
 
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..diffusion.calibration import SAMPLES, Outcome, combined, sample_spread
-from ..diffusion.statistics import statistics
-from ..optics import Acquisition, IntensityScale, simulate_projections
-from ..optics.detector.noise import likely_variance
-from ..reconstruction.engine import reconstruct
-from ..reconstruction.events import Finished
-from ..specimens import KINDS, draw_plain_conditions, make_specimen
-from ..training.pool import SpecimenPool
-from ..training.settings import BatchSettings
-from .benchmark import DEFAULT_METHODS, method_config
+from napari_microdiffusion.diffusion.calibration import SAMPLES, Outcome, combined, sample_spread
+from napari_microdiffusion.diffusion.statistics import statistics
+from napari_microdiffusion.optics import Acquisition, IntensityScale, simulate_projections
+from napari_microdiffusion.optics.detector.noise import likely_variance
+from napari_microdiffusion.reconstruction.engine import reconstruct
+from napari_microdiffusion.reconstruction.events import Finished
+from napari_microdiffusion.specimens import KINDS, draw_plain_conditions, make_specimen
+from napari_microdiffusion.studies.benchmark import DEFAULT_METHODS, method_config
+from napari_microdiffusion.training.pool import SpecimenPool
+from napari_microdiffusion.training.settings import BatchSettings
 
 # Laterally the corner of a specimen: much of the structure, and a fraction of the time.
 _SIDE = 48

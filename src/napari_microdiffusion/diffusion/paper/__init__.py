@@ -1,0 +1,1 @@
+"""The diffusion of the paper: its settings, networks, noise schedule and samplers."""
