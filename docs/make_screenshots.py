@@ -27,7 +27,7 @@ def simulate(studio: Studio) -> None:
     """Projections of the truth, and the sweep."""
     dock = studio.open("Simulate projections")
     dock.volume.chooser.select(studio.viewer.layers["vasculature ground truth"])
-    dock.detector.photons.setValue(500)
+    dock.noise.ask({"photons": 500.0})
     dock.panel.button.click()
     studio.wait(lambda: not dock.runner.is_running)
     show_slice(studio)
@@ -43,14 +43,13 @@ def reconstruct(studio: Studio, samples: int, steps: int) -> None:
     """The main job, with the pictures of its outcome."""
     dock = studio.open("Reconstruct volume")
     dock.sections.projections.select(studio.viewer.layers["vasculature"])
-    dock.document.ask({"method.samples": samples})
-    dock.document.ask({"method.steps": steps})
+    dock.document.ask({"method.samples": samples, "method.steps": steps})
     dock.sections.guide.open()
     dock.document.ask({"method.guide": "inr"})
     dock.sections.guide.fine.open()
     studio.picture("inr-settings")
     dock.document.ask({"method.guide": "logspline"})
-    dock.sections.guide._button.click()
+    dock.sections.guide.fold()
     show_slice(studio)
     dock.panel.button.click()
     last = "uncertainty" if samples else "posterior mean"
@@ -91,7 +90,7 @@ def compare(studio: Studio) -> None:
     show_slice(studio)
     dock.looking.modes["side by side"].click()
     studio.picture("compare")
-    dock.volumes._button.click()
+    dock.volumes.fold()
     for mode in ("overlay", "checkerboard", "curtain"):
         dock.looking.modes[mode].click()
         studio.picture(mode)
@@ -109,7 +108,7 @@ def compare(studio: Studio) -> None:
 def adapt(studio: Studio, minutes: float) -> None:
     """A short adaptation."""
     dock = studio.open("Adapt prior")
-    dock.prior.minutes.setValue(minutes)
+    dock.settings.ask({"minutes": minutes})
     with tempfile.TemporaryDirectory() as folder:
         dock.adapt_to(Path(folder) / "mine.safetensors")
         studio.wait(

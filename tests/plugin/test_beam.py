@@ -10,7 +10,6 @@ from napari_microdiffusion.io.measured_beam import MeasuredBeam
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.optics.beam.foci import bessel_focus
 from napari_microdiffusion.plugin.beam.optics_dialog import OpticsDialog
-from napari_microdiffusion.plugin.beam.preview import beam_image
 from napari_microdiffusion.plugin.beam.views import APART, STACKED, VIEWS
 
 from .conftest import PATIENCE_MS, SHAPE, N, field_of, set_field
@@ -119,18 +118,6 @@ def test_the_calculator_says_what_cannot_be(opened):
     set_field(dialog, "na", 1.5)
     assert "numerical aperture is 1.5" in dialog.result_label.text()
     assert not dialog.buttons.button(QDialogButtonBox.StandardButton.Ok).isEnabled()
-
-
-def test_the_picture_of_a_beam_has_its_length_and_bend():
-    beam = Acquisition(step_length=6, beam="airy", width=8, bend=0.2).sampled_beam
-    image, (first, top, left) = beam_image(beam)
-    assert (len(image), first) == (len(beam.profile), beam.first)
-    light = image.sum(axis=(1, 2))
-    np.testing.assert_allclose(light / light.sum(), beam.profile, rtol=1e-4)
-    columns = (image.sum(axis=1) @ (np.arange(image.shape[2]) + left)) / light
-    np.testing.assert_allclose(columns, beam.displacement[:, 1], atol=0.02)
-    rows = (image.sum(axis=2) @ (np.arange(image.shape[1]) + top)) / light
-    np.testing.assert_allclose(rows, 0, atol=1e-4)
 
 
 def test_the_beam_is_shown_at_scale(opened, viewer, projections):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_microdiffusion.plugin.document import PAPER_SYSTEMS, STEP_LENGTH, RunDocument
-from napari_microdiffusion.settings.files import read_run
+from napari_microdiffusion.plugin.document import RunDocument
+from napari_microdiffusion.settings.asked import STEP_LENGTH
 from napari_microdiffusion.settings.recorded import Recorded
 from napari_microdiffusion.studies import step_length_sweep
 
@@ -34,49 +34,6 @@ def test_settings_that_are_used_again_are_the_same_to_the_last_bit(opened, finis
         assert record["acquisition"][name] == value
     for name, value in EXACT["method"].items():
         assert record["settings"][name] == value
-
-
-@pytest.mark.parametrize("system", PAPER_SYSTEMS)
-def test_choosing_a_system_of_the_paper_and_going_back_changes_nothing(system):
-    document = RunDocument()
-    document.ask({"method.guide": "cubic", "method.samples": 3, "acquisition.width": 7.25})
-    before = document.resolved.document
-    document.choose_system(system)
-    assert (document.method.guide, document.method.diffusion) == PAPER_SYSTEMS[system]
-    assert document.method.consistency == "none"
-    document.ask({"method.consistency": "exact"})
-    assert document.method.consistency == "exact"
-    document.choose_system("")
-    assert document.resolved.document == before
-
-
-def test_what_is_as_it_would_be_anyway_is_not_noted():
-    document = RunDocument()
-    document.record(Recorded.of_beam(5, {"beam": "airy", "bend": 0.25}))
-    assert (document.acquisition.bend, document.origin("acquisition.bend")) == (0.25, "file")
-    document.ask({"acquisition.bend": 0.5})
-    assert (document.acquisition.bend, document.origin("acquisition.bend")) == (0.5, "asked")
-    document.ask({"acquisition.bend": 0.25})
-    assert (document.asked, document.origin("acquisition.bend")) == ({}, "file")
-
-
-def test_a_file_goes_before_what_was_asked_for_while_another_was_chosen():
-    document = RunDocument()
-    document.ask({STEP_LENGTH: 9, "acquisition.beam": "bessel", "method.seed": 7})
-    document.record(Recorded(suggested=3))
-    assert (document.acquisition.step_length, document.origin(STEP_LENGTH)) == (3, "assumed")
-    assert (document.acquisition.beam, document.method.seed) == ("bessel", 7)
-    document.record(Recorded.of_beam(4, {"beam": "gaussian"}))
-    assert (document.acquisition.step_length, document.acquisition.beam) == (4, "gaussian")
-
-
-def test_settings_that_cannot_be_together_are_told_and_shown_as_they_were_typed():
-    document = RunDocument()
-    document.ask({"acquisition.side_lobes": 2})
-    assert "bend" in document.problem
-    assert document.value("acquisition.side_lobes") == 2
-    document.ask({"acquisition.side_lobes": 0})
-    assert (document.problem, document.asked) == ("", {})
 
 
 def test_observers_hear_of_a_change_once():
@@ -132,14 +89,3 @@ def test_a_time_point_or_another_name_leaves_the_step_length_that_was_typed(dock
     layer.name = "other"
     assert dock.document.acquisition.step_length == 3
     assert dock.document.projections.chosen == (1,)
-
-
-def test_a_file_of_settings_written_by_the_first_version_still_opens(tmp_path):
-    path = tmp_path / "old.json"
-    path.write_text(
-        '{"acquisition": {"step_length": 5, "photon_gain": 0.0, "read_noise": 0.0}, "settings": {"seed": 3}}'
-    )
-    document = RunDocument()
-    document.use(read_run(path))
-    assert (document.acquisition.step_length, document.method.seed) == (5, 3)
-    assert document.acquisition.photon_gain is None

@@ -58,7 +58,7 @@ def test_what_is_not_set_is_left_to_the_program():
     assert document.acquisition.photon_gain == 0
     set_field(section, "acquisition.photon_gain", None)
     assert document.acquisition.photon_gain is None
-    assert document.asked == {"method.memory_gb": 4}
+    assert document.run.asked == {"method.memory_gb": 4}
 
 
 def test_a_prior_from_a_file_is_chosen_and_named(tmp_path):
@@ -110,11 +110,11 @@ def test_no_digit_is_lost_on_the_way_through_the_form_and_a_file(tmp_path_factor
     for bound in form.fields.values():
         bound.widget.native.setFocus()
         bound.widget.native.clearFocus()
-    assert {"acquisition": ours.acquisition, "method": ours.resolved.method} == expected
-    path.write_text(json.dumps(record(ours.resolved.document)))
+    assert {"acquisition": ours.acquisition, "method": ours.run.resolved.method} == expected
+    path.write_text(json.dumps(record(ours.run.resolved.document)))
     again = RunDocument()
     again.use(read_run(path))
-    assert {"acquisition": again.acquisition, "method": again.resolved.method} == expected
+    assert {"acquisition": again.acquisition, "method": again.run.resolved.method} == expected
     # What a person types is what holds, whatever else is set.
     for field in ("method.seed", "acquisition.dark_level"):
         set_field(form, field, 12)

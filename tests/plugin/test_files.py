@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QInputDialog
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import provenance_path, read_image, write_image
+from napari_microdiffusion.io.mixed_planes import mixed_up
 from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.plugin.layers.placement import Placement
 from napari_microdiffusion.plugin.reader import get_reader
-from napari_microdiffusion.plugin.reconstruct.flaw_watch import mixed_up
 from napari_microdiffusion.plugin.writer import write_layers
 from napari_microdiffusion.settings.files import read_settings
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.plugin import document
-from napari_microdiffusion.plugin.document import PAPER_SYSTEMS
 from napari_microdiffusion.plugin.reconstruct.document import HeldInr
+from napari_microdiffusion.settings import asked
+from napari_microdiffusion.settings.presets import PAPER_SYSTEMS
 
 from .conftest import field_of, set_field
 
@@ -50,7 +50,7 @@ def test_another_guide_leaves_the_paper_s_system(opened):
     choose(advanced, "MicroDiffusion")
     assert field_of(advanced, "schedule").isEnabled()
     set_field(opened, "method.guide", "cubic")
-    assert opened.document.system == ""
+    assert opened.document.run.system == ""
     assert not field_of(advanced, "schedule").isEnabled()
     assert opened.document.method_of_run().diffusion == "off"
 
@@ -92,7 +92,7 @@ def test_consistency_can_be_had_with_the_paper_s_systems(opened):
 
 def test_the_loss_is_plotted_while_it_is_trained(opened, finish, monkeypatch):
     monkeypatch.setattr(
-        document, "preset", lambda _: {"guide": "inr", "diffusion": "paper", "samples": 0, **TINY}
+        asked, "preset", lambda _: {"guide": "inr", "diffusion": "paper", "samples": 0, **TINY}
     )
     advanced = opened.sections.advanced
     choose(advanced, "MicroDiffusion")

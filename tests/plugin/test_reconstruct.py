@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QApplication
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import provenance_path, read_image
 from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
-from napari_microdiffusion.plugin.reconstruct import tasks
 from napari_microdiffusion.reconstruction.events import Progress, SliceReady, StageStarted
+from napari_microdiffusion.reconstruction.outputs import Outputs
 
 from .conftest import PATIENCE_MS, SHAPE, N, set_field
 
@@ -440,6 +440,6 @@ def test_closing_the_dock_ends_its_run_and_frees_it(viewer, projections, slow, q
 
 
 def test_outputs_lie_side_by_side(tmp_path):
-    outputs = tasks.outputs_for(tmp_path / "vessel volume.ome.tif", with_uncertainty=True)
+    outputs = Outputs.beside(tmp_path / "vessel volume.ome.tif", with_uncertainty=True)
     assert outputs.uncertainty == tmp_path / "vessel uncertainty.ome.tif"
-    assert tasks.outputs_for(tmp_path / "vessel", with_uncertainty=False).volume.name == "vessel.ome.tif"
+    assert Outputs.beside(tmp_path / "vessel", with_uncertainty=False).volume.name == "vessel.ome.tif"

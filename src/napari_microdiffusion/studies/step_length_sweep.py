@@ -151,3 +151,15 @@ def deepest(points: Sequence[SweepPoint], at_least: float = HALF) -> SweepPoint 
             break
         found = point
     return found
+
+
+def answer(points: Sequence[SweepPoint], slice_depth: float | None = None, unit: str = "") -> str:
+    """How deep the beam may be, in a sentence; `slice_depth` is the slices' spacing in `unit`."""
+    found = deepest(points)
+    if found is None:
+        n = points[0].step_length
+        return f"Already at n = {n}, less than half of what no projection sees comes back (R² < {HALF})."
+    n, r2 = found.step_length, found.metrics["null_space_r2"]
+    depth = "" if slice_depth is None else f", a step of {n * slice_depth:.3g} {unit}"
+    seen = "more than half of what no projection sees comes back"
+    return f"Up to n = {n}{depth}, {seen} (null-space R² {r2:.2f})."

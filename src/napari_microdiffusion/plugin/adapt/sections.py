@@ -1,37 +1,31 @@
 """What a prior is adapted to, from what, and for how long."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari import Viewer
 from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout
 
 from ..document import FormSettings
 from ..layers.metadata import known_of
 from ..layers.roles import why_no_reference
 from ..layers.stack import Stack
-from ..widgets.form import LABEL_WIDTH, Form, tooltip
+from ..widgets.form import Form, tooltip
 from ..widgets.layer_list import VolumeList
 from ..widgets.prior_chooser import GENERAL, PriorChooser
-from ..widgets.section import Section, form, label
-
-if TYPE_CHECKING:
-    from napari import Viewer
+from ..widgets.section import Section, column, label, titled
 
 
 class ReferencesSection(Section):
     """Choice of the volumes to learn from."""
 
-    def __init__(self, viewer: "Viewer") -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__("Reference volumes", is_open=True)
         self._viewer = viewer
         self.list = VolumeList("references", "Point-scanned volumes; tick those to learn from.")
         self.list.itemChanged.connect(self._tell)
         self._hint = label(tone="dim", wrap=True)
-        layout = form()
-        layout.addRow(self.list)
-        layout.addRow(self._hint)
-        self.set_content(layout)
+        self.set_content(column(self.list, self._hint))
         self.refresh()
 
     @property
@@ -101,14 +95,8 @@ class PriorSection(Section):
         field = settings.fields["prior"]
         self.start = PriorChooser("start")
         self.start.box.native.setToolTip(tooltip(field))
-        rows = form()
-        title = label(field.title)
-        title.setMinimumWidth(LABEL_WIDTH)
-        rows.addRow(title, self.start)
-        column = QVBoxLayout()
-        column.addLayout(rows)
-        column.addWidget(Form(settings, ("minutes", "seed")))
-        self.set_content(column)
+        start = titled(field.title, self.start, tooltip(field))
+        self.set_content(column(start, Form(settings, ("minutes", "seed"))))
         self.start.chosen.connect(self.use_prior)
         self.start.file_wanted.connect(self.file_wanted)
         settings.events.revision.connect(self.refresh)

@@ -1,27 +1,23 @@
 """The dock "Adapt prior": trains the diffusion's prior further on volumes of one's own tissue."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout
+from napari import Viewer
+from qtpy.QtWidgets import QFileDialog
 
 from ..document import FormSettings
 from ..jobs.activity import Activity
-from ..jobs.job import Source, spare_threads
+from ..jobs.job import spare_threads
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
-from ..layers.stack import Stack
 from ..widgets.dock import Dock
 from ..widgets.line_plot import LinePlot
 from ..widgets.message_panel import MessagePanel
 from ..widgets.prior_chooser import AdaptedPriors
-from ..widgets.section import Section, label
-from ..widgets.theme import Appearance
+from ..widgets.section import Section, column, label
 from .sections import AdaptSettings, PriorSection, ReferencesSection
 from .tasks import Adapted, AdaptPrior, Loss
-
-if TYPE_CHECKING:
-    from napari import Viewer
 
 ABOUT = (
     "The shipped prior has learned from procedural tissue. A few point-scanned volumes of your own tissue, "
@@ -30,15 +26,9 @@ ABOUT = (
 
 
 class AdaptWidget(Dock):
-    """The dock.
+    """The dock."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        Given by napari.
-    """
-
-    def __init__(self, napari_viewer: "Viewer") -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.references = ReferencesSection(napari_viewer)
         self.settings = FormSettings(model=AdaptSettings)
@@ -47,10 +37,7 @@ class AdaptWidget(Dock):
         self.plot = LinePlot("step", height=150, is_logarithmic=True)
         self.plot.setToolTip("<qt>Loss of the training, averaged over ten steps: lower is better.</qt>")
         self._idle = label("The loss is shown here while the prior learns.", tone="dim", wrap=True)
-        column = QVBoxLayout()
-        column.addWidget(self._idle)
-        column.addWidget(self.plot)
-        self.training.set_content(column)
+        self.training.set_content(column(self._idle, self.plot))
         self.panel = RunPanel("Adapt prior", "Asks for a file, then trains; the prior can be used at once.")
         self.messages = MessagePanel()
         self.runner = Runner(self.panel, self.messages, self)
@@ -60,10 +47,7 @@ class AdaptWidget(Dock):
         self.references.changed.connect(self._settings_changed)
         self.panel.start_wanted.connect(self._ask_where)
         self.prior.file_wanted.connect(self._ask_prior)
-        layers = self.viewer.layers.events
-        for emitter in (layers.inserted, layers.renamed, layers.reordered):
-            self.listen(emitter, self._layers_changed)
-        self.listen(layers.removed, self._layer_removed)
+        self.watch_layers(self.references.refresh, self.runner.layer_removed)
         self.at_end(self.runner.abandon)
         self.bind("Ctrl+Alt+A", self.panel.button.click, self.panel.button)
         self._settings_changed()
@@ -83,23 +67,15 @@ class AdaptWidget(Dock):
             spare_threads(),
             settings.seed,
         )
-        self.runner.begin(Adapting(task, self, stacks))
-
-    def show_curve(self) -> None:
-        """Begin a new curve."""
         self.plot.clear()
         self._idle.hide()
         self.plot.show()
+        needed = [stack.layer for stack in stacks]
+        done = "The prior is adapted."
+        self.runner.begin(Activity("Adapting", task, self._take, needed, done, can_stop=True))
 
     def _settings_changed(self) -> None:
         self.panel.set_reason(self.references.reason())
-
-    def _layers_changed(self, _event: Any = None) -> None:
-        self.references.refresh()
-
-    def _layer_removed(self, event: Any) -> None:
-        self.runner.layer_removed(event.value)
-        self.references.refresh()
 
     def _ask_where(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -115,35 +91,14 @@ class AdaptWidget(Dock):
         if path:
             self.prior.use_prior(path)
 
-    def restyle(self, appearance: Appearance) -> None:
-        """Follow the theme in what is drawn here."""
-        self.plot.set_appearance(appearance)
-
-
-class Adapting(Activity):
-    """A training whose loss is plotted, and whose prior other docks can use once it is saved."""
-
-    text = "Adapting"
-    done = "The prior is adapted."
-    can_stop = True
-
-    def __init__(self, source: Source, dock: AdaptWidget, stacks: list[Stack]) -> None:
-        super().__init__(source)
-        self._dock, self._stacks = dock, stacks
-        dock.show_curve()
-
-    def needs(self, layer: Any) -> bool:
-        """The reference volumes."""
-        return any(layer == stack.layer for stack in self._stacks)
-
-    def handle(self, event: Any) -> None:
-        """Plot the loss; offer the prior."""
+    def _take(self, event: Any) -> None:
+        """Plot the loss; offer the adapted prior."""
         if isinstance(event, Loss):
-            self._dock.plot.add(event.step, event.loss)
+            self.plot.add(event.step, event.loss)
         elif isinstance(event, Adapted):
-            explained = "" if event.explained is None else f"; it explains {100 * event.explained:.0f} % of "
-            told = f"{explained}what the first estimate misses" if explained else ""
-            self._dock.messages.say(
+            share = "" if event.explained is None else f"; it explains {100 * event.explained:.0f} % of "
+            told = f"{share}what the first estimate misses" if share else ""
+            self.messages.say(
                 f"Saved as {event.path} after {event.steps} steps{told}. "
                 "Choose it under Diffusion in the dock Reconstruct volume."
             )

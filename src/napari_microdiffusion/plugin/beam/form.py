@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...io.measured_beam import MeasuredBeam
-from ..document import BEAM_PATHS, STEP_LENGTH, RunDocument
+from ...settings.asked import BEAM_PATHS, STEP_LENGTH
+from ..document import RunDocument
 from ..widgets.form import Form
-from ..widgets.section import Section, label, row
+from ..widgets.section import Section, button, column, label, row
 from .measured import BeamImport
 from .optics_dialog import OpticsDialog
 from .profile_plot import ProfilePlot
@@ -23,48 +23,30 @@ _UNSET = {WIDTH: "as the step", "acquisition.lobe_spacing": "none"}
 class BeamForm(QWidget):
     """Fields for what the acquisition says of the beam, but its step length.
 
-    `preview_wanted` is emitted when the beam is to be shown.
-
     Parameters
     ----------
-    document : RunDocument
     views : ViewsChoice
         Shown with the fields of bent beams.
     """
-
-    preview_wanted = Signal()
 
     def __init__(self, document: RunDocument, views: ViewsChoice) -> None:
         super().__init__()
         self.document = document
         self.shape = Form(document, (BEAM, WIDTH), {BEAM: BEAM_WORDS}, _UNSET)
         self.plot = ProfilePlot()
-        self.optics, self.load = QPushButton("From optics…"), QPushButton("Import…")
-        self.preview = QPushButton("Show beam")
-        self.optics.setToolTip("<qt>Work out width, bend and tilt from the microscope's optics.</qt>")
-        self.load.setToolTip(
-            "<qt>Import a measured beam: a CSV table of depth and intensity, or a z-stack of a bead.</qt>"
-        )
-        self.preview.setToolTip("<qt>Add the beam to the viewer as a small image, at the middle slab.</qt>")
-        self.about = label(tone="dim", wrap=True)
-        self.forget = QPushButton("Forget the measured beam")
-        self.bent = Section("Bent or tilted beam")
-        inner = QVBoxLayout()
-        inner.addWidget(Form(document, bent_paths(document), unset=_UNSET))
-        inner.addWidget(views)
-        self.bent.set_content(inner)
         self.imported = BeamImport(self)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.shape)
-        column.addWidget(self.plot)
-        column.addLayout(row(self.optics, self.load, self.preview))
-        for widget in (self.about, self.forget, self.bent):
-            column.addWidget(widget)
-        self.optics.clicked.connect(self._ask_optics)
-        self.load.clicked.connect(self.imported.ask)
-        self.preview.clicked.connect(self.preview_wanted)
-        self.forget.clicked.connect(self._forget)
+        about_optics = "Work out width, bend and tilt from the microscope's optics."
+        about_file = "Import a measured beam: a CSV table of depth and intensity, or a z-stack of a bead."
+        about_preview = "Add the beam to the viewer as a small image, at the middle slab."
+        self.optics = button("From optics…", about_optics, self._ask_optics)
+        self.load = button("Import…", about_file, self.imported.ask)
+        self.preview = button("Show beam", about_preview)
+        self.about = label(tone="dim", wrap=True)
+        self.forget = button("Forget the measured beam", action=self._forget)
+        self.bent = Section("Bent or tilted beam")
+        self.bent.set_content(column(Form(document, bent_paths(document), unset=_UNSET), views))
+        buttons = row(self.optics, self.load, self.preview)
+        column(self.shape, self.plot, buttons, self.about, self.forget, self.bent, inside=self)
         self.imported.measured.connect(self.use_measured)
         self.imported.failed.connect(self._describe)
         document.events.revision.connect(self.refresh)
@@ -97,7 +79,9 @@ class BeamForm(QWidget):
 
     @property
     def _has_profile(self) -> bool:
-        return self.document.measured is not None or bool(self.document.value("acquisition.axial_profile"))
+        return self.document.run.measured is not None or bool(
+            self.document.value("acquisition.axial_profile")
+        )
 
     def _describe(self, failure: str = "") -> None:
         text = failure or self.document.problem
@@ -105,7 +89,7 @@ class BeamForm(QWidget):
             beam = self.document.acquisition.sampled_beam
             self.plot.show_beam(beam, self.document.value(STEP_LENGTH))
             if self._has_profile:
-                measured = self.document.measured
+                measured = self.document.run.measured
                 source = "the settings" if measured is None else measured.name
                 text = text or f"Profile of {len(beam.profile)} slices from {source}."
             elif self.plot.beyond > 0:
@@ -121,9 +105,9 @@ class BeamForm(QWidget):
     def _take_optics(self, fields: Mapping[str, Any]) -> None:
         views = self.document.value(VIEWS)
         plain = {path: self.document.fields[path].default for path in BEAM_PATHS - {VIEWS}}
-        self.document.change(measured=None)
         found = {f"acquisition.{name}": value for name, value in fields.items()}
-        self.document.ask(plain | found | {VIEWS: views})
+        run = self.document.run.measuring(None)
+        self.document.change(run=run.asking(plain | found | {VIEWS: views}))
 
     def _forget(self) -> None:
         self.document.use_measured(None)

@@ -1,19 +1,17 @@
 """One view of every slab, or two with mirrored beams, and where the second one is."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from magicgui.widgets import ComboBox
+from napari import Viewer
 from qtpy.QtWidgets import QWidget
 
 from ..document import RunDocument
 from ..layers.roles import why_no_projections
 from ..layers.stack import Stack
-from ..widgets.form import LABEL_WIDTH, narrow, tooltip
+from ..widgets.form import narrow, tooltip
 from ..widgets.layer_chooser import LayerChooser
-from ..widgets.section import form, label
-
-if TYPE_CHECKING:
-    from napari import Viewer
+from ..widgets.section import LABEL_WIDTH, form, label
 
 VIEWS = "acquisition.views"
 ONE, STACKED, APART = "one", "stacked", "apart"
@@ -25,12 +23,11 @@ class ViewsChoice(QWidget):
 
     Parameters
     ----------
-    document : RunDocument
     viewer : napari.Viewer, optional
         Where the layer of the mirrored view is looked for; without one there is no such choice.
     """
 
-    def __init__(self, document: RunDocument, viewer: "Viewer | None" = None) -> None:
+    def __init__(self, document: RunDocument, viewer: Viewer | None = None) -> None:
         super().__init__()
         self.document = document
         places = [(words, place) for place, words in _WORDS.items() if viewer is not None or place != APART]

@@ -1,17 +1,14 @@
 """How two volumes are looked at together in the viewer; each way gives back what it changed."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari import Viewer
+from napari.layers import Image
 
 from ..layers.metadata import METADATA_KEY
 from ..layers.placement import Placement
-from ..layers.stack import Stack
-from .mixed import Mixed, Pattern
-
-if TYPE_CHECKING:
-    from napari import Viewer
-    from napari.layers import Image
+from ..layers.stack import Stack, planewise
 
 MODES = {
     "side by side": "Side by side",
@@ -21,23 +18,21 @@ MODES = {
 }
 _TRUTH_COLOUR, _OTHER_COLOUR = "green", "magenta"
 _ERROR_COLOURS = [[0.3, 0.65, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 0.5, 0.15, 1.0]]
+# Squares along the shorter side of a plane of the checkerboard.
+_SQUARES = 8
 _KEPT = ("visible", "colormap", "blending", "opacity", "contrast_limits")
 
 
 class CompareViews:
-    """One way of looking at a time.
+    """One way of looking at a time."""
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    """
-
-    def __init__(self, viewer: "Viewer") -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self.mode = ""
         self.mixed: Image | None = None
         self._before: list[tuple[Any, dict[str, Any]]] = []
         self._had_grid = False
+        self._pair: tuple[Any, Any] = (None, None)
 
     def show(self, mode: str, truth: Stack, chosen: Stack, all_chosen: list[Stack]) -> None:
         """Look in one way, after giving back what another one changed."""
@@ -60,13 +55,12 @@ class CompareViews:
             lower, upper = sorted((truth.layer, chosen.layer), key=viewer.layers.index)
             lower.blending, upper.blending = "opaque", "additive"
         else:
-            self._mix("checkerboard" if mode == "checkerboard" else "curtain", truth, chosen)
+            self._mix(mode, truth, chosen)
 
     def move_curtain(self, position: float) -> None:
         """Hang the curtain elsewhere, 0 at the left to 1 at the right."""
         if self.mode == "curtain" and self.mixed is not None:
-            self.mixed.data.position = position
-            self.mixed.refresh(extent=False, thumbnail=False, highlight=False)
+            self.mixed.data = mixed(*self._pair, "curtain", position)
 
     def end(self) -> None:
         """Give back the view as it was."""
@@ -80,15 +74,16 @@ class CompareViews:
             if layer in viewer.layers:
                 for name, value in kept.items():
                     setattr(layer, name, value)
-        self._before = []
+        self._before, self._pair = [], (None, None)
         if viewer.canvas.grid.enabled != self._had_grid:
             viewer.canvas.grid.enabled = self._had_grid
             viewer.reset_view()
 
-    def _mix(self, pattern: Pattern, truth: Stack, chosen: Stack) -> None:
+    def _mix(self, pattern: str, truth: Stack, chosen: Stack) -> None:
         selected = set(self._viewer.layers.selection)
+        self._pair = (truth.data, chosen.data)
         self.mixed = self._viewer.add_image(
-            Mixed(truth.data, chosen.data, pattern),
+            mixed(truth.data, chosen.data, pattern),
             name=f"{truth.name} | {chosen.name}",
             contrast_limits=truth.layer.contrast_limits,
             colormap=truth.layer.colormap,
@@ -99,7 +94,35 @@ class CompareViews:
         self._viewer.layers.selection = selected
 
 
-def add_error(viewer: "Viewer", name: str, error: np.ndarray, bound: float, placement: Placement) -> "Image":
+def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
+    """Two volumes on one grid in one picture, made plane by plane as the viewer asks for it.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (at least Z, H, W)
+        `first` is left of the curtain; where one is longer, its last planes are left out.
+    position : float
+        Where the curtain hangs, 0 at the left to 1 at the right.
+
+    Returns
+    -------
+    dask array, shape (Z, H, W), float32
+    """
+    import dask.array as da
+
+    depth = min(len(first), len(second))
+    height, width = first.shape[1:]
+    y, x = np.ogrid[:height, :width]
+    if pattern == "curtain":
+        is_first = np.broadcast_to(x < round(position * width), (height, width))
+    else:
+        side = max(1, min(height, width) // _SQUARES)
+        is_first = (y // side + x // side) % 2 == 0
+    volumes = [planewise(volume)[:depth].astype(np.float32) for volume in (first, second)]
+    return da.where(is_first, *volumes)
+
+
+def add_error(viewer: Viewer, name: str, error: np.ndarray, bound: float, placement: Placement) -> Image:
     """Add an error map: black where the reconstruction is right, orange too bright, blue too dark."""
     from napari.utils.colormaps import Colormap
 
@@ -113,7 +136,7 @@ def add_error(viewer: "Viewer", name: str, error: np.ndarray, bound: float, plac
     )
 
 
-def _images(viewer: "Viewer") -> list[Any]:
+def _images(viewer: Viewer) -> list[Any]:
     from napari.layers import Image
 
     return [layer for layer in viewer.layers if isinstance(layer, Image)]

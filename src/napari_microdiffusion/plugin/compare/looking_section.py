@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QPushButton, QSlider, QVBoxLayout
+from qtpy.QtWidgets import QPushButton, QSlider
 
-from ..widgets.section import Section, label, row
+from ..widgets.section import Section, column, label, row
 from .cross_sections import CrossSections, Shown
 from .looking import MODES
 
@@ -42,12 +42,10 @@ class LookingSection(Section):
         self.curtain.valueChanged.connect(self._move_curtain)
         self._curtain_title = label("Curtain")
         self.sections = CrossSections()
-        column = QVBoxLayout()
-        column.addLayout(row(*buttons[:3], stretch=0))
-        column.addLayout(row(*buttons[3:], self.error, stretch=1))
-        column.addLayout(row(self._curtain_title, self.curtain, stretch=1))
-        column.addWidget(self.sections)
-        self.set_content(column)
+        above, below = row(*buttons[:3], stretch=0), row(*buttons[3:], self.error, stretch=1)
+        self.set_content(
+            column(above, below, row(self._curtain_title, self.curtain, stretch=1), self.sections)
+        )
         self.show_mode("")
 
     @property

@@ -18,18 +18,6 @@ SHOWN = (
     "axial_centroid_error_median",
     "reprojection_max",
 )
-_MEANING = {
-    "psnr": "Mean over the slices of the peak signal-to-noise ratio, in dB.",
-    "ssim": "Mean over the slices of the structural similarity in windows of 7 × 7 pixels; 1 is the truth.",
-    "dice": "Overlap of the foregrounds, above one threshold taken from the truth; 1 is the truth.",
-    "null_space_r2": "Share of what no projection sees that is right: 0 for repeating each projection, "
-    "1 for the truth.",
-    "psnr_foreground": "PSNR over the truth's foreground alone, in dB.",
-    "ssim_3d": "Structural similarity in windows of 7 × 7 × 7 voxels.",
-    "axial_centroid_error_median": "How far structures lie from where they should along z; median, in "
-    "slices.",
-    "reprojection_max": "Largest difference between the projections of both volumes, of the truth's range.",
-}
 _NAME_WIDTH = 96
 _MOST_ROWS = 6
 
@@ -48,7 +36,7 @@ class ScoreTable(QTableWidget):
         for column, key in enumerate(SHOWN, 1):
             item = self.horizontalHeaderItem(column)
             if item is not None:
-                item.setToolTip(f"<qt>{_MEANING[key]}</qt>")
+                item.setToolTip(f"<qt>{COLUMNS[key].meaning}</qt>")
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

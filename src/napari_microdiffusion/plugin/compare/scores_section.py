@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout
+from qtpy.QtWidgets import QPushButton
 
 from ..widgets.line_plot import Curve
 from ..widgets.metric_plot import MetricPlot
-from ..widgets.section import Section, label, row
+from ..widgets.section import Section, column, label, row
 from .score_table import ScoreTable
 
 SLICE_METRICS = ("psnr", "ssim", "dice", "null_space_r2")
@@ -32,12 +32,8 @@ class ScoresSection(Section):
         self.plot = self.metrics.plot
         self.figure, self.csv = QPushButton("Figure…"), QPushButton("Table…")
         self._nothing = label("Nothing is compared yet.", tone="dim", wrap=True)
-        column = QVBoxLayout()
-        column.addWidget(self._nothing)
-        column.addWidget(self.table)
-        column.addWidget(self.metrics)
-        column.addLayout(row(self.metrics.box, self.figure, self.csv, stretch=0))
-        self.set_content(column)
+        buttons = row(self.metrics.box, self.figure, self.csv, stretch=0)
+        self.set_content(column(self._nothing, self.table, self.metrics, buttons))
         self.table.chosen.connect(self.row_chosen)
         self.plot.picked.connect(self.slice_picked)
         self.figure.clicked.connect(self._want_figure)

@@ -2,26 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari import Viewer
 from qtpy.QtWidgets import QFileDialog
 
 from ..jobs.activity import Activity
-from ..jobs.job import Saved, Source
+from ..jobs.job import Saved
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.stack import Stack
 from ..widgets.dock import Dock
 from ..widgets.message_panel import MessagePanel
-from ..widgets.theme import Appearance
 from .looking import CompareViews, add_error
 from .looking_section import LookingSection
 from .scores_section import ScoresSection
 from .tasks import CompareVolumes, ErrorMade, ExportScores, MapError, Scored
 from .volumes_section import VolumesSection
-
-if TYPE_CHECKING:
-    from napari import Viewer
 
 FIGURES = "Figure (*.png *.pdf *.svg)"
 TABLES = "Table (*.csv)"
@@ -37,15 +34,9 @@ class Row:
 
 
 class CompareWidget(Dock):
-    """The dock.
+    """The dock."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        Given by napari.
-    """
-
-    def __init__(self, napari_viewer: "Viewer") -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.volumes = VolumesSection(napari_viewer)
         self.scores = ScoresSection()
@@ -75,11 +66,8 @@ class CompareWidget(Dock):
         self.looking.curtain_moved.connect(self.views.move_curtain)
         self.looking.error_wanted.connect(self.map_error)
         self.looking.sections.picked.connect(self.go_to_slice)
-        layers = self.viewer.layers.events
-        for emitter in (layers.inserted, layers.reordered):
-            self.listen(emitter, self._layers_changed)
-        self.listen(layers.renamed, self._renamed)
-        self.listen(layers.removed, self._layer_removed)
+        self.watch_layers(self.volumes.refresh, self._layer_removed)
+        self.listen(self.viewer.layers.events.renamed, self._show_rows)
         self.listen(self.viewer.dims.events.point, self._dims_changed)
         self.viewer.mouse_move_callbacks.append(self._mouse_moved)
         self.bind("Ctrl+Alt+C", self.panel.button.click, self.panel.button)
@@ -103,18 +91,33 @@ class CompareWidget(Dock):
         task = CompareVolumes(
             truth.data, [(stack.name, stack.data) for stack in chosen], self.n, self.volumes.profile
         )
-        self.runner.begin(Comparing(task, self, truth, chosen))
+
+        def take(event: Any) -> None:
+            if isinstance(event, Scored):
+                self._add_row(chosen[event.index], event)
+
+        needed = [stack.layer for stack in (truth, *chosen)]
+        self.runner.begin(Activity("Comparing", task, take, needed, "The comparison is ready."))
 
     def map_error(self) -> None:
         """Add a layer of the reconstruction less the truth."""
         row = self.chosen_row
-        if row is not None:
-            self.runner.begin(Mapping(MapError(self.truth_array, row.volume), self, row.stack))
+        if row is None:
+            return
+        stack = row.stack
+
+        def take(event: Any) -> None:
+            if isinstance(event, ErrorMade):
+                add_error(self.viewer, stack.name, event.error, event.bound, stack.placement)
+
+        task = MapError(self.truth_array, row.volume)
+        self.runner.begin(Activity("Error map", task, take, keeps_messages=True))
 
     def export_to(self, path: Path) -> None:
         """Write the per-slice figure, or the table for a spreadsheet."""
         named = [(row.stack.name, row.metrics) for row in self.rows]
-        self.runner.begin(Exporting(ExportScores(path, named, self.n), self.messages))
+        task = ExportScores(path, named, self.n)
+        self.runner.begin(Activity("Writing", task, self._say_where, keeps_messages=True))
 
     def go_to_slice(self, z: float) -> None:
         """Show a slice of the volumes in the viewer."""
@@ -131,13 +134,17 @@ class CompareWidget(Dock):
 
     # What comes of it
 
-    def add_row(self, stack: Stack, scored: Scored) -> None:
+    def _say_where(self, event: Any) -> None:
+        if isinstance(event, Saved):
+            self.messages.say("Saved: " + ", ".join(event.files.values()))
+
+    def _add_row(self, stack: Stack, scored: Scored) -> None:
         """Show the scores of one more reconstruction."""
         self.truth_array = scored.truth
         self.rows.append(Row(stack, scored.metrics, scored.volume))
         self._show_rows()
 
-    def _show_rows(self) -> None:
+    def _show_rows(self, _event: Any = None) -> None:
         self.scores.show_scores([(row.stack.name, row.metrics) for row in self.rows], self.n)
         self.looking.set_ready(bool(self.rows))
         if self.truth is not None and self.rows:
@@ -177,15 +184,7 @@ class CompareWidget(Dock):
         self.scores.set_busy(text)
         self.looking.set_busy(text)
 
-    def _layers_changed(self, _event: Any = None) -> None:
-        self.volumes.refresh()
-
-    def _renamed(self, _event: Any = None) -> None:
-        self.volumes.refresh()
-        self._show_rows()
-
-    def _layer_removed(self, event: Any) -> None:
-        layer = event.value
+    def _layer_removed(self, layer: Any) -> None:
         self.runner.layer_removed(layer)
         gone = self.truth is not None and layer == self.truth.layer
         left = [] if gone else [row for row in self.rows if row.stack.layer != layer]
@@ -195,7 +194,6 @@ class CompareWidget(Dock):
             self._show_rows()
         elif layer == self.views.mixed:
             self._stop_looking()
-        self.volumes.refresh()
 
     def _dims_changed(self, _event: Any = None) -> None:
         truth, dims = self.truth, self.viewer.dims
@@ -223,11 +221,6 @@ class CompareWidget(Dock):
         if self._mouse_moved in self.viewer.mouse_move_callbacks:
             self.viewer.mouse_move_callbacks.remove(self._mouse_moved)
 
-    def restyle(self, appearance: Appearance) -> None:
-        """Follow the theme in what is drawn here."""
-        self.scores.plot.set_appearance(appearance)
-        self.looking.sections.set_appearance(appearance)
-
     def _ask_where(self, kind: str) -> None:
         figure = kind == "figure"
         suggested = "comparison.png" if figure else "comparison.csv"
@@ -236,56 +229,3 @@ class CompareWidget(Dock):
         )
         if path:
             self.export_to(Path(path))
-
-
-class Comparing(Activity):
-    """A comparison whose rows appear one after the other."""
-
-    text = "Comparing"
-    done = "The comparison is ready."
-
-    def __init__(self, source: Source, dock: CompareWidget, truth: Stack, chosen: list[Stack]) -> None:
-        super().__init__(source)
-        self._dock, self._truth, self._chosen = dock, truth, chosen
-
-    def needs(self, layer: Any) -> bool:
-        """The truth and the reconstructions."""
-        return any(layer == stack.layer for stack in (self._truth, *self._chosen))
-
-    def handle(self, event: Any) -> None:
-        """Show a row."""
-        if isinstance(event, Scored):
-            self._dock.add_row(self._chosen[event.index], event)
-
-
-class Mapping(Activity):
-    """An error map on its way into the viewer."""
-
-    text = "Error map"
-    keeps_messages = True
-
-    def __init__(self, source: Source, dock: CompareWidget, stack: Stack) -> None:
-        super().__init__(source)
-        self._dock, self._stack = dock, stack
-
-    def handle(self, event: Any) -> None:
-        """Add the layer."""
-        if isinstance(event, ErrorMade):
-            stack = self._stack
-            add_error(self._dock.viewer, stack.name, event.error, event.bound, stack.placement)
-
-
-class Exporting(Activity):
-    """Scores on their way to the disk."""
-
-    text = "Writing"
-    keeps_messages = True
-
-    def __init__(self, source: Source, messages: MessagePanel) -> None:
-        super().__init__(source)
-        self._messages = messages
-
-    def handle(self, event: Any) -> None:
-        """Say where they are."""
-        if isinstance(event, Saved):
-            self._messages.say("Saved: " + ", ".join(event.files.values()))

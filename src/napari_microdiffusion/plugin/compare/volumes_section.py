@@ -1,8 +1,10 @@
 """Which volumes are compared: the ground truth, and the reconstructions of the same place."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from napari import Viewer
+from napari.layers import Image
 from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtWidgets import QListWidgetItem
 
@@ -13,14 +15,10 @@ from ..document import FormSettings
 from ..layers.metadata import known_of
 from ..layers.roles import why_no_volume
 from ..layers.stack import Stack
-from ..widgets.form import LABEL_WIDTH, Form
+from ..widgets.form import Form
 from ..widgets.layer_chooser import LayerChooser
 from ..widgets.layer_list import VolumeList
-from ..widgets.section import Section, form, label
-
-if TYPE_CHECKING:
-    from napari import Viewer
-    from napari.layers import Image
+from ..widgets.section import LABEL_WIDTH, Section, form, label
 
 
 class CompareSettings(BaseModel):
@@ -42,7 +40,7 @@ class CompareSettings(BaseModel):
 class VolumesSection(Section):
     """Choice of the truth, the reconstructions and the step length."""
 
-    def __init__(self, viewer: "Viewer") -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__("Volumes", is_open=True)
         self._viewer = viewer
         self.settings = FormSettings(model=CompareSettings)
@@ -165,7 +163,7 @@ class VolumesSection(Section):
         depth, height, width = Stack(layer).shape
         return (height, width) == truth.shape[1:] and depth <= truth.shape[0]
 
-    def _index_like_truth(self, layer: "Image") -> tuple[int | None, ...]:
+    def _index_like_truth(self, layer: Image) -> tuple[int | None, ...]:
         """The truth's channel or time where the layer has as many axes, else the first."""
         further = Stack(layer).layer.ndim - 3
         chosen = self.truth.chosen

@@ -1,12 +1,12 @@
 """In the foot of a dock: what a run would cost, its button, and how a running one gets on."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QProgressBar, QWidget
 
 from ...reconstruction.events import Progress, StageStarted
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
-from ..widgets.section import label, row
+from ..widgets.section import button, column, label, row
 from .job import Step
 
 
@@ -33,9 +33,8 @@ class RunPanel(QWidget):
         self._reason = ""
         self._task = ""
         self.estimate = label(tone="dim")
-        self.button = QPushButton(text)
+        self.button = button(text, tip, self.start_wanted)
         self.button.setObjectName("main")
-        self.button.clicked.connect(self.start_wanted)
         self.stage = label()
         self.left = label(tone="dim")
         self.bar = QProgressBar()
@@ -45,28 +44,14 @@ class RunPanel(QWidget):
         self.follow = check_box(
             "follow slice", "Show the slices as they arrive. Moving the slider yourself ends it."
         )
-        self.stop = QPushButton("Stop and keep")
-        self.stop.setToolTip("<qt>End now and keep the best of every slab.</qt>")
-        self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("<qt>End now and keep nothing of this run.</qt>")
-        self.stop.clicked.connect(self.stop_wanted)
-        self.cancel.clicked.connect(self.cancel_wanted)
+        self.stop = button("Stop and keep", "End now and keep the best of every slab.", self.stop_wanted)
+        self.cancel = button("Cancel", "End now and keep nothing of this run.", self.cancel_wanted)
         self._running = QWidget()
-        running = QVBoxLayout(self._running)
-        running.setContentsMargins(0, 0, 0, 0)
-        running.setSpacing(5)
-        running.addLayout(row(self.stage, self.left))
-        running.addWidget(self.bar)
         buttons = row(self.follow)
         buttons.addWidget(self.stop)
         buttons.addWidget(self.cancel)
-        running.addLayout(buttons)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.estimate)
-        layout.addWidget(self.button)
-        layout.addWidget(self._running)
+        column(row(self.stage, self.left), self.bar, buttons, inside=self._running)
+        column(self.estimate, self.button, self._running, inside=self)
         self.idle()
 
     def set_reason(self, reason: str) -> None:

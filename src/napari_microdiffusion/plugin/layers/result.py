@@ -34,7 +34,6 @@ class ResultLayers:
 
     Parameters
     ----------
-    viewer : napari.Viewer
     name : str
         Of the projections; the layers are called after it.
     placement : Placement

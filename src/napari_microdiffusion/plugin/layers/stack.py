@@ -30,9 +30,11 @@ class Stack:
     def data(self) -> Any:
         """The stack, lazy where the layer's data are."""
         array = array_of(self.layer)
-        if None in self.chosen:
-            return Mean(array, self.chosen)
-        return array[self.chosen] if self.chosen else array
+        if None not in self.chosen:
+            return array[self.chosen] if self.chosen else array
+        # The mean over time points or repeated frames, of a plane when it is asked for.
+        part = planewise(array)[tuple(slice(None) if index is None else index for index in self.chosen)]
+        return part.mean(axis=tuple(range(part.ndim - 3)), dtype=np.float64).astype(np.float32)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,6 +47,12 @@ class Stack:
         """The layer's name with what was chosen."""
         marks = "".join(" mean" if index is None else f" {index}" for index in self.chosen)
         return f"{self.layer.name}{marks}"
+
+    def describe(self, planes: str) -> str:
+        """The stack in words, as in "16 slabs of 100 × 100 · 6 × 1 × 1 µm · uint16"."""
+        count, height, width = self.shape
+        voxel, kind = self.placement.describe_voxel(), self.layer.dtype
+        return f"{count} {planes} of {height} × {width} · {voxel} · {kind}"
 
     @property
     def placement(self) -> Placement:
@@ -65,37 +73,13 @@ class Stack:
         return known_of(self.layer)
 
 
-class Mean:
-    """The mean over time points or repeated frames, of a plane or of all, made when it is asked for.
+def planewise(array: Any) -> Any:
+    """An array as a dask array that is read plane by plane."""
+    import dask.array as da
 
-    Parameters
-    ----------
-    array : array_like
-        With more than three axes; may be lazy (dask, memory-mapped).
-    chosen : tuple of int or None
-        Index along each axis before the last three; None for the axes to take the mean over.
-    """
-
-    def __init__(self, array: Any, chosen: tuple[int | None, ...]) -> None:
-        self._array = array
-        self._chosen = tuple(slice(None) if index is None else index for index in chosen)
-        self.shape = tuple(int(size) for size in array.shape[-3:])
-        self.ndim, self.dtype = 3, np.dtype(np.float32)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, plane: Any) -> np.ndarray:
-        """Planes, as an array."""
-        keys = plane if isinstance(plane, tuple) else (plane,)
-        part = np.asarray(self._array[(*self._chosen, *keys)])
-        over = tuple(range(sum(isinstance(key, slice) for key in self._chosen)))
-        return np.asarray(part.mean(axis=over, dtype=np.float64), np.float32)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """All of it; in the job's thread, since it may be long."""
-        whole = self[:]
-        return whole if dtype is None else whole.astype(dtype, copy=False)
+    if isinstance(array, da.Array):
+        return array
+    return da.from_array(array, chunks=(*array.shape[:-3], 1, *array.shape[-2:]))
 
 
 def array_of(layer: "Image") -> Any:

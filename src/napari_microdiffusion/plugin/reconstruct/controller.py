@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
@@ -14,43 +15,30 @@ from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
-from ..jobs.job import warm_up
+from ..jobs.job import Saved, warm_up
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
-from .activities import Calibrating, FittingInr, Opening, Reconstructing, Saving
+from .activities import FittingInr, Opening, Reconstructing, put_scale
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
 from .saved_settings import SETTINGS_SUFFIXES
 from .sections.together import Sections
-from .tasks import MakeSample, ReadFile, Reconstruction, SaveResult, outputs_for
-
-if TYPE_CHECKING:
-    from napari import Viewer
+from .tasks import LayersMade, MakeSample, ReadFile, Reconstruction, SaveResult
 
 # An INR fitted on its own is kept as the field says it, so neither diffusion nor consistency.
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
 
 
 class Controller(Runner):
-    """The dock's jobs.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    document : ReconstructionDocument
-    sections : Sections
-    panel : RunPanel
-    outcome : OutcomePanel
-    parent : QWidget
-    """
+    """The dock's jobs."""
 
     axes_wanted = Signal(object)
 
     def __init__(
         self,
-        viewer: "Viewer",
+        viewer: Viewer,
         document: ReconstructionDocument,
         sections: Sections,
         panel: RunPanel,
@@ -117,10 +105,18 @@ class Controller(Runner):
 
     def read_calibration(self) -> None:
         """Read the scale of the chosen layer from its file."""
-        found, section = self.document.projections, self.sections.projections
-        if found is not None and found.layer.source.path:
-            task = ReadFile(str(found.layer.source.path))
-            self.begin(Calibrating(task, section, found.layer, self.outcome))
+        found = self.document.projections
+        if found is None or not found.layer.source.path:
+            return
+
+        def take(event: Any) -> None:
+            if isinstance(event, LayersMade):
+                if reason := put_scale(event, found.layer):
+                    self.outcome.fail(reason)
+                self.sections.projections.take()
+
+        task = ReadFile(str(found.layer.source.path))
+        self.begin(Activity("Reading the scale", task, take, needed=[found.layer]))
 
     def start(self) -> None:
         """Reconstruct."""
@@ -155,8 +151,7 @@ class Controller(Runner):
             self._second_view(),
         )
         self.last = None
-        advanced = self.sections.advanced
-        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, advanced))
+        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections))
 
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""
@@ -169,10 +164,9 @@ class Controller(Runner):
         except UserError as error:
             self.fail(str(error))
             return
-        guide = self.sections.guide
-        guide.open()
+        self.sections.guide.open()
         task = Reconstruction(found.data, acquisition, config, second_view=self._second_view())
-        self.begin(FittingInr(task, self.viewer, found, acquisition, guide))
+        self.begin(FittingInr(task, self.viewer, found, acquisition, self.sections))
 
     def show_beam(self) -> None:
         """Show the beam as it is set among the layers."""
@@ -205,6 +199,8 @@ class Controller(Runner):
         """Write the last result: volume, uncertainty and settings."""
         if self.last is None or self.is_running:
             return
+        from ...reconstruction.outputs import Outputs
+
         result, found, placement = self.last.result, self.last.projections, self.last.placement
         known_path = found.known.get("path") or found.layer.source.path
         source = ImageStack(
@@ -214,13 +210,18 @@ class Controller(Runner):
             path=Path(known_path) if known_path else None,
             name=found.name,
         )
-        outputs = outputs_for(path, result.uncertainty is not None)
+        outputs = Outputs.beside(path, result.uncertainty is not None)
         try:
             outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
         except UserError as error:
             self.fail(str(error))
             return
-        self.begin(Saving(SaveResult(outputs, result, source), self.outcome))
+
+        def take(event: Any) -> None:
+            if isinstance(event, Saved):
+                self.outcome.say("Saved: " + ", ".join(event.files.values()))
+
+        self.begin(Activity("Saving", SaveResult(outputs, result, source), take, keeps_messages=True))
 
     def load_inr(self, path: Path) -> None:
         """Use an INR from a file."""

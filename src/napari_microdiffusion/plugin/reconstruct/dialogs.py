@@ -6,7 +6,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from .controller import Controller
-from .tasks import AxesWanted, suggested_output
+from .tasks import AxesWanted
 
 # A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
 IMAGES = (
@@ -25,7 +25,6 @@ class Dialogs:
     ----------
     dock : QWidget
         Whose window the dialogs belong to.
-    runs : Controller
     """
 
     def __init__(self, dock: QWidget, runs: Controller) -> None:
@@ -56,7 +55,9 @@ class Dialogs:
         if self._runs.last is None:
             return
         found = self._runs.last.projections
-        suggested = suggested_output(found.name, found.known.get("path"))
+        beside = found.known.get("path")
+        safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in found.name)
+        suggested = (Path(beside).parent if beside else Path.home()) / f"{safe} volume.ome.tif"
         if folder := self._runs.preferences.folder("save"):
             suggested = Path(folder) / suggested.name
         if path := self._new("Save the volume", str(suggested), RESULTS):

@@ -8,8 +8,9 @@ from ...errors import UsageError, UserError
 from ...optics import Acquisition
 from ...optics.recorded_beam import BEAM_FIELDS
 from ...reconstruction.estimate import estimate
+from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
-from ..document import STEP_LENGTH, RunDocument
+from ..document import RunDocument
 from ..jobs.job import spare_threads
 from ..layers.stack import Stack
 
@@ -77,7 +78,7 @@ class ReconstructionDocument(RunDocument):
         found, second = self.projections, self.second_view
         if found is None or self.problem:
             return None
-        method, optics = self.resolved.method, self.acquisition
+        method, optics = self.run.resolved.method, self.acquisition
         beam = tuple(getattr(optics, name) for name in sorted(BEAM_FIELDS))
         apart = None if second is None else (hash(second.layer), id(second.layer.data))
         of_fit = (method.inr, method.light)
@@ -159,7 +160,7 @@ class ReconstructionDocument(RunDocument):
         """How the step length is known, in words."""
         if self.projections is None:
             return ""
-        origin, recorded = self.origin(STEP_LENGTH), self.recorded
+        origin, recorded = self.run.origin(STEP_LENGTH), self.recorded
         if origin == "file":
             return "from file"
         if recorded.suggested is None and "step_length" not in recorded.acquisition:

@@ -1,6 +1,6 @@
 """Looks at chosen projections for what would ruin a result, beside the window and before any run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class LookForFlaws:
     def __call__(self, cancel: CancelToken) -> Iterator[Flaws]:
         """One `Flaws`."""
         from ...io import validate_projections
+        from ...io.mixed_planes import mixed_up
         from ...optics.detector.flaws import find_flaws
 
         if mixed := mixed_up(self.projections.shape[0], self.path):
@@ -52,14 +53,7 @@ class LookForFlaws:
 
 
 class FlawWatch(QObject):
-    """Shows the flaws of whatever projections are chosen.
-
-    Parameters
-    ----------
-    document : ReconstructionDocument
-    section : ProjectionsSection
-    parent : QObject
-    """
+    """Shows the flaws of whatever projections are chosen."""
 
     def __init__(
         self, document: ReconstructionDocument, section: ProjectionsSection, parent: QObject
@@ -94,35 +88,3 @@ class FlawWatch(QObject):
         """Leave a stack that cannot be read, such as one whose file is gone, to the run that needs it."""
         if end.message:
             self._seen = None
-
-
-def mixed_up(planes: int, path: str) -> str:
-    """What another reader mixed up, in a sentence; nothing where it did not or ours cannot tell.
-
-    Parameters
-    ----------
-    planes : int
-        Of the stack in the layer.
-    path : str
-        The layer's file.
-    """
-    from ...io import read_sizes
-
-    if not path:
-        return ""
-    try:
-        sizes = read_sizes(path)
-    except UserError:
-        return ""
-    if sizes.get("z", planes) == planes or len(sizes) < 4:
-        return ""
-    return (
-        f"This layer is a stack of {planes} planes, but its file has {_counted(sizes)}: the reader that "
-        "opened it mixed them up."
-    )
-
-
-def _counted(sizes: Mapping[str, int]) -> str:
-    words = {"z": "slices", "c": "channels", "t": "time points or frames"}
-    parts = [f"{sizes[axis]} {word}" for axis, word in words.items() if axis in sizes]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]])

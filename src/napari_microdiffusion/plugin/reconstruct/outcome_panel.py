@@ -1,51 +1,30 @@
 """What came of the last run: one honest line, and what can be done with the result."""
 
-from typing import TYPE_CHECKING, Any
-
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
+from superqt.utils import signals_blocked
 
 from ..widgets.message_panel import MessagePanel
-from ..widgets.section import row
-
-if TYPE_CHECKING:
-    from ...reconstruction.result import ReconstructionResult
-
-# A re-projection this close is rounding (float32), as a fraction of the projections' range.
-ROUNDING = 1e-4
+from ..widgets.section import button, column, row
 
 
 class OutcomePanel(MessagePanel):
     """The line "Done in …", warnings, errors, and the buttons of a result."""
 
-    uncertainty_wanted = Signal(bool)
-    three_d_wanted = Signal(bool)
-    side_by_side_wanted = Signal(bool)
-    compare_wanted = Signal()
-    save_wanted = Signal()
-
     def __init__(self) -> None:
         super().__init__()
-        self.uncertainty = QPushButton("Show uncertainty")
-        self.three_d = QPushButton("3D")
-        self.side_by_side = QPushButton("Side by side")
-        self.compare = QPushButton("Compare…")
-        self.compare.clicked.connect(self.compare_wanted)
-        self.save = QPushButton("Save volume + uncertainty + settings")
-        for button in (self.uncertainty, self.three_d, self.side_by_side):
-            button.setCheckable(True)
-        self.uncertainty.toggled.connect(self.uncertainty_wanted)
-        self.three_d.toggled.connect(self.three_d_wanted)
-        self.side_by_side.toggled.connect(self.side_by_side_wanted)
-        self.save.clicked.connect(self.save_wanted)
-        self.three_d.setToolTip("<qt>Attenuated maximum projection of the volume, in true proportions.</qt>")
+        about_3d = "Attenuated maximum projection of the volume, in true proportions."
+        self.uncertainty = button("Show uncertainty", stays=True)
+        self.three_d = button("3D", about_3d, stays=True)
+        self.side_by_side = button("Side by side", stays=True)
+        self.compare = button("Compare…")
+        self.save = button("Save volume + uncertainty + settings")
         self._buttons = QWidget()
-        buttons = QVBoxLayout(self._buttons)
-        buttons.setContentsMargins(0, 0, 0, 0)
-        buttons.setSpacing(6)
-        buttons.addLayout(row(self.uncertainty, self.three_d, stretch=0))
-        buttons.addLayout(row(self.side_by_side, self.compare, stretch=0))
-        buttons.addWidget(self.save)
+        column(
+            row(self.uncertainty, self.three_d, stretch=0),
+            row(self.side_by_side, self.compare, stretch=0),
+            self.save,
+            inside=self._buttons,
+        )
         self.column.addWidget(self._buttons)
         self._buttons.hide()
 
@@ -56,10 +35,9 @@ class OutcomePanel(MessagePanel):
 
     def offer(self, has_uncertainty: bool, has_truth: bool) -> None:
         """Show the buttons of a result."""
-        for button in (self.uncertainty, self.three_d, self.side_by_side):
-            button.blockSignals(True)
-            button.setChecked(False)
-            button.blockSignals(False)
+        for switch in (self.uncertainty, self.three_d, self.side_by_side):
+            with signals_blocked(switch):
+                switch.setChecked(False)
         self.uncertainty.setEnabled(has_uncertainty)
         self.uncertainty.setToolTip(
             "<qt>Standard deviation of the samples around the volume, in its grey levels.</qt>"
@@ -88,38 +66,3 @@ class OutcomePanel(MessagePanel):
         self.save.setEnabled(not reason)
         if reason:
             self.save.setToolTip(reason)
-
-
-def describe_outcome(
-    result: "ReconstructionResult", median_uncertainty: float | None, metrics: dict[str, Any] | None
-) -> str:
-    """The line under a finished run."""
-    time = duration(sum(result.seconds.values()))
-    if result.stopped:
-        stages = [stage for stage in dict.fromkeys(result.reached) if stage]
-        parts = ", ".join(f"{result.reached.count(stage)} slabs at the stage {stage}" for stage in stages)
-        text = f"Stopped after {time}; kept: {parts or 'nothing yet'}."
-    else:
-        text = f"Done in {time}."
-    if result.misfit is not None:
-        text += f" Reproduces the projections within their noise (misfit {result.misfit:.2f})"
-    elif result.reprojection_max <= ROUNDING:
-        text += " Re-projects onto the measurement (by construction)"
-    else:
-        text += f" Re-projects within {100 * result.reprojection_max:.2g} % of the projections' range"
-    if median_uncertainty is not None:
-        text += f"; depth within a slab is estimated: median uncertainty {100 * median_uncertainty:.0f} %."
-    else:
-        text += "; depth within a slab is estimated, here without a measure of its uncertainty."
-    if metrics is not None:
-        text += f" Against the ground truth: PSNR {metrics['psnr']:.1f} dB"
-        r2 = metrics.get("null_space_r2")
-        text += "." if r2 is None else f", null-space R² {r2:.2f}."
-    return text
-
-
-def duration(seconds: float) -> str:
-    """A measured time, e.g. "38 s"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} min"

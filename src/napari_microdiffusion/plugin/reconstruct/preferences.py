@@ -7,9 +7,10 @@ paper is not.
 from pathlib import Path
 from typing import Any
 
+from ...settings.asked import FIRST_STEP_LENGTH, AskedSettings
 from ...settings.document import RunSettings
 from ...settings.fields import SettingsField, fields_of
-from ..document import FIRST_STEP_LENGTH, RunDocument
+from ..document import RunDocument
 from ..widgets.dock import PLUGIN
 from ..widgets.prior_chooser import GENERAL, OFF
 
@@ -38,17 +39,18 @@ class Preferences:
                 asked[DIFFUSION] = OFF
             elif value != default_of(field) and not _is_lost(field, value):
                 asked[field.path] = None if field.nullable and value == 0 else value
-        document.change(asked=asked)
-        if document.problem:
-            # Written by hand or by another version: the dock's own defaults stand.
-            document.change(asked={})
+        run = AskedSettings(asked)
+        # Written by hand or by another version they may not be possible: the dock's own defaults stand then.
+        document.change(run=AskedSettings() if run.problem else run)
 
     def store(self, document: RunDocument) -> None:
         """Remember what the person set for a run, if that is wanted."""
         if self._stored is None or not self._stored.remember:
             return
-        taken_over = {f"{part}.{name}": v for part, t in document.earlier.items() for name, v in t.items()}
-        set_here = taken_over | document.asked
+        taken_over = {
+            f"{part}.{name}": v for part, t in document.run.earlier.items() for name, v in t.items()
+        }
+        set_here = taken_over | dict(document.run.asked)
         values: dict[str, Any] = {}
         for field in stored_fields():
             if field.path in set_here:
@@ -97,25 +99,6 @@ def default_of(field: SettingsField) -> Any:
     if field.name == "step_length":
         return FIRST_STEP_LENGTH
     return 0.0 if field.default is None else field.default
-
-
-def manifest_properties() -> dict[str, dict[str, Any]]:
-    """What the manifest says of the stored fields, made from the settings' models."""
-    kinds = {"choice": "string", "text": "string", "integer": "integer", "number": "number"}
-    properties: dict[str, dict[str, Any]] = {}
-    for field in stored_fields():
-        said: dict[str, Any] = {"type": kinds[field.kind], "default": default_of(field)}
-        if field.choices:
-            said["enum"] = list(field.choices)
-        # 0 stands for None, so that it is within every range.
-        low = 0.0 if field.nullable else field.minimum
-        said |= {} if low is None else {"minimum": low}
-        said |= {} if field.maximum is None else {"maximum": field.maximum}
-        text = field.text + (" 0 leaves it open." if field.nullable else "")
-        if field.path == PRIOR:
-            text += " Or off, for no diffusion."
-        properties[field.name] = said | {"title": field.title, "description": text}
-    return properties
 
 
 def _is_lost(field: SettingsField, value: Any) -> bool:

@@ -1,12 +1,9 @@
 """How the result is looked at: its uncertainty, in 3D, beside the other layers."""
 
-from typing import TYPE_CHECKING
+from napari import Viewer
+from napari.layers import Image
 
 from ..layers.result import ResultLayers
-
-if TYPE_CHECKING:
-    from napari import Viewer
-    from napari.layers import Image
 
 ATTENUATION = 0.05
 MARGIN_3D = 0.3
@@ -16,14 +13,9 @@ SAFE_TEXTURE_SIDE = 2048
 
 
 class Views:
-    """Switches of the viewer that give back what they changed.
+    """Switches of the viewer that give back what they changed."""
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    """
-
-    def __init__(self, viewer: "Viewer") -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._hidden: list[Image] = []
         self._before_grid: list[tuple[Image, bool]] = []

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ..layers.metadata import known_of
-from ..widgets.section import label, row
+from ..widgets.section import button, column, label, row
 
 SETTINGS_SUFFIXES = (".json", ".yaml", ".yml")
 """Endings of files of settings, such as the provenance beside a result."""
@@ -25,18 +25,10 @@ class SettingsOffer(QWidget):
         super().__init__()
         self._record: Mapping[str, Any] = {}
         self._text = label(wrap=True)
-        self.use = QPushButton("Use these settings")
-        self.use.setToolTip(
-            "<qt>Put the step length, the method and the seed of that result into the dock.</qt>"
-        )
-        self.leave = QPushButton("No")
-        self.leave.setToolTip("Keep the settings as they are")
-        self.use.clicked.connect(self._take)
-        self.leave.clicked.connect(self.hide)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(4, 4, 4, 8)
-        column.addWidget(self._text)
-        column.addLayout(row(self.use, self.leave))
+        about = "Put the step length, the method and the seed of that result into the dock."
+        self.use = button("Use these settings", about, self._take)
+        self.leave = button("No", "Keep the settings as they are", self.hide)
+        column(self._text, row(self.use, self.leave), inside=self).setContentsMargins(4, 4, 4, 8)
         self.hide()
 
     def consider(self, layer: Any) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import Cancelled
-from ...io import IMAGE_SUFFIXES, ImageStack, read_image
+from ...io import ImageStack, read_image
 from ...io.axes import UnnamedAxes
 from ...optics import Acquisition
 from ...reconstruction.events import CancelToken, Finished
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
     from ...inr import FittedInr
     from ...reconstruction.outputs import Outputs
     from ...reconstruction.result import ReconstructionResult
-
-FOREGROUND = 0.1
-"""Voxels dimmer than this share of the brightest are background: relative uncertainty says nothing there."""
-
-_SAMPLED_VOXELS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +71,7 @@ class Reconstruction:
         needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
         if needs_torch:
             load_torch_libraries()
+        from ...evaluation.uncertainty import median_relative
         from ...reconstruction.engine import reconstruct
 
         # A copy: what is painted into the layer during the run must not change what it is made from.
@@ -88,8 +83,12 @@ class Reconstruction:
             yield from seen.told_before(event)
             yield event
             if isinstance(event, Finished):
-                metrics = yield from self._compare(event.result, cancel)
-                yield Judged(event.result, median_uncertainty(event.result), metrics)
+                result = event.result
+                median = None
+                if result.uncertainty is not None:
+                    median = median_relative(result.volume, result.uncertainty)
+                metrics = yield from self._compare(result, cancel)
+                yield Judged(result, median, metrics)
 
     def _compare(
         self, result: "ReconstructionResult", cancel: CancelToken
@@ -157,35 +156,3 @@ class SaveResult:
     def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
         """One `Saved`."""
         yield Saved(self.outputs.write(self.result, self.source))
-
-
-def suggested_output(name: str, beside: str | None) -> Path:
-    """A file name to offer for saving."""
-    folder = Path(beside).parent if beside else Path.home()
-    safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in name)
-    return folder / f"{safe} volume.ome.tif"
-
-
-def outputs_for(path: Path, with_uncertainty: bool) -> "Outputs":
-    """Names of the files for a volume saved at `path`."""
-    from ...reconstruction.outputs import Outputs
-
-    lower = path.name.lower()
-    ending = next((s for s in IMAGE_SUFFIXES if lower.endswith(s)), None)
-    if ending is None:
-        ending = ".ome.tif"
-        path = path.with_name(path.name + ending)
-    stem = path.name[: -len(ending)].removesuffix(" volume")
-    beside = path.with_name(f"{stem} uncertainty{path.name[-len(ending) :]}")
-    return Outputs(path, beside if with_uncertainty else None)
-
-
-def median_uncertainty(result: "ReconstructionResult") -> float | None:
-    """Median of uncertainty / intensity where there is something to see; None without samples."""
-    if result.uncertainty is None:
-        return None
-    step = max(1, round((result.volume.size / _SAMPLED_VOXELS) ** 0.5))
-    volume, spread = (array[:, ::step, ::step] for array in (result.volume, result.uncertainty))
-    low, high = np.percentile(volume, (1, 99.9))
-    seen = volume - low > FOREGROUND * (high - low)
-    return float(np.median(spread[seen] / (volume[seen] - low))) if seen.any() else None

@@ -1,7 +1,8 @@
 """The dock "Reconstruct volume": from top to bottom the order of the work and of the physics."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari import Viewer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
@@ -19,20 +20,11 @@ from .result_views import Views
 from .saved_settings import SettingsOffer
 from .sections.together import Sections
 
-if TYPE_CHECKING:
-    from napari import Viewer
-
 
 class ReconstructWidget(Dock):
-    """The dock.
+    """The dock."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        Given by napari.
-    """
-
-    def __init__(self, napari_viewer: "Viewer") -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.document = ReconstructionDocument()
         Preferences().start(self.document)
@@ -59,28 +51,25 @@ class ReconstructWidget(Dock):
         sections, runs, dialogs = self.sections, self.runs, self.dialogs
         self.document.events.revision.connect(self._settings_changed)
         self.empty.linkActivated.connect(self._open_sample)
-        sections.projections.open_wanted.connect(dialogs.projections)
-        sections.projections.calibration_wanted.connect(runs.read_calibration)
-        sections.projections.reopening_wanted.connect(runs.reopen)
-        sections.beam.form.preview_wanted.connect(runs.show_beam)
-        sections.guide.fit_wanted.connect(runs.fit_inr)
-        sections.guide.load_wanted.connect(dialogs.inr_to_load)
-        sections.guide.save_wanted.connect(dialogs.inr_to_save)
-        sections.diffusion.file_wanted.connect(dialogs.prior)
-        sections.diffusion.adapt_wanted.connect(self._open_adapt)
-        self.outcome.compare_wanted.connect(self._compare)
+        sections.projections.open_file.clicked.connect(dialogs.projections)
+        sections.projections.calibrate.clicked.connect(runs.read_calibration)
+        sections.projections.reopen.clicked.connect(runs.reopen)
+        sections.beam.form.preview.clicked.connect(runs.show_beam)
+        sections.guide.fit.clicked.connect(runs.fit_inr)
+        sections.guide.load.clicked.connect(dialogs.inr_to_load)
+        sections.guide.save.clicked.connect(dialogs.inr_to_save)
+        sections.diffusion.prior.file_wanted.connect(dialogs.prior)
+        sections.diffusion.adapt.clicked.connect(self._open_adapt)
+        self.outcome.compare.clicked.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
         runs.axes_wanted.connect(dialogs.axes)
         self.panel.start_wanted.connect(runs.start)
-        self.outcome.uncertainty_wanted.connect(self._show_uncertainty)
-        self.outcome.three_d_wanted.connect(self._show_3d)
-        self.outcome.side_by_side_wanted.connect(self._show_side_by_side)
-        self.outcome.save_wanted.connect(dialogs.result)
-        layers = self.viewer.layers.events
-        for emitter in (layers.inserted, layers.renamed, layers.units):
-            self.listen(emitter, self._layers_changed)
-        self.listen(layers.inserted, self._consider)
-        self.listen(layers.removed, self._layer_removed)
+        self.outcome.uncertainty.toggled.connect(self._show_uncertainty)
+        self.outcome.three_d.toggled.connect(self._show_3d)
+        self.outcome.side_by_side.toggled.connect(self._show_side_by_side)
+        self.outcome.save.clicked.connect(dialogs.result)
+        self.watch_layers(sections.refresh_layers, runs.layer_removed)
+        self.listen(self.viewer.layers.events.inserted, self._consider)
         self.at_end(runs.abandon)
         self.at_end(self.flaws.job.abandon)
         self.at_end(sections.beam.form.abandon)
@@ -100,15 +89,8 @@ class ReconstructWidget(Dock):
         self.panel.set_estimate(cost)
         self.panel.set_reason(reason)
 
-    def _layers_changed(self, _event: Any = None) -> None:
-        self.sections.refresh_layers()
-
     def _consider(self, event: Any) -> None:
         self.offer.consider(event.value)
-
-    def _layer_removed(self, event: Any) -> None:
-        self.runs.layer_removed(event.value)
-        self.sections.refresh_layers()
 
     def _open_sample(self, _link: str) -> None:
         self.runs.open_sample()
@@ -140,9 +122,6 @@ class ReconstructWidget(Dock):
 
     def restyle(self, appearance: Appearance) -> None:
         """Follow the theme in what is drawn here."""
-        self.sections.beam.form.plot.set_appearance(appearance)
-        self.sections.guide.plot.set_appearance(appearance)
-        self.sections.advanced.plot.set_appearance(appearance)
         link = f'<a href="sample" style="color: {appearance.text}">open a sample</a>'
         self.empty.setText(f"Drop a projection TIFF here, or {link}.")
 

@@ -1,8 +1,6 @@
 """What is projected and by what: the volume, the beam, the detector's noise."""
 
-from typing import TYPE_CHECKING
-
-from qtpy.QtWidgets import QVBoxLayout
+from napari import Viewer
 
 from ...optics import DetectorNoise
 from ...settings.recorded import NOTHING_RECORDED, Recorded
@@ -14,10 +12,7 @@ from ..layers.roles import why_no_volume
 from ..layers.stack import Stack
 from ..widgets.form import Form
 from ..widgets.layer_chooser import LayerChooser
-from ..widgets.section import Section, label
-
-if TYPE_CHECKING:
-    from napari import Viewer
+from ..widgets.section import Section, column, label
 
 
 class VolumeSection(Section):
@@ -27,19 +22,15 @@ class VolumeSection(Section):
     ----------
     document : RunDocument
         Takes the volume in place of projections.
-    viewer : napari.Viewer
     """
 
-    def __init__(self, document: RunDocument, viewer: "Viewer") -> None:
+    def __init__(self, document: RunDocument, viewer: Viewer) -> None:
         super().__init__("Volume", is_open=True)
         self.document = document
         tip = "A stack of slices, as a point scan would have recorded it."
         self.chooser = LayerChooser(viewer, why_no_volume, "volume", tip)
         self._about = label(tone="dim", wrap=True)
-        column = QVBoxLayout()
-        column.addWidget(self.chooser)
-        column.addWidget(self._about)
-        self.set_content(column)
+        self.set_content(column(self.chooser, self._about))
         self.chooser.changed.connect(self._take)
         self.refresh()
 
@@ -56,11 +47,9 @@ class VolumeSection(Section):
             self.document.record(NOTHING_RECORDED, projections=None)
             return
         stack = Stack(layer, self.chooser.chosen)
-        (slices, height, width), placement = stack.shape, stack.placement
-        voxel = placement.describe_voxel()
-        self._about.setText(f"{slices} slices of {height} × {width} · {voxel} · {layer.dtype}")
+        self._about.setText(stack.describe("slices"))
         self.set_state(stack.name)
-        spacing = spacing_um(placement)
+        spacing = spacing_um(stack.placement)
         found = Recorded(slice_spacing=spacing[0], pixel_size=spacing[1:]) if spacing else NOTHING_RECORDED
         self.document.record(found, projections=stack)
 
@@ -70,7 +59,6 @@ class DetectorSection(Section):
 
     Parameters
     ----------
-    document : RunDocument
     noise : FormSettings
         Of the model `DetectorNoise`.
     """
@@ -79,10 +67,8 @@ class DetectorSection(Section):
         super().__init__("Beam and noise", is_open=True)
         self.noise = noise
         self.form = BeamForm(document, ViewsChoice(document))
-        column = QVBoxLayout()
-        column.addWidget(self.form)
-        column.addWidget(Form(noise, DetectorNoise.model_fields, unset={"photons": "no photon noise"}))
-        self.set_content(column)
+        of_noise = Form(noise, DetectorNoise.model_fields, unset={"photons": "no photon noise"})
+        self.set_content(column(self.form, of_noise))
         document.events.revision.connect(self.refresh)
         noise.events.revision.connect(self.refresh)
         self.refresh()

@@ -1,7 +1,7 @@
 """What the dock "Simulate projections" has computed beside the window."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +52,10 @@ class Simulate:
 
 @dataclass(frozen=True, eq=False)
 class PointReady:
-    """One more step length of a sweep."""
+    """One more step length of a sweep, and what says in a sentence how deep the beam may be."""
 
     point: "SweepPoint"
+    answer: Callable[..., str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +71,14 @@ class Sweep:
         """`Step`s, and a `PointReady` for each step length."""
         if self.config.diffusion != "off":
             load_torch_libraries()
-        from ...studies.step_length_sweep import SweepPoint, sweep
+        from ...studies.step_length_sweep import SweepPoint, answer, sweep
 
         yield Step("Reading the volume")
         volume, started = np.asarray(self.volume), time.perf_counter()
         points = sweep(volume, self.acquisitions, self.config, noise=self.noise, cancel=cancel)
         for event in points:
             if isinstance(event, SweepPoint):
-                yield PointReady(event)
+                yield PointReady(event, answer)
                 continue
             spent, share = time.perf_counter() - started, event.fraction
             yield Step(event.text, share, spent * (1 - share) / share if share and spent > 1 else None)

@@ -1,43 +1,37 @@
 """The dock "Simulate projections": what a long beam would have seen of a volume, and how deep it may be."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari import Viewer
 from qtpy.QtWidgets import QTabWidget
 
 from ...errors import UserError
 from ...optics import Acquisition, DetectorNoise, check_step_lengths
+from ...settings.asked import STEP_LENGTH
+from ...studies.sweep_settings import SweepSettings
 from ..beam.preview import show_beam
-from ..document import STEP_LENGTH, FormSettings, RunDocument
+from ..document import FormSettings, RunDocument
 from ..jobs.activity import Activity
-from ..jobs.job import Source, sentence
+from ..jobs.job import sentence, spare_threads
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.metadata import METADATA_KEY, known_beam
+from ..layers.placement import short_unit
 from ..layers.stack import Stack
 from ..widgets.dock import Dock
 from ..widgets.message_panel import MessagePanel
-from ..widgets.theme import Appearance
 from .sections import DetectorSection, VolumeSection
-from .tabs import ProjectionsTab, SweepSettings, SweepTab
+from .tabs import ProjectionsTab, SweepTab
 from .tasks import PointReady, Simulate, Simulated, Sweep
-
-if TYPE_CHECKING:
-    from napari import Viewer
 
 SIMULATE, SWEEP = "Simulate projections", "Sweep the step length"
 NO_VOLUME = "Open a volume first: a stack of slices as a point scan saw it."
 
 
 class SimulateWidget(Dock):
-    """The dock.
+    """The dock."""
 
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-        Given by napari.
-    """
-
-    def __init__(self, napari_viewer: "Viewer") -> None:
+    def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.document = RunDocument()
         self.noise = FormSettings(model=DetectorNoise)
@@ -56,13 +50,10 @@ class SimulateWidget(Dock):
         for settings in (self.document, self.noise, self.sweep_settings):
             settings.events.revision.connect(self._settings_changed)
         self.sweep_tab.picked.connect(self._take_step_length)
-        self.detector.form.preview_wanted.connect(self._show_beam)
+        self.detector.form.preview.clicked.connect(self._show_beam)
         self.tabs.currentChanged.connect(self._settings_changed)
         self.panel.start_wanted.connect(self.start)
-        layers = self.viewer.layers.events
-        for emitter in (layers.inserted, layers.renamed, layers.units):
-            self.listen(emitter, self._layers_changed)
-        self.listen(layers.removed, self._layer_removed)
+        self.watch_layers(self.volume.refresh, self.runner.layer_removed)
         self.at_end(self.runner.abandon)
         self.at_end(self.detector.form.abandon)
         self.bind("Ctrl+Alt+P", self.panel.button.click, self.panel.button)
@@ -79,18 +70,11 @@ class SimulateWidget(Dock):
         if stack is None or self.runner.is_running:
             return
         try:
-            noise = self.noise.made()
-            if self.is_sweep:
-                acquisitions, config = self._swept(stack), self.sweep_tab.config()
-                task = Sweep(stack.data, acquisitions, config, noise)
-                self.runner.begin(Sweeping(task, stack, self.sweep_tab, self.messages))
-            else:
-                acquisition = self.document.acquisition
-                self.runner.begin(
-                    Simulating(Simulate(stack.data, acquisition, noise), self, stack, acquisition)
-                )
+            activity = self._sweeping(stack) if self.is_sweep else self._simulating(stack)
         except UserError as error:
             self.runner.fail(str(error))
+            return
+        self.runner.begin(activity)
 
     def judge(self) -> str:
         """Why nothing can be started; nothing where it can."""
@@ -109,8 +93,8 @@ class SimulateWidget(Dock):
         return ""
 
     def _swept(self, stack: Stack) -> list[Acquisition]:
-        lengths = self.sweep_tab.step_lengths(stack.shape[0])
-        return [self.document.acquisition_at(n) for n in lengths]
+        lengths = self.sweep_settings.made().lengths(stack.shape[0])
+        return [self.document.run.acquisition_at(n) for n in lengths]
 
     def _settings_changed(self, _change: int = 0) -> None:
         self.panel.button.setText(SWEEP if self.is_sweep else SIMULATE)
@@ -128,47 +112,50 @@ class SimulateWidget(Dock):
     def _take_step_length(self, n: float) -> None:
         self.document.ask({STEP_LENGTH: int(n)})
 
-    def _layers_changed(self, _event: Any = None) -> None:
-        self.volume.refresh()
+    def _simulating(self, stack: Stack) -> Activity:
+        acquisition = self.document.acquisition
 
-    def _layer_removed(self, event: Any) -> None:
-        self.runner.layer_removed(event.value)
-        self.volume.refresh()
+        def take(event: Any) -> None:
+            if isinstance(event, Simulated):
+                self._add_projections(event, stack, acquisition)
 
-    def restyle(self, appearance: Appearance) -> None:
-        """Follow the theme in what is drawn here."""
-        self.detector.form.plot.set_appearance(appearance)
-        self.sweep_tab.plot.set_appearance(appearance)
+        return Activity(
+            "Simulating",
+            Simulate(stack.data, acquisition, self.noise.made()),
+            take,
+            needed=[stack.layer],
+            done="The projections are ready.",
+        )
 
+    def _sweeping(self, stack: Stack) -> Activity:
+        swept, placement, tab = self.sweep_settings.made(), stack.placement, self.sweep_tab
+        depth = (placement.scale[0], short_unit(placement.units[0])) if placement.is_known else ()
 
-class Simulating(Activity):
-    """Projections on their way into the viewer."""
+        def take(event: Any) -> None:
+            if isinstance(event, PointReady):
+                tab.add(event.point)
+                self.messages.say(event.answer(tab.points, *depth))
 
-    text = "Simulating"
-    done = "The projections are ready."
+        tab.begin()
+        return Activity(
+            "Sweeping",
+            Sweep(stack.data, self._swept(stack), swept.config(spare_threads()), self.noise.made()),
+            take,
+            needed=[stack.layer],
+            done="The sweep is done.",
+            can_stop=True,
+        )
 
-    def __init__(self, source: Source, dock: SimulateWidget, stack: Stack, acquisition: Any) -> None:
-        super().__init__(source)
-        self._dock, self._stack, self._acquisition = dock, stack, acquisition
-
-    def needs(self, layer: Any) -> bool:
-        """The volume."""
-        return bool(layer == self._stack.layer)
-
-    def handle(self, event: Any) -> None:
-        """Add the layer."""
-        if not isinstance(event, Simulated):
-            return
-        stack, n = self._stack, self._acquisition.step_length
-        notes = "" if not event.dropped else f" The last {event.dropped} slices fill no slab."
+    def _add_projections(self, event: Simulated, stack: Stack, acquisition: Acquisition) -> None:
+        n, views = acquisition.step_length, acquisition.views
         known = {
             "role": "projections",
-            **known_beam(self._acquisition),
+            **known_beam(acquisition),
             "truth": stack.layer.name,
             "path": None,
             "notes": [],
         }
-        layer = self._dock.viewer.add_image(
+        layer = self.viewer.add_image(
             event.projections,
             name=f"{stack.name} projections n{n}",
             contrast_limits=event.limits,
@@ -176,31 +163,6 @@ class Simulating(Activity):
             **stack.placement.of_projections(n).layer_arguments(),
         )
         count, height, width = event.projections.shape
-        views = self._acquisition.views
         twice = ", each in two views" if views == 2 else ""
-        self._dock.messages.say(
-            f"“{layer.name}”: {count // views} slabs of {height} × {width}{twice}.{notes}"
-        )
-
-
-class Sweeping(Activity):
-    """A sweep whose points appear one after the other."""
-
-    text = "Sweeping"
-    done = "The sweep is done."
-    can_stop = True
-
-    def __init__(self, source: Source, stack: Stack, tab: SweepTab, messages: MessagePanel) -> None:
-        super().__init__(source)
-        self._stack, self._tab, self._messages = stack, tab, messages
-        tab.begin(stack)
-
-    def needs(self, layer: Any) -> bool:
-        """The volume."""
-        return bool(layer == self._stack.layer)
-
-    def handle(self, event: Any) -> None:
-        """Plot a point."""
-        if isinstance(event, PointReady):
-            self._tab.add(event.point)
-            self._messages.say(self._tab.answer())
+        notes = "" if not event.dropped else f" The last {event.dropped} slices fill no slab."
+        self.messages.say(f"“{layer.name}”: {count // views} slabs of {height} × {width}{twice}.{notes}")

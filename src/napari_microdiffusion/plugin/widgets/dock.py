@@ -1,16 +1,15 @@
 """What all docks are: sections that scroll, a foot that stays, napari's theme, and a clean end."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari import Viewer
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
 
+from .section import column
 from .theme import Appearance
-
-if TYPE_CHECKING:
-    from napari import Viewer
 
 PLUGIN = "napari-microdiffusion"
 MIN_WIDTH = 340
@@ -18,14 +17,9 @@ WIDTH = 400
 
 
 class Dock(QWidget):
-    """A dock widget.
+    """A dock widget."""
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    """
-
-    def __init__(self, viewer: "Viewer") -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.viewer = viewer
         self._was_docked = False
@@ -42,12 +36,9 @@ class Dock(QWidget):
     def fill(self, above: Sequence[QWidget], below: Sequence[QWidget]) -> None:
         """Put widgets into the part that scrolls and into the foot; once, last."""
         inner = QWidget()
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(8, 8, 8, 4)
-        column.setSpacing(2)
-        for widget in above:
-            column.addWidget(widget)
-        column.addStretch(1)
+        layout = column(*above, None, inside=inner)
+        layout.setContentsMargins(8, 8, 8, 4)
+        layout.setSpacing(2)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -59,24 +50,33 @@ class Dock(QWidget):
         line = QFrame()
         line.setObjectName("line")
         line.setFixedHeight(1)
-        foot = QVBoxLayout()
+        foot = column(*below)
         foot.setContentsMargins(8, 8, 8, 8)
         foot.setSpacing(8)
-        for widget in below:
-            foot.addWidget(widget)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(scroll, 1)
-        layout.addWidget(line)
-        layout.addLayout(foot)
+        whole = column(inside=self)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addWidget(line)
+        whole.addLayout(foot)
         self.listen(self.viewer.events.theme, self._theme_changed)
         self._theme_changed()
 
     def listen(self, emitter: Any, slot: Callable[..., None]) -> None:
-        """Hear of a viewer's events until the dock closes."""
+        """Connect to a viewer's events until the dock closes."""
         emitter.connect(slot)
         self._listening.append((emitter, slot))
+
+    def watch_layers(self, refresh: Callable[[], None], removed: Callable[[Any], object]) -> None:
+        """Follow the viewer's layers: `refresh` after each change, `removed` with a layer that is gone."""
+        layers = self.viewer.layers.events
+
+        def take(event: Any) -> None:
+            if event.type == "removed":
+                removed(event.value)
+            refresh()
+
+        for emitter in (layers.inserted, layers.removed, layers.renamed, layers.reordered, layers.units):
+            self.listen(emitter, take)
 
     def at_end(self, action: Callable[[], None]) -> None:
         """What is to be done when the dock closes."""
@@ -91,7 +91,7 @@ class Dock(QWidget):
             button.setToolTip(with_keys(button, button.toolTip()))
 
     def restyle(self, appearance: Appearance) -> None:
-        """Follow the theme beyond the style sheet; for docks that draw."""
+        """Follow the theme beyond the style sheet and what is drawn."""
 
     def close_down(self) -> None:
         """End what is running and leave the viewer alone."""
@@ -118,6 +118,9 @@ class Dock(QWidget):
     def _theme_changed(self, _event: Any = None) -> None:
         appearance = Appearance.of_theme(str(self.viewer.theme))
         self.setStyleSheet(appearance.style_sheet())
+        for widget in self.findChildren(QWidget):
+            if hasattr(widget, "set_appearance"):
+                widget.set_appearance(appearance)
         self.restyle(appearance)
 
 
@@ -130,7 +133,7 @@ def with_keys(button: QWidget, text: str) -> str:
     return f"<qt>{inner} ({keys})</qt>"
 
 
-def open_dock(viewer: "Viewer", name: str) -> Any:
+def open_dock(viewer: Viewer, name: str) -> Any:
     """Open one of our docks by the name in the menu, or bring the open one to the front."""
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
     return widget

@@ -11,15 +11,13 @@ from magicgui.widgets import Container, create_widget
 from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QValidator
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QWidget
 
 from ...settings.fields import SettingsField
 from ..document import FormSettings
+from .section import LABEL_WIDTH, column
 
 AUTOMATIC = "automatic"
-LABEL_WIDTH = 96
-"""Wide enough for most labels, so that the fields of all sections begin at the same place."""
-
 _DECIMALS = 4
 _LARGEST = 1e9
 # What stands for None among choices: magicgui tells of no change to None.
@@ -32,7 +30,6 @@ class BoundField:
 
     Parameters
     ----------
-    settings : FormSettings
     path : str
         Of the field, dotted.
     words : mapping, optional
@@ -92,7 +89,6 @@ class Form(QWidget):
 
     Parameters
     ----------
-    settings : FormSettings
     paths : iterable of str
         The fields to show, in this order.
     words : mapping, optional
@@ -118,9 +114,7 @@ class Form(QWidget):
         self._rows.margins = (0, 0, 0, 0)
         for bound in self.fields.values():
             _align(bound)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._rows.native)
+        column(self._rows.native, inside=self)
         settings.events.revision.connect(self.refresh)
 
     def refresh(self) -> None:

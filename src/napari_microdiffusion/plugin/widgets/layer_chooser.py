@@ -1,18 +1,16 @@
 """A choice among the viewer's stacks, with a box for each further axis such as channel or time."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from magicgui.widgets import ComboBox
+from napari import Viewer
+from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from .form import narrow
 from .section import form, label, row
-
-if TYPE_CHECKING:
-    from napari import Viewer
-    from napari.layers import Image
 
 MEAN = "mean of all"
 # What stands for None in a box: magicgui tells of no change to None.
@@ -27,12 +25,10 @@ class LayerChooser(QWidget):
 
     Parameters
     ----------
-    viewer : napari.Viewer
     why_not : callable
         Says of a layer why it cannot be chosen; nothing where it can.
     name : str
         Of the box, for tests and accessibility.
-    tip : str
     beside : QWidget, optional
         A button beside the box.
     none : str
@@ -43,7 +39,7 @@ class LayerChooser(QWidget):
 
     def __init__(
         self,
-        viewer: "Viewer",
+        viewer: Viewer,
         why_not: Callable[[Any], str],
         name: str,
         tip: str = "",
@@ -67,7 +63,7 @@ class LayerChooser(QWidget):
         self.setLayout(self._form)
 
     @property
-    def layer(self) -> "Image | None":
+    def layer(self) -> Image | None:
         """The chosen layer."""
         return self.box.value or None
 
@@ -127,7 +123,7 @@ class LayerChooser(QWidget):
                 self._add_axis(layer, axis, size, str(layer.axis_labels[axis]))
         self.changed.emit()
 
-    def _add_axis(self, layer: "Image", axis: int, size: int, name: str) -> None:
+    def _add_axis(self, layer: Image, axis: int, size: int, name: str) -> None:
         word = _AXIS_WORDS.get(name.lower(), f"axis {axis}")
         choices: list[tuple[str, Any]] = [(str(index), index) for index in range(size)]
         step = self._viewer.dims.current_step

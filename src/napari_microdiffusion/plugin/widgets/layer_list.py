@@ -15,7 +15,6 @@ class VolumeList(QListWidget):
     ----------
     name : str
         Of the widget, for tests and accessibility.
-    tip : str
     """
 
     def __init__(self, name: str, tip: str) -> None:

@@ -1,8 +1,8 @@
 """What came of the last run, in words: one plain line, warnings, an error."""
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
-from .section import label
+from .section import column, label
 
 
 class MessagePanel(QWidget):
@@ -14,11 +14,8 @@ class MessagePanel(QWidget):
         self.warnings = label(tone="warning", wrap=True)
         self.error = label(tone="error", wrap=True)
         self._warned: list[str] = []
-        self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(6)
+        self.column = column(self.error, self.message, self.warnings, inside=self)
         for widget in (self.error, self.message, self.warnings):
-            self.column.addWidget(widget)
             widget.hide()
 
     def clear(self) -> None:

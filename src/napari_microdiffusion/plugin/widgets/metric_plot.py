@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from magicgui.widgets import ComboBox
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from ...evaluation.table import COLUMNS
 from .form import narrow
 from .line_plot import Curve, LinePlot
+from .section import column
 
 _SHORT = {"null_space_r2": "null-space R²"}
 
@@ -18,7 +19,6 @@ class MetricPlot(QWidget):
 
     Parameters
     ----------
-    metrics : iterable of str
     x_title : str
         What lies along the horizontal axis.
     tip : str
@@ -35,9 +35,7 @@ class MetricPlot(QWidget):
         self.box.setObjectName("metric")
         self.plot = LinePlot(x_title, height=190)
         self.plot.setToolTip(f"<qt>{tip}</qt>")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.plot)
+        column(self.plot, inside=self)
         self._metric.changed.connect(self._draw)
 
     def show_metrics(self, curves: Callable[[str], Sequence[Curve]], borders: Sequence[float] = ()) -> None:

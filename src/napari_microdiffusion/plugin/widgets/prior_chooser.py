@@ -5,9 +5,10 @@ from typing import Any
 
 from magicgui.widgets import ComboBox
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from .form import narrow
+from .section import column
 
 GENERAL, OFF = "general", "off"
 _ASK = "?"
@@ -62,9 +63,7 @@ class PriorChooser(QWidget):
         self.box = ComboBox(choices=self._choices)
         self.box.native.setObjectName(name)
         self.box.changed.connect(self._choose)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(narrow(self.box.native))
+        column(narrow(self.box.native), inside=self)
 
     def show_prior(self, prior: str) -> None:
         """Show a prior, a file's path among them."""

@@ -4,6 +4,8 @@ Content that is shown and hidden, rather than superqt's collapsible, which fixes
 wrapped text and rows that come and go would be cut off.
 """
 
+from typing import Any
+
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QFormLayout,
@@ -17,6 +19,9 @@ from qtpy.QtWidgets import (
 )
 from superqt import QElidingLabel
 
+LABEL_WIDTH = 96
+"""Wide enough for most labels, so that the fields of all sections begin at the same place."""
+
 OPEN, FOLDED = "▾", "▸"
 
 
@@ -25,7 +30,6 @@ class Section(QWidget):
 
     Parameters
     ----------
-    title : str
     is_open : bool
         Whether it is open at first.
     """
@@ -70,6 +74,10 @@ class Section(QWidget):
         """Show the content."""
         self._button.setChecked(True)
 
+    def fold(self) -> None:
+        """Hide the content."""
+        self._button.setChecked(False)
+
     def set_content(self, layout: QLayout) -> None:
         """Fill the section; once."""
         layout.setContentsMargins(18, 2, 4, 8)
@@ -110,6 +118,40 @@ def row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     if stretch is None:
         layout.addStretch(1)
     return layout
+
+
+def column(*items: QWidget | QLayout | None, inside: QWidget | None = None) -> QVBoxLayout:
+    """Widgets and rows below each other, without margins; None is room that stays free."""
+    layout = QVBoxLayout() if inside is None else QVBoxLayout(inside)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for item in items:
+        if item is None:
+            layout.addStretch(1)
+        elif isinstance(item, QLayout):
+            layout.addLayout(item)
+        else:
+            layout.addWidget(item)
+    return layout
+
+
+def button(text: str, meaning: str = "", action: Any = None, stays: bool = False) -> QPushButton:
+    """A button with its tooltip; `action` is a function or a signal, and `stays` makes it a switch."""
+    made = QPushButton(text)
+    made.setToolTip(f"<qt>{meaning}</qt>" if meaning else "")
+    made.setCheckable(stays)
+    if action is not None:
+        made.clicked.connect(action)
+    return made
+
+
+def titled(text: str, widget: QWidget, meaning: str = "") -> QHBoxLayout:
+    """A field that is no part of a form, with a label like those of forms."""
+    title = label(text)
+    title.setMinimumWidth(LABEL_WIDTH)
+    title.setToolTip(meaning)
+    title.setBuddy(widget)
+    return row(title, widget, stretch=1)
 
 
 class WrappedLabel(QLabel):

@@ -3,13 +3,11 @@
 from typing import Any
 
 from magicgui.widgets import ComboBox
-from qtpy.QtWidgets import QVBoxLayout
 
-from ....settings.presets import PRESET_WORDS
-from ...document import PAPER_SYSTEMS
-from ...widgets.form import LABEL_WIDTH, Form, narrow
+from ....settings.presets import PAPER_SYSTEMS, PRESET_WORDS
+from ...widgets.form import Form, narrow
 from ...widgets.line_plot import LinePlot
-from ...widgets.section import Section, form, label
+from ...widgets.section import Section, column, titled
 from ..document import ReconstructionDocument
 from .guide import GUIDE, GUIDE_WORDS
 
@@ -32,12 +30,7 @@ THEIRS = "that of the settings"
 
 
 class AdvancedSection(Section):
-    """The detector, the method's further settings, and the paper's systems.
-
-    Parameters
-    ----------
-    document : ReconstructionDocument
-    """
+    """The detector, the method's further settings, and the paper's systems."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
         super().__init__("Advanced")
@@ -57,16 +50,9 @@ class AdvancedSection(Section):
         self.plot = LinePlot("training step", height=110, is_logarithmic=True)
         self.plot.setToolTip("Loss of the paper's diffusion while it is trained")
         self.plot.hide()
-        rows = form()
-        for text, box in (("Paper's system", self.system), ("Its schedule", self.schedule)):
-            title = label(text)
-            title.setMinimumWidth(LABEL_WIDTH)
-            rows.addRow(title, narrow(box.native))
-        column = QVBoxLayout()
-        column.addWidget(self.form)
-        column.addLayout(rows)
-        column.addWidget(self.plot)
-        self.set_content(column)
+        system = titled("Paper's system", narrow(self.system.native))
+        schedule = titled("Its schedule", narrow(self.schedule.native))
+        self.set_content(column(self.form, system, schedule, self.plot))
         self.system.changed.connect(self._choose_system)
         self.schedule.changed.connect(self._choose_schedule)
         document.events.revision.connect(self.refresh)
@@ -86,14 +72,14 @@ class AdvancedSection(Section):
     def refresh(self, _revision: int = 0) -> None:
         """Show what is set."""
         document = self.document
-        for box, shown in ((self.system, document.system), (self.schedule, document.schedule)):
+        for box, shown in ((self.system, document.run.system), (self.schedule, document.run.schedule)):
             with box.changed.blocked():
                 box.reset_choices()
                 box.value = shown
-        self.schedule.native.setEnabled(bool(document.system))
+        self.schedule.native.setEnabled(bool(document.run.system))
         light = document.value(LIGHT)
         parts = [
-            f"paper: {document.system}" if document.system else "",
+            f"paper: {document.run.system}" if document.run.system else "",
             WORDS[CONSISTENCY][document.value(CONSISTENCY)],
             "" if light == "as recorded" else WORDS[LIGHT][light],
             f"seed {document.value(SEED)}",
@@ -108,14 +94,14 @@ class AdvancedSection(Section):
             box.close()
 
     def _schedules(self, _box: Any) -> list[tuple[str, str]]:
-        theirs = [(THEIRS, "")] if self.document.schedule == "" else []
+        theirs = [(THEIRS, "")] if self.document.run.schedule == "" else []
         return [*theirs, *((words, name) for name, words in SCHEDULE_WORDS.items())]
 
     def _choose_system(self, system: Any) -> None:
         self.document.choose_system(str(system))
 
     def _choose_schedule(self, schedule: Any) -> None:
-        self.document.choose_system(self.document.system, str(schedule))
+        self.document.choose_system(self.document.run.system, str(schedule))
 
 
 def advanced_paths(document: ReconstructionDocument) -> list[str]:

@@ -1,19 +1,14 @@
 """Step length and beam."""
 
-from typing import TYPE_CHECKING
+from napari import Viewer
 
-from qtpy.QtWidgets import QVBoxLayout
-
+from ....settings.asked import STEP_LENGTH
 from ...beam.form import BeamForm
 from ...beam.views import ViewsChoice
-from ...document import STEP_LENGTH
 from ...layers.placement import short_unit
 from ...widgets.form import Form
-from ...widgets.section import Section, label, row, set_tone
+from ...widgets.section import Section, column, label, row, set_tone
 from ..document import ReconstructionDocument
-
-if TYPE_CHECKING:
-    from napari import Viewer
 
 
 class BeamSection(Section):
@@ -21,12 +16,11 @@ class BeamSection(Section):
 
     Parameters
     ----------
-    document : ReconstructionDocument
     viewer : napari.Viewer
         Where a mirrored view is looked for.
     """
 
-    def __init__(self, document: ReconstructionDocument, viewer: "Viewer") -> None:
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
         super().__init__("Beam", is_open=True)
         self.document = document
         self.views = ViewsChoice(document, viewer)
@@ -35,11 +29,7 @@ class BeamSection(Section):
         step_length.fields[STEP_LENGTH].widget.native.setFixedWidth(76)
         self._source = label(tone="dim")
         self._output = label(wrap=True)
-        column = QVBoxLayout()
-        column.addLayout(row(step_length, self._source))
-        column.addWidget(self.form)
-        column.addWidget(self._output)
-        self.set_content(column)
+        self.set_content(column(row(step_length, self._source), self.form, self._output))
         document.events.revision.connect(self.refresh)
         self.refresh()
 

@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout
-
 from ....diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
-from ...document import STEP_LENGTH
-from ...widgets.form import LABEL_WIDTH, Form, switch, tooltip
+from ....settings.asked import STEP_LENGTH
+from ...widgets.form import Form, switch, tooltip
 from ...widgets.prior_chooser import GENERAL, OFF, AdaptedPriors, PriorChooser
-from ...widgets.section import Section, form, label, row
+from ...widgets.section import Section, button, column, label, row, titled
 from ..document import ReconstructionDocument
 
 PRIOR, DIFFUSION, SAMPLES, STEPS = "method.prior", "method.diffusion", "method.samples", "method.steps"
@@ -17,36 +14,18 @@ ADAPT_TIP = "<qt>Opens the dock Adapt prior: the prior learns from volumes of yo
 
 
 class DiffusionSection(Section):
-    """Choice of the prior, the samples and their steps.
-
-    Parameters
-    ----------
-    document : ReconstructionDocument
-    """
-
-    file_wanted = Signal()
-    adapt_wanted = Signal()
+    """Choice of the prior, the samples and their steps."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
         super().__init__("Diffusion")
         self.document = document
         self.prior = PriorChooser(PRIOR, off="Off: the first estimate is the result")
         self.form = Form(document, (SAMPLES, STEPS))
-        self.adapt = QPushButton("Adapt…")
+        self.adapt = button("Adapt…")
         self._why = label(tone="warning", wrap=True)
-        rows = form()
-        title = label(document.fields[PRIOR].title)
-        title.setMinimumWidth(LABEL_WIDTH)
-        rows.addRow(title, self.prior)
-        column = QVBoxLayout()
-        column.addLayout(rows)
-        column.addWidget(self.form)
-        column.addLayout(row(self.adapt))
-        column.addWidget(self._why)
-        self.set_content(column)
-        self.adapt.clicked.connect(self.adapt_wanted)
+        prior = titled(document.fields[PRIOR].title, self.prior)
+        self.set_content(column(prior, self.form, row(self.adapt), self._why))
         self.prior.chosen.connect(self.use_prior)
-        self.prior.file_wanted.connect(self.file_wanted)
         AdaptedPriors.of_session().added.connect(self.use_prior)
         document.events.revision.connect(self.refresh)
         self.refresh()
@@ -62,11 +41,11 @@ class DiffusionSection(Section):
         """Show what is set."""
         document = self.document
         n, is_off = document.value(STEP_LENGTH), document.value(DIFFUSION) == OFF
-        self.prior.show_prior(OFF if is_off and not document.system else document.value(PRIOR))
+        self.prior.show_prior(OFF if is_off and not document.run.system else document.value(PRIOR))
         elsewhere, off = "", ""
-        if document.system:
+        if document.run.system:
             elsewhere = (
-                f"Not used: the paper's system “{document.system}”, chosen in Advanced, brings its own "
+                f"Not used: the paper's system “{document.run.system}”, chosen in Advanced, brings its own "
                 "diffusion or none."
             )
         elif n > MAX_DIFFUSION_STEP_LENGTH:
@@ -80,8 +59,8 @@ class DiffusionSection(Section):
         self.set_state(self._in_a_line(bool(off), is_off))
 
     def _in_a_line(self, is_too_long: bool, is_off: bool) -> str:
-        if self.document.system:
-            return f"the paper's: {self.document.system}"
+        if self.document.run.system:
+            return f"the paper's: {self.document.run.system}"
         if is_too_long or is_off:
             return f"off: n above {MAX_DIFFUSION_STEP_LENGTH}" if is_too_long else "off"
         prior, count = self.document.value(PRIOR), self.document.value(SAMPLES)

@@ -1,11 +1,10 @@
 """The first estimate: an INR fitted here or loaded from a file, or an interpolation."""
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QPushButton, QRadioButton, QVBoxLayout
+from qtpy.QtWidgets import QButtonGroup, QRadioButton
 
 from ...widgets.form import Form, switch, tooltip
 from ...widgets.line_plot import LinePlot
-from ...widgets.section import Section, label, row
+from ...widgets.section import Section, button, column, label, row
 from ..document import ReconstructionDocument
 
 GUIDE = "method.guide"
@@ -26,16 +25,7 @@ _ELSEWHERE = {"photon_gain", "read_noise"}
 
 
 class GuideSection(Section):
-    """Choice of the first estimate.
-
-    Parameters
-    ----------
-    document : ReconstructionDocument
-    """
-
-    fit_wanted = Signal()
-    load_wanted = Signal()
-    save_wanted = Signal()
+    """Choice of the first estimate."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
         field = document.fields[GUIDE]
@@ -50,10 +40,7 @@ class GuideSection(Section):
             self._group.addButton(radio)
             radio.clicked.connect(self._choose)
         self._other = label(tone="dim")
-        self.fit, self.load, self.save = QPushButton("Fit"), QPushButton("Load…"), QPushButton("Save…")
-        self.fit.clicked.connect(self.fit_wanted)
-        self.load.clicked.connect(self.load_wanted)
-        self.save.clicked.connect(self.save_wanted)
+        self.fit, self.load, self.save = button("Fit"), button("Load…"), button("Save…")
         self._about = label(tone="dim", wrap=True)
         self.plot = LinePlot("step", height=110, is_logarithmic=True)
         self.plot.setToolTip("Loss of the fit against its steps")
@@ -61,15 +48,9 @@ class GuideSection(Section):
         self.fine = Section("INR settings")
         paths = [p for p in document.fields if p.startswith("method.inr.") and _name(p) not in _ELSEWHERE]
         self.inr = Form(document, paths, unset={"method.inr.minutes": "none"})
-        inner = QVBoxLayout()
-        inner.addWidget(self.inr)
-        self.fine.set_content(inner)
-        column = QVBoxLayout()
-        column.addLayout(row(*self.radios.values(), self._other))
-        column.addLayout(row(self.fit, self.load, self.save))
-        for widget in (self._about, self.plot, self.fine):
-            column.addWidget(widget)
-        self.set_content(column)
+        self.fine.set_content(column(self.inr))
+        choice, buttons = row(*self.radios.values(), self._other), row(self.fit, self.load, self.save)
+        self.set_content(column(choice, buttons, self._about, self.plot, self.fine))
         document.events.revision.connect(self.refresh)
         self.refresh()
 
@@ -110,13 +91,13 @@ class GuideSection(Section):
         hidden = _PAPER if field == "grid" else _GRID
         self.inr.show_only(path for path in self.inr.fields if _name(path) not in hidden)
         self.fine.setVisible(is_inr)
-        schedule = document.schedule if document.system else ""
+        schedule = document.run.schedule if document.run.system else ""
         theirs = "Not used: the paper's schedule, chosen in Advanced, brings its own." if schedule else ""
         self.inr.switch(theirs)
         if schedule:
             self.fine.set_state("the paper's")
         elif not document.problem:
-            epochs = document.resolved.method.inr.epochs_to_run
+            epochs = document.run.resolved.method.inr.epochs_to_run
             self.fine.set_state(f"{field} field, {epochs} epochs at most")
 
     def _describe_held(self) -> str:

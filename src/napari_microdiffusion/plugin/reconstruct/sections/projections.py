@@ -1,11 +1,10 @@
 """Which layer holds the projections, and what of it is used."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout
+from napari import Viewer
+from napari.layers import Image
 
 from ....io.images import ImageStack
 from ....optics.recorded_beam import KEY
@@ -14,12 +13,8 @@ from ...layers.placement import spacing_um
 from ...layers.roles import why_no_projections
 from ...layers.stack import Stack
 from ...widgets.layer_chooser import LayerChooser
-from ...widgets.section import Section, label
+from ...widgets.section import Section, button, column, label
 from ..document import ReconstructionDocument
-
-if TYPE_CHECKING:
-    from napari import Viewer
-    from napari.layers import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,45 +40,28 @@ class Projections(Stack):
 
 
 class ProjectionsSection(Section):
-    """Choice of the projections.
+    """Choice of the projections."""
 
-    Parameters
-    ----------
-    document : ReconstructionDocument
-    viewer : napari.Viewer
-    """
-
-    open_wanted = Signal()
-    calibration_wanted = Signal()
-    reopening_wanted = Signal()
-
-    def __init__(self, document: ReconstructionDocument, viewer: "Viewer") -> None:
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
         super().__init__("Projections", is_open=True)
         self.document = document
-        open_file = QPushButton("…")
-        open_file.setFixedWidth(36)
-        open_file.setToolTip("Open a TIFF of projections")
-        open_file.clicked.connect(self.open_wanted)
+        self.open_file = button("…", "Open a TIFF of projections")
+        self.open_file.setFixedWidth(36)
         tip = "Image layers that can be projections: stacks of at least two grey planes."
-        self.chooser = LayerChooser(viewer, why_no_projections, "projections", tip, open_file)
+        self.chooser = LayerChooser(viewer, why_no_projections, "projections", tip, self.open_file)
         self._about = label(tone="dim", wrap=True)
         self.flaws = label(tone="warning", wrap=True)
         self.flaws.hide()
-        self.calibrate = QPushButton("Read the scale from the file")
-        self.calibrate.setToolTip("<qt>Another reader opened this file and lost its voxel size.</qt>")
-        self.calibrate.clicked.connect(self.calibration_wanted)
-        self.reopen = QPushButton("Open the file with these apart")
-        self.reopen.setToolTip("<qt>Read the file again with our reader; this layer stays, hidden.</qt>")
-        self.reopen.clicked.connect(self.reopening_wanted)
+        lost = "Another reader opened this file and lost its voxel size."
+        self.calibrate = button("Read the scale from the file", lost)
+        again = "Read the file again with our reader; this layer stays, hidden."
+        self.reopen = button("Open the file with these apart", again)
         self.reopen.hide()
-        column = QVBoxLayout()
-        for widget in (self.chooser, self._about, self.flaws, self.reopen, self.calibrate):
-            column.addWidget(widget)
-        self.set_content(column)
+        self.set_content(column(self.chooser, self._about, self.flaws, self.reopen, self.calibrate))
         self.chooser.changed.connect(self.take)
         self.refresh()
 
-    def select(self, layer: "Image") -> None:
+    def select(self, layer: Image) -> None:
         """Choose a layer, if it is on the list."""
         self.chooser.select(layer)
 
@@ -117,11 +95,9 @@ class ProjectionsSection(Section):
             self._about.setText("No image layer can be projections yet.")
             self.set_state("none")
             return
-        slabs, height, width = found.shape
-        placement = found.placement
-        text = f"{slabs} slabs of {height} × {width} · {placement.describe_voxel()} · {found.layer.dtype}"
+        text = found.describe("slabs")
         notes = " ".join(found.known.get("notes", ()))
         self._about.setText(f"{text}\n{notes}" if notes else text)
-        is_lost = not placement.is_known and not found.known
+        is_lost = not found.placement.is_known and not found.known
         self.calibrate.setVisible(is_lost and bool(found.layer.source.path))
         self.set_state(found.name)

@@ -1,6 +1,6 @@
 """The dock's sections together, from top to bottom."""
 
-from typing import TYPE_CHECKING
+from napari import Viewer
 
 from ...widgets.section import Section
 from ..document import ReconstructionDocument
@@ -11,20 +11,11 @@ from .guide import GuideSection
 from .projections import ProjectionsSection
 from .truth import TruthSection
 
-if TYPE_CHECKING:
-    from napari import Viewer
-
 
 class Sections:
-    """The sections in the order of the work; each shows the document and writes it.
+    """The sections in the order of the work; each shows the document and writes it."""
 
-    Parameters
-    ----------
-    document : ReconstructionDocument
-    viewer : napari.Viewer
-    """
-
-    def __init__(self, document: ReconstructionDocument, viewer: "Viewer") -> None:
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
         self.beam = BeamSection(document, viewer)
         self.guide = GuideSection(document)
         self.diffusion = DiffusionSection(document)

@@ -1,19 +1,16 @@
 """An optional ground truth beside the result."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout
+from napari import Viewer
+from napari.layers import Image
 
-from ...document import STEP_LENGTH
+from ....settings.asked import STEP_LENGTH
 from ...layers.metadata import known_of
 from ...layers.placement import Placement
 from ...widgets.layer_chooser import LayerChooser
-from ...widgets.section import Section, label
+from ...widgets.section import Section, column, label
 from ..document import ReconstructionDocument
-
-if TYPE_CHECKING:
-    from napari import Viewer
-    from napari.layers import Image
 
 NONE = "None"
 _TIP = (
@@ -24,24 +21,15 @@ _MADE_HERE = ("volume", "uncertainty", "INR", "error", "mixed")
 
 
 class TruthSection(Section):
-    """Choice of a layer that holds the volume as a point scan saw it.
+    """Choice of a layer that holds the volume as a point scan saw it."""
 
-    Parameters
-    ----------
-    document : ReconstructionDocument
-    viewer : napari.Viewer
-    """
-
-    def __init__(self, document: ReconstructionDocument, viewer: "Viewer") -> None:
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
         super().__init__("Ground truth")
         self.document = document
         self._seen: tuple[Any, ...] = ()
         self.chooser = LayerChooser(viewer, self._why_not, "ground truth", _TIP, none=NONE)
         self._about = label(tone="dim", wrap=True)
-        column = QVBoxLayout()
-        column.addWidget(self.chooser)
-        column.addWidget(self._about)
-        self.set_content(column)
+        self.set_content(column(self.chooser, self._about))
         self.chooser.changed.connect(self._choose)
         document.events.revision.connect(self._follow)
         self.refresh()
@@ -79,7 +67,7 @@ class TruthSection(Section):
             fits = 0 <= shape[0] - self._slices < self.document.value(STEP_LENGTH)
         return "" if fits and known_of(layer).get("role") not in _MADE_HERE else "another shape"
 
-    def _truth_of_sample(self) -> "Image | None":
+    def _truth_of_sample(self) -> Image | None:
         found = self.document.projections
         if found is None:
             return None
@@ -98,7 +86,7 @@ class TruthSection(Section):
             self.document.change(truth=layer)
         self._describe()
 
-    def _align(self, layer: "Image") -> None:
+    def _align(self, layer: Image) -> None:
         """Put a truth whose file gave no scale where the volume will lie."""
         found, current = self.document.projections, Placement.of_layer(layer)
         placement = (
