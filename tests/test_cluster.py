@@ -9,7 +9,8 @@ import tifffile
 from napari_microdiffusion import cluster
 from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch, work_on
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
-from napari_microdiffusion.io import read_image, tiff_images, write_image
+from napari_microdiffusion.io import read_image, write_image
+from napari_microdiffusion.io.formats import tiff_images
 from napari_microdiffusion.reconstruction.events import CancelToken
 
 METHOD = {"guide": "nearest", "diffusion": "off", "consistency": "nonnegative"}

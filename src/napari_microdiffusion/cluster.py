@@ -86,7 +86,11 @@ class Work:
         UsageError
             For a setting that cannot be.
         """
-        return check_asked(self.asked, earlier=self.earlier, preset_name=self.preset_name, names=self.names)
+        return check_asked(self.asked, **self._layers)
+
+    @property
+    def _layers(self) -> dict[str, Any]:
+        return {"earlier": self.earlier, "preset_name": self.preset_name, "names": self.names}
 
     def input_for(self, source: Path) -> InputSettings:
         """Which stack of a file is meant.
@@ -109,13 +113,7 @@ class Work:
         """
         outputs = {"volume": piece.outputs.volume, "uncertainty": piece.outputs.uncertainty}
         asked = {**self.asked, "input": piece.input.model_dump(exclude_unset=True), "output": outputs}
-        resolved = resolve(
-            asked,
-            Recorded.of_projections(image),
-            earlier=self.earlier,
-            preset_name=self.preset_name,
-            names=self.names,
-        )
+        resolved = resolve(asked, Recorded.of_projections(image), **self._layers)
         return keeping_samples_only_where_written(resolved)
 
 
@@ -132,7 +130,7 @@ class Report:
         One sentence; empty after a success.
     seconds : float
     notes : tuple of str
-        What the reader notes of the file.
+        What the reader notes of the file, and what was left aside of its settings.
     """
 
     piece: Piece
@@ -180,7 +178,7 @@ def pieces_of(
     for source in sources:
         chosen = (work or Work()).input_for(source)
         try:
-            count = read_sizes(source, chosen.axes).get("t", 1)
+            count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
         except UserError as error:
             nowhere = Outputs(folder / f"{image_name(source)}_volume{ending}")
             unreadable.append(Report(Piece(source, nowhere, chosen), {}, _line(error)))
@@ -216,16 +214,16 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
     started = time.perf_counter()
     try:
         chosen = piece.input
-        with open_image(piece.source, chosen.axes) as opened:
+        with open_image(piece.source, chosen.axes, chosen.position) as opened:
             # Of a long time series, this piece's planes alone.
             image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames)
         settings = work.settings_for(piece, image)
         acquisition, method = settings.acquisition, settings.method
-        piece.outputs.check(method, (piece.source, method.inr_file, chosen.beam_file))
+        piece.outputs.check(method, (piece.source, *image.sources, method.inr_file, chosen.beam_file))
         for event in reconstruct(image.data, acquisition, method, cancel=cancel or CancelToken()):
             if isinstance(event, Finished):
                 files = piece.outputs.write(event.result, image, settings)
-                notes = tuple(image.metadata.get("notes", ()))
+                notes = (*image.metadata.get("notes", ()), *settings.notices)
                 return Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
     except (UserError, RunFailed, MemoryError, OSError) as error:
         return Report(piece, {}, _line(error), time.perf_counter() - started)

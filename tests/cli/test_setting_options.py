@@ -17,7 +17,7 @@ import napari_microdiffusion
 from napari_microdiffusion.cli import app, reconstruction
 from napari_microdiffusion.cli.setting_options import NAMES, OPTIONS
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io import write_image
+from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.optics import Acquisition
 from napari_microdiffusion.settings.document import RunSettings
 from napari_microdiffusion.settings.fields import value_at
@@ -99,7 +99,7 @@ def words_of(document: RunSettings) -> list[str]:
     return words
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(documents(PLAIN))
 def test_a_document_is_the_same_after_the_command_line(monkeypatch, document):
     second = document.input.second_view
@@ -136,6 +136,18 @@ def test_no_digit_is_lost_on_the_way_to_the_provenance_and_back(run):
         run("reconstruct", "b.tif", "-o", "w.tif", "--config", source)
         again = provenance("w")
         assert (again["acquisition"], again["settings"]) == (first["acquisition"], first["settings"])
+
+
+def test_a_run_is_repeated_from_its_provenance_alone(run):
+    write_image("series.tif", np.stack([STACK, 2 * STACK]), axes="tzyx", scale=(4, 1, 1))
+    run("reconstruct", "series.tif", "-n", 4, "-o", "v.tif", *QUICK, "--time", 1)
+    run("reconstruct", "-o", "w.tif", "--config", "v.provenance.json")
+    np.testing.assert_array_equal(read_image("v.tif").data, read_image("w.tif").data)
+    assert provenance("w")["input"] == provenance("v")["input"]
+    # For another file the time point means nothing.
+    run("reconstruct", "a.tif", "-o", "x.tif", "--config", "v.provenance.json")
+    refused = CliRunner().invoke(app, ["reconstruct", "-o", "w.tif"])
+    assert (refused.exit_code, "a stack of projections is needed" in refused.stderr) == (2, True)
 
 
 def test_what_an_earlier_run_stated_can_be_left_to_the_estimate_again(run):
@@ -176,7 +188,7 @@ from pathlib import Path
 import numpy as np
 from typer.testing import CliRunner
 from napari_microdiffusion.cli import app
-from napari_microdiffusion.io import write_image
+from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.settings.document import RunSettings
 from napari_microdiffusion.settings.fields import field
 

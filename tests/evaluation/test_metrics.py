@@ -74,7 +74,10 @@ def test_by_the_letter_of_the_definitions(truth, guess):
 
 
 def test_a_comparison_in_steps_tells_how_far_it_is_and_can_be_left(truth, guess):
-    fractions = list(comparing(guess, truth, N))
+    steps = list(comparing(guess, truth, N))
+    fractions = [step.fraction for step in steps]
+    assert all(step.metrics is None for step in steps[:-1])
+    assert steps[-1].metrics == compare(guess, truth, N)
     assert fractions == sorted(fractions)
     assert len(fractions) > len(truth)
     assert 0 < fractions[0] < fractions[-1] <= 1

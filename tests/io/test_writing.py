@@ -212,7 +212,7 @@ def test_types_that_widen_or_narrow_without_loss_of_range(tmp_path: Path) -> Non
         ("a.tif", DATA, {"scale": (1, 0, 1)}, "three numbers"),
         ("a.tif", DATA, {"scale": (1, float("nan"), 1)}, "three numbers"),
         ("a.tif", DATA, {"scale": (1, 1)}, "three numbers"),
-        ("a.tif", DATA, {"scale": (1, 1, 1), "unit": "furlong"}, "'furlong' is no unit of length"),
+        ("a.tif", DATA, {"scale": (1, 1, 1), "unit": "verst"}, "'verst' is no unit of length"),
         ("none/a.tif", DATA, {}, "there is no folder"),
     ],
 )

@@ -106,6 +106,14 @@ def test_another_step_length_than_the_files_is_reported():
     assert notice == "the stack records step length 6; 4 is used, as asked"
 
 
+def test_a_beam_that_no_longer_counts_is_reported():
+    notices = resolve(acquisition(step_length=4), beam(6, beam="airy", bend=0.1, apex=1.0)).notices
+    assert notices[1] == (
+        "bend, apex of the beam belong to step length 6 and are left aside; give what they are at 4"
+    )
+    assert len(resolve(acquisition(step_length=4, bend=0.2), beam(6, beam="airy", bend=0.1)).notices) == 1
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -20,6 +20,7 @@ def read(
     time: int | None = None,
     average_frames: bool = False,
     axes: str | None = None,
+    position: int | str | None = None,
 ) -> "ImageStack":
     """Read a stack of projections, or a volume, from a file.
 
@@ -35,6 +36,8 @@ def read(
         Average the time points, or the frames recorded of each slice, instead of choosing one.
     axes
         Letters out of "tczyx", one for each axis, where the file does not name them.
+    position
+        Index from 0, or name, of an image; needed where a file or set of files holds several.
 
     Returns
     -------
@@ -49,7 +52,7 @@ def read(
     """
     from ..io import depth_stack, read_image
 
-    return depth_stack(read_image(path, axes), channel, time, average_frames)
+    return depth_stack(read_image(path, axes, position), channel, time, average_frames)
 
 
 def specimen(kind: str, shape: tuple[int, int, int] = (96, 128, 128), *, seed: int = 0) -> np.ndarray:

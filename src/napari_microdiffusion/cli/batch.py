@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import Cancelled, UsageError
-from ..io import IMAGE_SUFFIXES
+from ..io import IMAGE_SUFFIXES, output_folder
 from ..settings.files import read_run
-from .options import AsJson, Config, Debug, Folder, Preset
+from .options import Config, Folder, Preset, say_notes
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, WITHIN_FILE, Asked, asks_for
 from .terminal import CANCELLED, PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
@@ -35,8 +35,6 @@ def batch(
     resume: Annotated[
         bool, typer.Option("--resume", help="Leave out what has been written by an earlier batch.")
     ] = False,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Reconstruct many files, and each time point of those that have several. One failure stops no other.
 
@@ -53,12 +51,12 @@ def batch(
     method = work.check()
     if workers > 1 and method.threads is None:
         asked.setdefault("method", {})["threads"] = threads_for(workers)
-    output.mkdir(parents=True, exist_ok=True)
+    output_folder(output)
     pieces, reports = pieces_of(inputs, output, ending, work, uncertainty=uncertainty)
     skipped = [piece for piece in pieces if resume and piece.outputs.provenance.is_file()]
     pieces = [piece for piece in pieces if piece not in skipped]
     for report in reports:
-        _say_failure(report)
+        _say_report(report)
     token = CancelToken()
     ended_early = False
     with (
@@ -69,14 +67,15 @@ def batch(
         try:
             for done, report in enumerate(run_batch(pieces, work, client=client, cancel=token), 1):
                 reports.append(report)
-                _say_failure(report)
+                _say_report(report)
                 show("Batch", done / len(pieces), None, f"{done} of {len(pieces)}")
         except Cancelled:
             ended_early = True
     return _answer(reports, len(skipped), len(pieces), ended_early)
 
 
-def _say_failure(report: Any) -> None:
+def _say_report(report: Any) -> None:
+    say_notes(f"{report.piece.name}: {note}" for note in report.notes)
     if report.error:
         say(f"{PROGRAM}: {report.piece.name}: {report.error}")
 

@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..io import output_folder
 from ..reconstruction.events import Progress, StageStarted
 from ..settings.resolve import resolve
-from .options import AsJson, Debug, Seed, read_stack
+from .options import Seed, read_stack
 from .setting_options import NAMES, number
 from .terminal import Answer, command, lines, progress_bar
 
@@ -30,8 +31,6 @@ def benchmark(
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="Samples for the uncertainty in the pictures.")] = 0,
     seed: Seed = 0,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Compare methods on volumes with known truth: project, reconstruct, measure, write it down.
 
@@ -40,7 +39,7 @@ def benchmark(
     if recipe:
         if n or methods:
             raise UsageError("-n and --methods are in the recipe; leave them out beside --recipe")
-        return _cook(recipe, volumes or [], output, seed)
+        return _run_recipes(recipe, volumes or [], output, seed)
     if not volumes or not n:
         raise UsageError("volumes and their step lengths, -n, are needed, or a --recipe")
     from ..evaluation import comparison_table
@@ -54,7 +53,7 @@ def benchmark(
     for path in volumes:
         # A file that cannot be read should be known before the first hour of work, not after it.
         read_stack(path)
-    output.mkdir(parents=True, exist_ok=True)
+    output_folder(output)
     cases = (case_of_volume(path, beam.step_length) for path in volumes for beam in beams)
     table: list[tuple[str, dict[str, Any]]] = []
     with progress_bar() as show:
@@ -71,23 +70,23 @@ def benchmark(
     return Answer(data, f"{comparison_table(table, columns)}\n\n{where}")
 
 
-def _cook(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> Answer:
+def _run_recipes(paths: list[Path], volumes: list[Path], output: Path, seed: int) -> Answer:
     """Run recipes one after the other and report where they were written."""
-    from ..studies.paper.recipes import Kitchen, Outcome, read_recipe
+    from ..studies.paper.recipes import Outcome, RecipeRunner, read_recipe
     from ..studies.paper.report import table, write_recipe
 
     recipes = {path.stem: read_recipe(path) for path in paths}
     for path in volumes:
         read_stack(path)
-    output.mkdir(parents=True, exist_ok=True)
-    kitchen = Kitchen(volumes, seed)
+    output_folder(output)
+    runner = RecipeRunner(volumes, seed)
     texts, data = [], {}
     with progress_bar() as show:
         for name, recipe in recipes.items():
             outcomes: list[Outcome] = []
             runs = len(recipe.rows) * (len(volumes) or len(recipe.specimens))
             doing = ""
-            for event in write_recipe(recipe, kitchen, output, name):
+            for event in write_recipe(recipe, runner, output, name):
                 if isinstance(event, Outcome):
                     outcomes.append(event)
                 elif isinstance(event, StageStarted):

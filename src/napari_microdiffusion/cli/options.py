@@ -1,31 +1,21 @@
 """Options that several commands share and that are no settings, and the reading of the images they name."""
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ..errors import UserError
-from ..io import ImageStack, depth_stack, read_image
+from ..io import ImageStack, check_not_read, depth_stack, read_image, sources_of
 from ..settings.document import InputSettings
 from ..settings.presets import PRESET_WORDS, PresetName
 from .terminal import PROGRAM, say
 
 Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable object on stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 Output = Annotated[Path, typer.Option("-o", "--output", help="Image to write, .ome.tif, .tif or .ome.zarr.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")]
-Axes = Annotated[
-    str | None,
-    typer.Option(
-        metavar="LETTERS", help="Names of the axes, where the file does not give them: tzyx, for example."
-    ),
-]
 Preset = Annotated[
     PresetName | None,
     typer.Option(
@@ -64,7 +54,7 @@ def several_values(arguments: Sequence[str]) -> list[str]:
 def read_stack(path: Path, choice: InputSettings | None = None) -> ImageStack:
     """The one stack (z, y, x) of a file that the settings choose."""
     chosen = choice or InputSettings()
-    image = read_image(path, chosen.axes)
+    image = read_image(path, chosen.axes, chosen.position)
     return depth_stack(image, chosen.channel, chosen.time, chosen.average_frames)
 
 
@@ -81,5 +71,4 @@ def say_notes(notices: Iterable[str]) -> None:
 
 def refuse_overwriting(output: Path, source: Path) -> None:
     """Raise a `UserError` if the output is the file that is read."""
-    if os.path.realpath(output) == os.path.realpath(source):
-        raise UserError(f"{output} would be overwritten, which is read; choose another name")
+    check_not_read(output, sources_of(source))

@@ -8,9 +8,9 @@ from typer.core import TyperCommand
 
 from .batch import batch
 from .benchmark import benchmark
-from .options import Debug, several_values
+from .options import several_values
 from .reconstruction import demo, reconstruct
-from .terminal import OPTIONS, PROGRAM
+from .terminal import DEBUG_HELP, GLOBAL, PROGRAM
 from .training import train
 from .volumes import compare, info, simulate, specimen
 
@@ -65,12 +65,12 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _before(
-    debug: Debug = False,
+    debug: Annotated[bool, typer.Option("--debug", help=DEBUG_HELP)] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    OPTIONS.debug = debug
+    GLOBAL.debug = debug
 
 
 for _command in (specimen, simulate, reconstruct, compare, info, train, benchmark, batch, demo):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from ..errors import UserError
+from ..errors import UsageError, UserError
 from ..io import ImageStack, validate_projections
 from ..reconstruction.result import ReconstructionResult
 from ..settings.document import RunSettings
@@ -15,9 +15,7 @@ from ..settings.files import read_run
 from ..settings.recorded import Recorded
 from ..settings.resolve import check_asked, keeping_samples_only_where_written, resolve, resolve_input
 from .options import (
-    AsJson,
     Config,
-    Debug,
     Folder,
     Output,
     Preset,
@@ -32,13 +30,14 @@ from .terminal import PROGRAM, STOPPED, Answer, command, follow, interrupts, lin
 @command
 @asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, WITHIN_FILE, ("output.uncertainty", "output.inr"))
 def reconstruct(
-    projections: Annotated[Path, typer.Argument(help="A stack of projections, one image per slab.")],
     output: Output,
     asked: Asked,
+    projections: Annotated[
+        Path | None,
+        typer.Argument(help="A stack of projections, one image per slab; else that of --config."),
+    ] = None,
     preset: Preset = None,
     config: Config = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Reconstruct a volume from projections. The output is the posterior mean; samples make the uncertainty.
 
@@ -48,7 +47,8 @@ def reconstruct(
     from ..reconstruction.events import CancelToken
     from ..reconstruction.outputs import Outputs
 
-    asked.setdefault("input", {})["path"] = projections
+    if projections is not None:
+        asked.setdefault("input", {})["path"] = projections
     asked.setdefault("output", {})["volume"] = output
     layers: dict[str, Any] = {
         "earlier": None if config is None else read_run(config),
@@ -58,12 +58,15 @@ def reconstruct(
     # Before the file is opened: what is wrong in the command itself comes first.
     method = check_asked(asked, **layers)
     chosen, written = resolve_input(asked, layers["earlier"], NAMES), asked["output"]
+    if chosen.path is None:
+        raise UsageError("a stack of projections is needed; name it first, or in the settings of --config")
     outputs = Outputs(output, written.get("uncertainty"), written.get("inr"))
-    sources = (projections, config, method.inr_file, _prior_file(method.prior))
+    sources = (chosen.path, config, method.inr_file, _prior_file(method.prior))
     outputs.check(method, (*sources, chosen.beam_file, chosen.second_view))
-    image = read_stack(projections, chosen)
+    image = read_stack(chosen.path, chosen)
     if chosen.second_view is not None:
         image = with_second_view(image, read_stack(chosen.second_view, chosen))
+    outputs.check(method, image.sources)
     resolved = keeping_samples_only_where_written(resolve(asked, Recorded.of_projections(image), **layers))
     if asked.get("method", {}).get("samples") and not resolved.method.samples:
         say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
@@ -85,8 +88,6 @@ def reconstruct(
 @command
 def demo(
     output: Folder = Path("microdiffusion-demo"),
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Show the main job on a procedural specimen: simulate, reconstruct, compare."""
     from ..studies.demo import run_demo
@@ -112,7 +113,8 @@ def with_second_view(image: ImageStack, second: ImageStack) -> ImageStack:
             f"{second.name} is of shape {second.data.shape}, but the mirrored view needs that of "
             f"{image.name}, {image.data.shape}"
         )
-    return replace(image, data=np.concatenate([image.data, second.data]))
+    both = np.concatenate([image.data, second.data])
+    return replace(image, data=both, sources=image.sources | second.sources)
 
 
 def _prior_file(prior: str) -> Path | None:

@@ -12,6 +12,7 @@ import typer
 from ..optics.simulation import DetectorNoise
 from ..settings.document import RunSettings
 from ..settings.fields import SettingsField, fields_of
+from .terminal import with_parameters
 
 Asked = dict[str, dict[str, Any]]
 """What was asked for: values by their fields' names, under the part of the settings that they belong to."""
@@ -147,10 +148,7 @@ def asks_for(*paths: Iterable[str]) -> Callable[[Callable[..., Any]], Callable[.
         own = [p for p in inspect.signature(function).parameters.values() if p.name != "asked"]
         first = [p for p in own if p.default is p.empty]
         rest = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.default is not p.empty]
-        parameters = [*first, *(parameter for _, parameter in options), *rest]
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        return run
+        return with_parameters(run, [*first, *(parameter for _, parameter in options), *rest])
 
     return decorate
 

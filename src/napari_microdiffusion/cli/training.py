@@ -7,7 +7,7 @@ import typer
 
 from ..errors import UsageError, UserError
 from ..io import check_output, validate_projections
-from .options import AsJson, Debug, Seed, read_stack
+from .options import Seed, read_stack
 from .terminal import PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
 
@@ -27,8 +27,6 @@ def train(
         typer.Option("-n", "--step-length", min=2, max=16, help="The only step length to learn, in slices."),
     ] = None,
     seed: Seed = 0,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Train a prior, or fine-tune one on reference stacks. Ctrl-C saves; the same command then goes on."""
     check_output(output, (".safetensors",))

@@ -7,7 +7,7 @@ import typer
 
 from ..api import specimen as grow
 from ..errors import UsageError
-from ..io import IMAGE_SUFFIXES, check_output, describe, validate_projections, write_image
+from ..io import IMAGE_SUFFIXES, check_not_read, check_output, describe, validate_projections, write_image
 from ..optics import simulate_projections
 from ..optics.recorded_beam import KEY, recorded_beam
 from ..optics.simulation import DetectorNoise
@@ -15,9 +15,6 @@ from ..settings.method import checked
 from ..settings.recorded import Recorded
 from ..settings.resolve import check_asked, resolve, resolve_input
 from .options import (
-    AsJson,
-    Axes,
-    Debug,
     Kind,
     Output,
     Seed,
@@ -39,8 +36,6 @@ def specimen(
         typer.Option(metavar="Z Y X", help="Slices, rows and columns, in voxels of 1 um."),
     ] = (96, 128, 128),
     seed: Seed = 0,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Grow a procedural volume: a sharp, clean point scan of tissue that does not exist."""
     check_output(output, IMAGE_SUFFIXES)
@@ -57,8 +52,6 @@ def simulate(
     volume: Annotated[Path, typer.Argument(help="A point-scanned volume.")],
     output: Output,
     asked: Asked,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Project a point-scanned volume as a long beam would have. Of two views, the first comes first."""
     chosen = resolve_input(asked, names=NAMES)
@@ -71,6 +64,7 @@ def simulate(
     check_output(output, IMAGE_SUFFIXES)
     image = read_stack(volume, chosen)
     refuse_overwriting(output, volume)
+    check_not_read(output, image.sources)
     validate_projections(image.data, image.name)
     say_notes(notes := notes_of(image))
     optics = resolve(asked, Recorded.of_volume(image), names=NAMES).acquisition
@@ -109,8 +103,6 @@ def compare(
     truth: Annotated[Path, typer.Argument(help="What a point scan saw; it may have more slices.")],
     asked: Asked,
     figure: Annotated[Path | None, typer.Option(help="Figure to write, .png, .pdf or .svg.")] = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
 ) -> Answer:
     """Measure a reconstruction against the ground truth, in which channel and time are chosen."""
     from ..evaluation import COLUMNS, comparison_figure
@@ -157,12 +149,9 @@ def compare(
 
 
 @command
-def info(
-    file: Annotated[Path, typer.Argument(help="An image or a checkpoint.")],
-    axes: Axes = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> Answer:
+@asks_for(("input.axes", "input.position"))
+def info(file: Annotated[Path, typer.Argument(help="An image or a checkpoint.")], asked: Asked) -> Answer:
     """Describe what a file holds: axes, scale, step length, range."""
-    found = describe(file, axes)
+    chosen = resolve_input(asked, names=NAMES)
+    found = describe(file, chosen.axes, chosen.position)
     return Answer(found, lines((name.replace("_", " "), shown(value)) for name, value in found.items()))

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.atomic import FOLDER_SUFFIX, check_output, whole_file, whole_folder
 from napari_microdiffusion.io.axes import CANONICAL
-from napari_microdiffusion.io.metadata import Scale, is_pixel_unit, micrometres, own_items
-from napari_microdiffusion.io.ome_zarr import write_zarr_image
+from napari_microdiffusion.io.formats.ome_zarr.writing import write_zarr_image
+from napari_microdiffusion.io.metadata import Scale, own_items
+from napari_microdiffusion.io.units import is_pixel_unit, micrometres
 
 IMAGE_SUFFIXES = (".ome.tif", ".ome.tiff", ".tif", ".tiff", ".ome.zarr", ".zarr")
 """Endings of the images that can be written: as OME-TIFF, as ImageJ TIFF, and as OME-Zarr, two for each."""

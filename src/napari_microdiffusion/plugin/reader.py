@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io import ImageStack, is_stack, read_image
+from ..io import ImageStack, UnchosenPosition, is_stack, read_image
 from ..optics.recorded_beam import KEY, beam_in
 from .layers.metadata import METADATA_KEY, LayerData
 from .layers.placement import AXES, Placement
@@ -47,7 +47,16 @@ def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
     """
     if isinstance(path, Sequence) and not isinstance(path, str):
         path = path[0]
-    return image_layers(read_image(path))
+    return file_layers(path)
+
+
+def file_layers(path: str | PathLike[str], axes: str | None = None) -> list[LayerData]:
+    """As `read_layers`; `axes` names the axes where the file does not. Of several positions all."""
+    try:
+        return image_layers(read_image(path, axes))
+    except UnchosenPosition as several:
+        positions = range(len(several.positions))
+        return [layer for at in positions for layer in image_layers(read_image(path, axes, position=at))]
 
 
 def image_layers(image: ImageStack) -> list[LayerData]:

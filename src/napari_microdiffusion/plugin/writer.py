@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import UserError
 from ..io import provenance_path, write_image, write_json
 from ..optics.recorded_beam import KEY
+from ..settings.files import short_record
 from .layers.metadata import METADATA_KEY, LayerData
 from .layers.placement import Placement
 
@@ -85,8 +86,7 @@ def _description(
 ) -> dict[str, Any]:
     if set(roles) <= {"image", "projections"}:
         return {KEY: beam} if beam and roles[0] == "projections" else {}
-    short = ("program", "acquisition", "settings", "stopped")
-    record = {key: provenance[key] for key in short if key in provenance} if provenance else {}
+    record = short_record(provenance) if provenance else {}
     return {"quantity": roles if len(roles) > 1 else roles[0], **record}
 
 

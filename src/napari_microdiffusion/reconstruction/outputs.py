@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, UserError
-from ..io import IMAGE_SUFFIXES, ImageStack, check_output, provenance_path, write_image, write_json
+from ..io import (
+    IMAGE_SUFFIXES,
+    ImageStack,
+    check_not_read,
+    check_output,
+    input_record,
+    provenance_path,
+    sources_of,
+    write_image,
+    write_json,
+)
+from ..settings.files import short_record
 from ..settings.method import ReconstructionConfig
 from ..settings.resolve import Resolved
 from .result import ReconstructionResult
@@ -56,7 +67,7 @@ class Outputs:
         config : ReconstructionConfig
             What will be run.
         sources : iterable of Path or None
-            Files that must not be overwritten: those that the run reads.
+            Files that must not be overwritten: those that the run reads. With an image goes its whole set.
 
         Raises
         ------
@@ -74,14 +85,16 @@ class Outputs:
             check_output(self.uncertainty, IMAGE_SUFFIXES)
         if self.inr is not None:
             check_output(self.inr, (".safetensors",))
-        taken = {os.path.realpath(path): "which is read" for path in sources if path is not None}
+        read = {file for path in sources if path is not None for file in sources_of(path)}
+        taken: set[str] = set()
         for path in (self.volume, self.provenance, self.uncertainty, self.inr):
             if path is None:
                 continue
+            check_not_read(path, read)
             name = os.path.realpath(path)
             if name in taken:
-                raise UserError(f"{path} would be overwritten, {taken[name]}; choose another name")
-            taken[name] = "which is another output"
+                raise UserError(f"{path} would be overwritten, which is another output; choose another name")
+            taken.add(name)
 
     def stopped(self) -> "Outputs":
         """Names for a run that was stopped: an unfinished volume never passes for a finished one."""
@@ -115,8 +128,7 @@ class Outputs:
         n = result.provenance["acquisition"]["step_length"]
         scale = source.scale
         voxel = None if scale is None else (scale[0] / n, scale[1], scale[2])
-        told = ("program", "version", "acquisition", "settings", "stopped")
-        record = {key: result.provenance[key] for key in told}
+        record = short_record(result.provenance)
         written: dict[str, str] = {}
 
         def image(what: str, path: Path, data: Any) -> None:
@@ -129,9 +141,10 @@ class Outputs:
         if self.inr is not None and result.inr is not None:
             result.inr.save(self.inr)
             written["inr"] = str(self.inr)
-        origin = {"file": None if source.path is None else str(source.path), "name": source.name}
         content = result.provenance | (settings.provenance() if settings is not None else {})
         content |= {"outputs": dict(written)}
+        read = input_record(source)
+        origin = {"file": read["file"], "name": read["name"], "read": read}
         content["input"] = {**content["input"], **result.provenance["input"], **origin}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}

@@ -16,6 +16,7 @@ _DISPLACING = frozenset({"bend", "apex", "tilt", "direction", "side_lobes"})
 _MEASURED = ("axial_profile", "displacement")
 # Stays as recorded, though another beam or step length is asked for.
 _LASTING = frozenset({"beam", "views"})
+_IN_SLICES = BEAM_FIELDS - _LASTING
 
 
 def merged_acquisition(
@@ -36,24 +37,27 @@ def merged_acquisition(
     words : mapping
         How the person calls a field, by its dotted path.
     """
-    before, said, own = earlier.get("acquisition", {}), recorded.acquisition, asked_acquisition(asked)
-    base: dict[str, tuple[Any, Origin]] = {name: (value, "file") for name, value in said.items()}
-    if BEAM_FIELDS & before.keys():
-        base = {name: value for name, value in base.items() if name not in BEAM_FIELDS}
-        former = before.get("step_length")
-    else:
-        former = said.get("step_length")
-    base |= {name: (value, "asked") for name, value in before.items()}
-    step, width, origin = step_and_width(asked, earlier, said.get("step_length"))
+    own, said = asked_acquisition(asked), recorded.acquisition.get("step_length")
+    step, width, origin = step_and_width(asked, earlier, said)
     if step is None:
         step, origin = _assumed_step(recorded, words, assume)
-    beam = own.get("beam")
+    base, former = _former(earlier, recorded)
     measured_file = _beam_file(asked, earlier)
-    if beam not in (None, base.get("beam", ("uniform",))[0]) or former not in (None, step):
+    notices: tuple[str, ...] = ()
+    if said not in (None, step):
+        notices = (f"{recorded.name} records step length {said}; {step} is used, as asked",)
+    if former not in (None, step):
+        gone = [name for name, (value, _) in base.items() if name in _IN_SLICES - own.keys() and value]
+        if gone:
+            notices += (
+                f"{', '.join(gone)} of the beam belong to step length {former} and are left aside; give what "
+                f"they are at {step}",
+            )
+    if own.get("beam") not in (None, base.get("beam", ("uniform",))[0]) or former not in (None, step):
         # In slices of another length, or of another beam: neither describes this one.
         lasting = _LASTING | (base.keys() - BEAM_FIELDS)
         base = {name: value for name, value in base.items() if name in lasting}
-    elif beam is not None or measured_file is not None or width or own.get("width") is not None:
+    elif measured_file is not None or width or not {own.get("beam"), own.get("width")} <= {None}:
         base = {name: value for name, value in base.items() if name not in _MEASURED}
     if any(own.get(name) is not None for name in _DISPLACING):
         base.pop("displacement", None)
@@ -66,10 +70,18 @@ def merged_acquisition(
         measured = _measured(measured_file, fields, read, recorded, step_words(asked, words))
         fields |= measured
         base |= {name: (value, "asked") for name, value in measured.items()}
-    notices: tuple[str, ...] = ()
-    if said.get("step_length") not in (None, step):
-        notices = (f"{recorded.name} records step length {said['step_length']}; {step} is used, as asked",)
     return fields, {name: where for name, (_, where) in base.items()}, notices
+
+
+def _former(earlier: Tables, recorded: Recorded) -> tuple[dict[str, tuple[Any, Origin]], Any]:
+    """What is known before anything is asked for, with its origins, and the step length its beam is in."""
+    before, said = earlier.get("acquisition", {}), recorded.acquisition
+    describes_beam = bool(BEAM_FIELDS & before.keys())
+    base: dict[str, tuple[Any, Origin]] = {
+        name: (value, "file") for name, value in said.items() if not (describes_beam and name in BEAM_FIELDS)
+    }
+    base |= {name: (value, "asked") for name, value in before.items()}
+    return base, (before if describes_beam else said).get("step_length")
 
 
 def asked_acquisition(asked: Tables) -> dict[str, Any]:

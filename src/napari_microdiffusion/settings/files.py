@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..io import IMAGE_SUFFIXES, read_header
-from .document import DOCUMENT_VERSION, PARTS, InputSettings, OutputSettings, RunSettings
+from .document import DOCUMENT_VERSION, PARTS, InputSettings, RunSettings
 from .migration import migrated
 
 # Settings are a page of text; anything much larger is another kind of file.
@@ -87,6 +87,9 @@ def parts_of(content: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]
     table.pop("version", None)
     found = {part: table.pop(part, None) for part in PARTS}
     is_record = "program" in table
+    if is_record and isinstance(found["input"], dict):
+        # A provenance records what was read, too.
+        found["input"] = {k: v for k, v in found["input"].items() if k in InputSettings.model_fields}
     if "settings" in table:
         found["method"] = table.pop("settings")
     elif found["method"] is None and not is_record:
@@ -98,11 +101,7 @@ def parts_of(content: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]
             called = "settings" if part == "method" else part
             raise UserError(f"{name}: {called} must be a table of names and values.")
         parts[part] = fields
-    if is_record:
-        # A provenance records more of the input than what was set.
-        parts["input"] = {k: v for k, v in parts["input"].items() if k in InputSettings.model_fields}
-        parts["output"] = {k: v for k, v in parts["output"].items() if k in OutputSettings.model_fields}
-    elif table:
+    if table and not is_record:
         raise UserError(f"{name}: {next(iter(table))!r} is no part of the settings of a run.")
     parts["acquisition"] = migrated({"version": version, "acquisition": parts["acquisition"]})["acquisition"]
     return parts
@@ -111,6 +110,12 @@ def parts_of(content: Mapping[str, Any], name: str) -> dict[str, dict[str, Any]]
 def record(document: RunSettings) -> dict[str, Any]:
     """A document as a table for JSON and YAML, from which `read_run` has it back to the last bit."""
     return document.model_dump(mode="json")
+
+
+def short_record(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a provenance that a result itself carries, from which `read_run` has the settings."""
+    carried = ("program", "version", "acquisition", "settings", "stopped")
+    return {key: provenance[key] for key in carried if key in provenance}
 
 
 def read_table(path: Path) -> dict[str, Any]:

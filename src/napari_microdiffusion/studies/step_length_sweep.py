@@ -1,6 +1,6 @@
 """How deep may the beam be: projections of a known volume at many step lengths, reconstructed and judged."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,14 +101,10 @@ def sweep(
         yield SweepProgress(f"n = {n}: projections", number / len(chosen))
         projections = simulate_projections(volume, acquisition, **noise.model_dump())
         stages = _one(volume, projections, acquisition, config, cancel)
-        while True:
-            try:
-                step = next(stages)
-            except StopIteration as finished:
-                if finished.value is not None:
-                    yield finished.value
-                break
-            yield SweepProgress(f"n = {n}: {step.text}", (number + step.fraction) / len(chosen))
+        for step in stages:
+            if isinstance(step, SweepProgress):
+                step = SweepProgress(f"n = {n}: {step.text}", (number + step.fraction) / len(chosen))
+            yield step
 
 
 def _one(
@@ -117,8 +113,8 @@ def _one(
     acquisition: Acquisition,
     config: ReconstructionConfig,
     cancel: CancelToken,
-) -> Generator[SweepProgress, None, SweepPoint | None]:
-    """One step length; its value is the point, or nothing where the sweep was stopped."""
+) -> Iterator[SweepProgress | SweepPoint]:
+    """One step length; no point comes where the sweep was stopped."""
     n, result = acquisition.step_length, None
     for event in reconstruct(projections, acquisition, config, cancel=cancel):
         if isinstance(event, Progress):
@@ -127,19 +123,17 @@ def _one(
         elif isinstance(event, Finished):
             result = event.result
     if result is None or result.stopped:
-        return None
+        return
     scores: list[dict[str, Any]] = []
     for candidate in (result.volume, linear(projections, n)):
-        comparison = comparing(candidate, volume, n, profile=acquisition.profile)
-        while True:
+        done = len(scores)
+        for step in comparing(candidate, volume, n, profile=acquisition.profile):
             cancel.check()
-            try:
-                share = (len(scores) + next(comparison)) / 2
-            except StopIteration as finished:
-                scores.append(finished.value)
-                break
+            share = (done + step.fraction) / 2
             yield SweepProgress("comparing", _RECONSTRUCTED + (1 - _RECONSTRUCTED) * share)
-    return SweepPoint(n, len(result.volume), scores[0], scores[1])
+            if step.metrics is not None:
+                scores.append(step.metrics)
+    yield SweepPoint(n, len(result.volume), scores[0], scores[1])
 
 
 def deepest(points: Sequence[SweepPoint], at_least: float = HALF) -> SweepPoint | None:

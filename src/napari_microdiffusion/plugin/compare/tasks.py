@@ -52,14 +52,12 @@ class CompareVolumes:
         for index, (name, volume) in enumerate(self.reconstructions):
             cancel.check()
             array = np.asarray(volume)
-            comparison = comparing(array, truth, self.n, profile=self.profile)
-            while True:
+            for step in comparing(array, truth, self.n, profile=self.profile):
                 cancel.check()
-                try:
-                    share = (index + next(comparison)) / count
-                except StopIteration as finished:
-                    yield Scored(index, finished.value, array, truth)
+                if step.metrics is not None:
+                    yield Scored(index, step.metrics, array, truth)
                     break
+                share = (index + step.fraction) / count
                 spent = time.perf_counter() - started
                 left = spent * (1 - share) / share if spent > 1 else None
                 yield Step(f"Measuring {name}", share, left)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...io import ImageStack
-from ...io.metadata import micrometres
+from ...io.units import micrometres
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -123,8 +123,7 @@ class Opening(Activity):
             return
         added = [self._viewer.add_image(data, **look) for data, look, _ in event.layers]
         self._section.refresh()
-        # The sample's truth comes first, so that the projections lie above it.
-        self._section.select(added[-1] if event.image is None else added[0])
+        self._section.select(added[event.chosen])
 
 
 def put_scale(made: LayersMade, layer: Any) -> str:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
 from ...io import ImageStack, read_table
-from ...io.ome_zarr import HEADERS
+from ...io.formats.ome_zarr.folders import HEADERS
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
 from ..beam.preview import show_beam

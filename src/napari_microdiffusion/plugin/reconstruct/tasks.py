@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import Cancelled
-from ...io import ImageStack, read_image
+from ...io import ImageStack
 from ...io.axes import UnnamedAxes
 from ...optics import Acquisition
 from ...reconstruction.events import CancelToken, Finished
@@ -16,7 +16,7 @@ from ..jobs.job import Saved, Step
 from ..jobs.torch_libraries import load_torch_libraries
 from ..layers.contrast import Brightness
 from ..layers.metadata import LayerData
-from ..reader import image_layers
+from ..reader import file_layers
 from ..sample_data import open_vasculature
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class LayersMade:
-    """Layers of a file that was read, or of a sample."""
+    """Layers of a file that was read, or of a sample, and the number of the one to be chosen."""
 
     layers: list[LayerData]
-    image: ImageStack | None = None
+    chosen: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,15 +98,15 @@ class Reconstruction:
         from ...evaluation import comparing
 
         n = self.acquisition.step_length
-        comparison = comparing(result.volume, np.asarray(self.truth), n, profile=self.acquisition.profile)
-        while not cancel.stopped:
+        profile = self.acquisition.profile
+        for step in comparing(result.volume, np.asarray(self.truth), n, profile=profile):
             if cancel.cancelled:
                 raise Cancelled("the run was cancelled")
-            try:
-                yield Step("Comparing with the ground truth", next(comparison))
-            except StopIteration as finished:
-                metrics: dict[str, Any] = finished.value
-                return metrics
+            if cancel.stopped:
+                break
+            if step.metrics is not None:
+                return step.metrics
+            yield Step("Comparing with the ground truth", step.fraction)
         return None
 
 
@@ -129,11 +129,9 @@ class ReadFile:
     def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
         """One `LayersMade`, or one `AxesWanted`."""
         try:
-            image = read_image(self.path, self.axes)
+            yield LayersMade(file_layers(self.path, self.axes))
         except UnnamedAxes as error:
             yield AxesWanted(self.path, error.sizes, str(error))
-            return
-        yield LayersMade(image_layers(image), image)
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,8 @@ class MakeSample:
 
     def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade]:
         """One `LayersMade`."""
-        yield LayersMade(open_vasculature())
+        # The truth comes first, so that the projections lie above it.
+        yield LayersMade(open_vasculature(), chosen=-1)
 
 
 @dataclass(frozen=True, eq=False)

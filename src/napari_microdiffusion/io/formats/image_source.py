@@ -1,13 +1,15 @@
 """An image in an open file: what its header says, and the pixels once they are asked for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_microdiffusion.io.axes import CANONICAL
+from napari_microdiffusion.io.formats.positions import Position
 from napari_microdiffusion.io.metadata import FileMetadata
 
 
@@ -27,15 +29,25 @@ class ImageSource:
         and of most files the rest is not read.
     metadata
         Scale, channels, and what this package wrote.
+    dtype
+        Type of the pixels.
     notes
         Sentences on what was assumed.
+    sources
+        All files and folders that the image is read from, or that belong to its set.
+    positions, position
+        The images of the file, where it holds several, and the index of this one.
     """
 
     axes: str
     shape: tuple[int, ...]
     load: Callable[[Mapping[str, int]], npt.NDArray[Any]]
     metadata: FileMetadata
+    dtype: np.dtype[Any]
     notes: tuple[str, ...] = ()
+    sources: frozenset[Path] = frozenset()
+    positions: Sequence[Position] = ()
+    position: int = 0
 
 
 class Pixels:
@@ -53,6 +65,7 @@ class Pixels:
         sizes = dict(zip(source.axes, source.shape, strict=True))
         self.shape = tuple(sizes[axis] for axis in self.axes)
         self.ndim = len(self.shape)
+        self.dtype = source.dtype
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -1,4 +1,4 @@
-"""A case as a run shows it to a prior, for benchmarks that evaluate networks by themselves."""
+"""What a run makes of a case before the prior, for benchmarks that evaluate networks by themselves."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from napari_microdiffusion.studies.benchmark import Case
 
 
 @dataclass(frozen=True, eq=False)
-class SeenByThePrior:
+class PriorInputs:
     """Projections, default guide and noise in the unit of `scale`."""
 
     operator: ProjectionOperator
@@ -21,8 +21,8 @@ class SeenByThePrior:
     noise: float
 
     @classmethod
-    def of(cls, case: Case) -> "SeenByThePrior":
-        """What a run with the default settings would show."""
+    def of(cls, case: Case) -> "PriorInputs":
+        """As in a run with the default settings."""
         x, operator = case.projections, ProjectionOperator(case.acquisition.profile)
         narrow = IntensityScale.of(x)
         wide = narrow.widened(x)
@@ -31,7 +31,7 @@ class SeenByThePrior:
         factor = narrow.span / wide.span
         return cls(operator, wide, wide.to_unit(x), np.float32(factor) * guide, factor * noise)
 
-    def turned(self) -> "SeenByThePrior":
+    def flipped(self) -> "PriorInputs":
         """The same from the last slab to the first."""
         return replace(
             self,

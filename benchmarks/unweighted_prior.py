@@ -1,13 +1,13 @@
-"""The posterior mean taken at its word, without the trust that the sample's own slabs put into it.
+"""The posterior mean without the weight of the prior that a run measures on the sample's own slabs.
 
-    python benchmarks/at_its_word.py [--data DIR] [-n 6] [--prior FILE]
+    python benchmarks/unweighted_prior.py [--data DIR] [-n 6] [--prior FILE]
 
 Prints what each specimen gains over its best classical estimate: how variants of a prior are compared.
 """
 
 import numpy as np
+from prior_inputs import PriorInputs
 from quality import METRICS, arguments_parser, cases, frozen_kind
-from seen_by_the_prior import SeenByThePrior
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.slab import compose, local_amplitude, network_inputs
@@ -19,27 +19,29 @@ from napari_microdiffusion.reconstruction.slab.borders import mend_borders
 from napari_microdiffusion.studies.benchmark import CLASSICAL, Case, run_case
 
 
-def at_its_word(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarray:
-    """The posterior mean taken at its word; `alone` shows the network each slab without its neighbours."""
-    seen = SeenByThePrior.of(case)
-    volume = (answer(seen, denoiser, alone) + answer(seen.turned(), denoiser, alone)[::-1]) / 2
+def unweighted_prior(case: Case, denoiser: Denoiser, alone: bool = False) -> np.ndarray:
+    """The posterior mean at weight 1; `alone` evaluates each slab without its neighbours."""
+    inputs = PriorInputs.of(case)
+    volume = (
+        posterior_mean(inputs, denoiser, alone) + posterior_mean(inputs.flipped(), denoiser, alone)[::-1]
+    ) / 2
     if not alone:
-        light = local_amplitude(seen.projections, seen.noise)[:, 0]
-        volume = mend_borders(volume, light, seen.operator, seen.noise)
-    return make_consistent(seen.scale.to_grey(volume), case.projections, seen.operator, "nonnegative")
+        light = local_amplitude(inputs.projections, inputs.noise)[:, 0]
+        volume = mend_borders(volume, light, inputs.operator, inputs.noise)
+    return make_consistent(inputs.scale.to_grey(volume), case.projections, inputs.operator, "nonnegative")
 
 
-def answer(seen: SeenByThePrior, denoiser: Denoiser, alone: bool) -> np.ndarray:
-    """What the network says of a stack as it is shown, in the unit of what the prior sees."""
-    count, n = len(seen.projections), seen.operator.step_length
-    known = statistics(seen.projections, n)
+def posterior_mean(inputs: PriorInputs, denoiser: Denoiser, alone: bool) -> np.ndarray:
+    """The network's posterior mean of a stack, in the unit of its inputs."""
+    count, n = len(inputs.projections), inputs.operator.step_length
+    known = statistics(inputs.projections, n)
     volumes = []
     for first in range(count) if alone else (0,):
         part = slice(first, first + 1) if alone else slice(0, count)
-        unit, guide = seen.projections[part], seen.guide[part.start * n : part.stop * n]
-        problem = network_inputs(unit, guide, seen.operator, seen.noise, known)
-        orders = problem.guide_orders + denoiser.expected_residual(problem)
-        volumes.append(compose(unit, orders, seen.operator))
+        unit, guide = inputs.projections[part], inputs.guide[part.start * n : part.stop * n]
+        slabs = network_inputs(unit, guide, inputs.operator, inputs.noise, known)
+        orders = slabs.guide_orders + denoiser.expected_residual(slabs)
+        volumes.append(compose(unit, orders, inputs.operator))
     return np.concatenate(volumes)
 
 
@@ -50,7 +52,7 @@ def main() -> None:
     gains: dict[str, list[list[float]]] = {"frozen": [], "real": []}
     for case in cases(arguments):
         classical = list(run_case(case, CLASSICAL))
-        found = compare(at_its_word(case, denoiser), case.truth, case.acquisition.step_length)
+        found = compare(unweighted_prior(case, denoiser), case.truth, case.acquisition.step_length)
         gained = [found[m] - max(row.metrics[m] for row in classical) for m in METRICS]
         gains["frozen" if frozen_kind(case) else "real"].append(gained)
         print(

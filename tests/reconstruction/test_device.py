@@ -8,9 +8,9 @@ from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.errors import RunFailed
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import IntensityScale
+from napari_microdiffusion.reconstruction.device import DeviceFull, DeviceLost, device_errors, until_done
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Notice, StageStarted
-from napari_microdiffusion.reconstruction.recovery import DeviceFull, DeviceLost, device_errors
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
 from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
 
@@ -169,3 +169,25 @@ def test_a_card_that_cannot_fit_the_inr_hands_over_to_the_processor(
     found = record(measurement, configure(guide="inr", diffusion="off"))
     assert "going on with the CPU" in notices(found)[0]
     assert found.result.device == "cpu"
+
+
+def test_an_attempt_is_repeated_until_it_ends_or_nothing_is_left_to_change():
+    tried, recovered = [], []
+
+    def attempt():
+        yield "begun"
+        tried.append(len(tried))
+        if len(tried) < 3:
+            raise DeviceFull("full")
+        return "done"
+
+    def recover(error):
+        recovered.append(str(error))
+        return "smaller"
+
+    def driven():
+        value = yield from until_done(attempt, recover)
+        yield value
+
+    assert list(driven()) == ["begun", "smaller", "begun", "smaller", "begun", "done"]
+    assert recovered == ["full", "full"]

@@ -1,20 +1,20 @@
 """Stacks as ScanImage writes them: one page a frame, with channels, repeats and volumes interleaved.
 
-The order of the pages, from the slowest to the fastest: volume, slice, frame of the slice, channel. A volume
-scanned with a fast z drive may end with flyback frames, recorded while the drive returns, which are dropped.
 The names are those of ScanImage's own header (the Software tag of each page).
 """
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io.axes import NAME_AXES
+from napari_microdiffusion.io.formats.scanimage_frames import Recording, frame_numbers, pages_in_order
+from napari_microdiffusion.io.formats.tiff_image import TiffImage, all_pages, stacked
 from napari_microdiffusion.io.metadata import FileMetadata, items_in_lines, lateral_and_depth, own_values
 
 if TYPE_CHECKING:
@@ -22,40 +22,9 @@ if TYPE_CHECKING:
 
 Header = Mapping[str, Any]
 
-
-@dataclass(frozen=True)
-class PageOrder:
-    """How many there are of each, and how many pages are used.
-
-    Attributes
-    ----------
-    volumes, slices, frames, channels
-        Counts; frames are those of one slice, recorded one after the other at the same depth.
-    flyback
-        Frames at the end of each volume that belong to no slice.
-    """
-
-    volumes: int
-    slices: int
-    frames: int
-    channels: int
-    flyback: int = 0
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Sizes of t, c and z; the frames of a slice count as time points."""
-        return self.volumes * self.frames, self.channels, self.slices
-
-    def arrange(self, pages: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return pages (pages, y, x) as (t, c, z, y, x)."""
-        height, width = pages.shape[-2:]
-        frames = self.slices * self.frames
-        used = pages[: self.volumes * (frames + self.flyback) * self.channels]
-        if self.flyback:
-            used = used.reshape(self.volumes, -1, self.channels, height, width)[:, :frames]
-        sizes = (self.volumes, self.slices, self.frames, self.channels, height, width)
-        ordered = used.reshape(sizes).transpose(0, 2, 3, 1, 4, 5)
-        return ordered.reshape(*self.shape, height, width)
+# Steps are even where they differ by no more than this share of their mean, as a drive positions.
+_EVEN = 0.02
+_UNNUMBERED = "The frames carry no numbers of their own; the pages are taken as they follow each other."
 
 
 def header_of(file: "TiffFile", name: str) -> Header:
@@ -79,44 +48,38 @@ def header_of(file: "TiffFile", name: str) -> Header:
     return found
 
 
-def page_order(header: Header, pages: int, name: str) -> tuple[PageOrder, list[str]]:
-    """Return how `pages` pages are ordered, with notes on what was left out.
+def scanimage_image(file: "TiffFile", path: Path) -> TiffImage:
+    """Return the stack of a ScanImage file, its pages in the order (t, c, z).
 
     Raises
     ------
     UserError
-        Where the pages do not fill a single volume with what the header says.
+        Where the header does not say how the pages are ordered, or no volume is whole.
     """
+    header = header_of(file, path.name)
+    pages = all_pages(file)
+    recording = recording_of(header, len(pages))
+    numbers = frame_numbers([page.description for page in pages], recording)
+    order, notes = pages_in_order(len(pages), numbers, recording, path.name)
+    if numbers is None and len(pages) > recording.channels:
+        notes.append(_UNNUMBERED)
+    series = stacked([pages[k] for k in order.ravel()], "TCZ", order.shape, path.name)
+    metadata, more = metadata_of(header, file, order.shape[2])
+    return TiffImage(
+        series, metadata, "", series.axes, series.shape, is_named=True, notes=tuple([*notes, *more])
+    )
+
+
+def recording_of(header: Header, pages: int) -> Recording:
+    """Return what the header says of slices, frames and channels; `pages` counts where it says nothing."""
     channels = len(_values(header["SI.hChannels.channelSave"])) or 1
     fast = _flag(header, "SI.hFastZ.enable")
     slices = _count(header, "SI.hStackManager.actualNumSlices", "SI.hStackManager.numSlices") or 1
     if header.get("SI.hStackManager.enable") is False and not fast:
         slices = 1
     frames, flyback = _frames(header, slices, pages // channels, fast)
-    notes = []
-    whole, rest = divmod(pages, channels * (slices * frames + flyback))
-    if whole == 0 and pages >= channels * frames:
-        # Stopped before the end: fewer slices, each of them whole.
-        recorded = pages // (channels * frames)
-        notes.append(f"The recording ends after {recorded} of {slices} slices.")
-        return _with_note(PageOrder(1, recorded, frames, channels), notes)
-    if whole == 0:
-        raise UserError(
-            f"{name} holds {pages} pages, fewer than the {channels * frames} of one slice with {channels} "
-            f"channels and {frames} frames; record or copy it again."
-        )
-    if rest:
-        notes.append("The last volume is not whole and is left out.")
-    return _with_note(PageOrder(whole, slices, frames, channels, flyback), notes)
-
-
-def _with_note(order: PageOrder, notes: list[str]) -> tuple[PageOrder, list[str]]:
-    if order.frames > 1 and order.slices > 1:
-        notes.append(
-            f"Each slice was recorded {order.frames} times: average the frames, or choose one as the time "
-            "point."
-        )
-    return order, notes
+    averaged = _count(header, "SI.hScan2D.logAverageFactor") or 1
+    return Recording(slices, frames, channels, flyback, averaged, fast)
 
 
 def _frames(header: Header, slices: int, frames: int, fast: bool) -> tuple[int, int]:
@@ -135,28 +98,62 @@ def _frames(header: Header, slices: int, frames: int, fast: bool) -> tuple[int, 
     return max(each // slices // averaged, 1), max(with_flyback - each, 0)
 
 
-def metadata_of(header: Header, file: "TiffFile") -> tuple[FileMetadata, list[str]]:
-    """Read the field of view, the step of the z drive and the names of the saved channels."""
+def metadata_of(header: Header, file: "TiffFile", slices: int) -> tuple[FileMetadata, list[str]]:
+    """Read the field of view, the depths of the slices and the names of the saved channels."""
     page = file.pages.first
     width, height = _field_of_view(header)
     notes = []
     if _regions(page.tags.valueof(315)) > 1:
         width = height = None
         notes.append("Several regions lie one above the other in each image; their scale is not read.")
-    step = None
-    for key in ("actualStackZStepSize", "stackZStepSize"):
-        step = step or _number(header.get(f"SI.hStackManager.{key}"))
+    step, more = _step(header, slices, file.filename)
     names = _values(header.get("SI.hChannels.channelName"))
     saved = [int(k) for k in _values(header["SI.hChannels.channelSave"])]
     channels = tuple(str(names[k - 1]) if 0 < k <= len(names) else f"channel {k}" for k in saved)
     calibration = lateral_and_depth(
-        None if step is None else abs(step),
+        step,
         None if height is None else height / page.imagelength,
         None if width is None else width / page.imagewidth,
     )
     own = own_values(items_in_lines(page.description))
     channels = channels if len(channels) > 1 else ()
-    return FileMetadata(format="ScanImage TIFF", channels=channels, **calibration, **own), notes
+    metadata = FileMetadata(format="ScanImage TIFF", channels=channels, **calibration, **own)
+    return metadata, [*notes, *more]
+
+
+def _step(header: Header, slices: int, name: str) -> tuple[float | None, list[str]]:
+    """Return the spacing of the slices: by their depths, since the step may be left over from another stack.
+
+    Raises
+    ------
+    UserError
+        Where the slices do not follow each other in depth.
+    """
+    recorded = _count(header, "SI.hStackManager.actualNumSlices", "SI.hStackManager.numSlices") or slices
+    for key in ("SI.hStackManager.zs", "SI.hStackManager.arbitraryZs", "SI.hFastZ.userZs"):
+        depths = [float(z) for z in _values(header.get(key)) if _number(z) is not None or z == 0]
+        if key.endswith("arbitraryZs") and header.get("SI.hStackManager.stackDefinition") != "arbitrary":
+            continue
+        if len(depths) < 2:
+            continue
+        if len(depths) != recorded:
+            return None, [f"The header names {len(depths)} depths for {recorded} slices; no scale along z."]
+        steps = np.diff(depths[: max(slices, 2)])
+        mean = float(np.mean(steps))
+        if np.abs(steps - mean).max() <= _EVEN * abs(mean):
+            return float(f"{abs(mean):.9g}"), []
+        if (steps > 0).all() or (steps < 0).all():
+            return None, ["The slices lie at uneven depths; the file has no scale along z."]
+        raise UserError(
+            f"The slices of {name} do not follow each other in depth, so that they are no stack: export them "
+            f"in the order of depth, or {NAME_AXES}."
+        )
+    if header.get("SI.hStackManager.stackDefinition") == "arbitrary":
+        return None, ["The slices lie at depths that the file does not tell; it has no scale along z."]
+    step = None
+    for key in ("actualStackZStepSize", "stackZStepSize"):
+        step = step or _number(header.get(f"SI.hStackManager.{key}"))
+    return None if step is None else abs(step), []
 
 
 def _field_of_view(header: Header) -> tuple[float | None, float | None]:
