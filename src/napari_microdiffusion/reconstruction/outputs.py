@@ -42,6 +42,18 @@ class Outputs:
     uncertainty: Path | None = None
     inr: Path | None = None
 
+    @classmethod
+    def beside(cls, path: Path, with_uncertainty: bool) -> "Outputs":
+        """The files for a volume at `path`, the uncertainty beside it under the same name."""
+        lower = path.name.lower()
+        ending = next((s for s in IMAGE_SUFFIXES if lower.endswith(s)), None)
+        if ending is None:
+            ending = ".ome.tif"
+            path = path.with_name(path.name + ending)
+        stem = path.name[: -len(ending)].removesuffix(" volume")
+        beside = path.with_name(f"{stem} uncertainty{path.name[-len(ending) :]}")
+        return cls(path, beside if with_uncertainty else None)
+
     @property
     def provenance(self) -> Path:
         """The JSON beside the volume."""
