@@ -7,10 +7,12 @@
 #   make docs      the pages in docs/ as a site, in ./site
 #   make package   the wheel and the archive of the sources, in ./dist
 #   make lint      style, types and who imports whom
-# PYTHON=python3.12 picks another Python; CONSTRAINTS= keeps the PyTorch that .venv already has.
+# PYTHON=python3.12 picks another Python; CONSTRAINTS= keeps the PyTorch that .venv already has; WORKERS=4 tests in
+# four processes, WORKERS=0 in one.
 
 PYTHON ?= python3
 CONSTRAINTS ?= constraints-cpu.txt
+WORKERS ?= 2
 
 SHELL := bash
 VENV := .venv
@@ -24,7 +26,7 @@ demo: $(VENV)/.base
 	$(BIN)/microdiffusion demo -o demo
 
 test: $(VENV)/.full
-	.ci/with-screen $(BIN)/python -m pytest
+	.ci/with-screen $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-pyside6: $(VENV)/.pyside6
 	QT_API=pyside6 PYTEST_QT_API=pyside6 .ci/with-screen $(BIN)/python -m pytest tests/plugin

@@ -9,8 +9,8 @@ trained anew for a variant: where its input is taken away it sees what it can ma
 import dataclasses
 
 import numpy as np
-from at_its_word import at_its_word
 from quality import arguments_parser, cases
+from unweighted_prior import unweighted_prior
 
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.reconstruction.priors import load_prior
@@ -44,8 +44,8 @@ def main() -> None:
         for name, method in VARIANTS.items():
             for row in run_case(small, [method], prior=arguments.prior):
                 volumes[name] = row.result.volume
-        volumes["no trust factor"] = at_its_word(small, denoiser)
-        volumes["no trust, no neighbours"] = at_its_word(small, denoiser, alone=True)
+        volumes["weight of the prior 1"] = unweighted_prior(small, denoiser)
+        volumes["weight 1, no neighbours"] = unweighted_prior(small, denoiser, alone=True)
         settings = {"prior": arguments.prior, "samples": 4, "keep_samples": True}
         for row in run_case(small, [VARIANTS["default"]], **settings):
             volumes["one sample"] = row.result.samples[0]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from prior_inputs import PriorInputs
 from quality import arguments_parser, cases, frozen_kind
-from seen_by_the_prior import SeenByThePrior
 
 from napari_microdiffusion.diffusion.fitting import FitSettings, Fitting
 from napari_microdiffusion.diffusion.loss import DenoisingLoss, SlabBatch
@@ -106,11 +106,11 @@ def trained(change: Change, step_length: int, steps: int, seed: int) -> Denoiser
 def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.ndarray:
     """The posterior mean, made consistent; the log-spline alone without a denoiser."""
     n, x = case.acquisition.step_length, case.projections
-    seen = SeenByThePrior.of(case)
-    unit, operator, scale = seen.projections, seen.operator, seen.scale
+    inputs = PriorInputs.of(case)
+    unit, operator, scale = inputs.projections, inputs.operator, inputs.scale
     if denoiser is None:
-        return make_consistent(scale.to_grey(seen.guide), x, operator, "nonnegative")
-    problem = network_inputs(unit, seen.guide, operator, seen.noise, statistics(unit, n))
+        return make_consistent(scale.to_grey(inputs.guide), x, operator, "nonnegative")
+    problem = network_inputs(unit, inputs.guide, operator, inputs.noise, statistics(unit, n))
     condition, globals_, mask, amplitude = (
         torch.from_numpy(a)[None]
         for a in (problem.condition, problem.globals, problem.order_mask, problem.amplitude)

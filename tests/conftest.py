@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 # Read when the libraries load, so set before anything else is imported.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
 # napari's own fixtures reset the preferences: not those of whoever runs the tests.
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="microdiffusion-")) / "settings.yaml")
@@ -45,11 +45,19 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if has_screen():
-        return
+def needs_screen(item: pytest.Item) -> bool:
+    """Say whether a test opens windows."""
+    return bool(item.get_closest_marker("screen") or SCREEN_FIXTURES & set(getattr(item, "fixturenames", ())))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("screen") or SCREEN_FIXTURES & set(getattr(item, "fixturenames", ())):
+        # All windows in one of several processes, one after the other: two would take the focus from each
+        # other. What else is in a module stays together for the sake of its fixtures.
+        has_window = needs_screen(item) or PLUGIN_TESTS in item.path.parents
+        if config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group("screen" if has_window else str(item.path)))
+        if needs_screen(item) and not has_screen():
             item.add_marker(pytest.mark.skip(reason=NO_SCREEN))
 
 

@@ -89,10 +89,23 @@ def test_optics_go_to_the_acquisition(truth):
     np.testing.assert_allclose(projections[0], np.average(truth[:4], axis=0, weights=weights), atol=1e-6)
     result = md.reconstruct(projections, N, axial_profile=weights, dark_level=0.0, diffusion="off")
     assert result.provenance["acquisition"]["axial_profile"] == [1, 2, 2, 1]
+    assert result.provenance["origins"]["acquisition.axial_profile"] == "asked"
+    assert "acquisition.beam" not in result.provenance["origins"]
     assert result.reprojection_max < 1e-5
     metrics = md.compare(result.volume, truth, N, axial_profile=weights)
     assert metrics["reprojection_max"] < 1e-5
     assert md.compare(result.volume, truth, N, beam="bessel")["reprojection_max"] > 1e-3
+
+
+def test_noise_that_is_stated_as_none_is_matched_exactly(truth):
+    noisy = md.simulate(truth, N, photons=20, seed=1)
+    exact = md.reconstruct(noisy, N, diffusion="off", photon_gain=0, read_noise=0)
+    assert exact.reprojection_max < 1e-5
+    assert exact.misfit is None
+    assert exact.provenance["acquisition"]["photon_gain"] == 0
+    stated = md.reconstruct(noisy, N, diffusion="off", photon_gain=0.05)
+    assert stated.provenance["acquisition"]["read_noise"] is None
+    assert stated.reprojection_max > 1e-2
 
 
 def test_lists_are_arrays(truth):

@@ -9,12 +9,12 @@ import tifffile
 from napari_microdiffusion import cluster
 from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch, work_on
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
-from napari_microdiffusion.io import read_image, tiff_images, write_image
+from napari_microdiffusion.io import read_image, write_image
+from napari_microdiffusion.io.formats import tiff_images
 from napari_microdiffusion.reconstruction.events import CancelToken
-from napari_microdiffusion.settings.method import ReconstructionConfig
 
-QUICK = ReconstructionConfig(guide="nearest", diffusion="off", consistency="nonnegative", samples=0)
-WORK = Work(QUICK, {"step_length": 2})
+METHOD = {"guide": "nearest", "diffusion": "off", "consistency": "nonnegative"}
+WORK = Work({"acquisition": {"step_length": 2}, "method": METHOD})
 STACK = np.random.default_rng(5).uniform(10, 100, (4, 8, 9)).astype(np.float32)
 
 
@@ -60,12 +60,16 @@ def check(reports):
 
 def test_every_file_and_time_point_is_a_piece(files, folder):
     pieces, unreadable = pieces_of(files, folder)
-    assert [piece.time for piece in pieces] == [None, None, 0, 1, 2]
+    assert [piece.input.time for piece in pieces] == [None, None, 0, 1, 2]
     (broken,) = unreadable
     assert "broken.tif is not a TIFF image" in broken.error
-    chosen, _ = pieces_of(files[2:3], folder, time=1)
-    assert [(piece.time, piece.outputs.volume.name) for piece in chosen] == [(1, "series_volume.ome.tif")]
-    averaged, _ = pieces_of(files[2:3], folder, average_frames=True, uncertainty=True, ending=".ome.zarr")
+    chosen, _ = pieces_of(files[2:3], folder, work=Work({"input": {"time": 1}}))
+    assert [(piece.input.time, piece.outputs.volume.name) for piece in chosen] == [
+        (1, "series_volume.ome.tif")
+    ]
+    averaged, _ = pieces_of(
+        files[2:3], folder, ".ome.zarr", Work({"input": {"average_frames": True}}), uncertainty=True
+    )
     assert averaged[0].outputs.uncertainty == folder / "series_uncertainty.ome.zarr"
 
 
@@ -122,7 +126,7 @@ def test_a_failure_is_one_line_and_the_others_go_on(files, folder, monkeypatch):
 
 def test_a_defect_on_a_worker_leaves_the_others_alone(files, folder, client, monkeypatch):
     def sometimes(piece, work):
-        if piece.time == 1:
+        if piece.input.time == 1:
             raise KeyError("nobody thought of this")
         return work_on(piece, work)
 
@@ -137,9 +141,9 @@ def test_the_step_length_comes_from_the_file_or_is_asked_for(folder, tmp_path):
     write_image(tmp_path / "knows.tif", STACK, step_length=3, beam="bessel")
     write_image(tmp_path / "plain.tif", STACK)
     pieces, _ = pieces_of([tmp_path / "knows.tif", tmp_path / "plain.tif"], folder)
-    known, unknown = run_batch(pieces, Work(QUICK))
+    known, unknown = run_batch(pieces, Work({"method": METHOD}))
     assert len(read_image(known.files["volume"]).data) == 12
-    assert unknown.error == "plain does not say its step length; give it with -n."
+    assert unknown.error.startswith("the step length is not known; give it with")
 
 
 @pytest.mark.parametrize("on_cluster", [False, True])
@@ -169,3 +173,13 @@ def test_without_dask_the_message_says_how_to_get_it(monkeypatch):
         pass
     with connected(None, 1) as client:
         assert client is None
+
+
+def test_the_input_of_another_piece_is_not_overwritten(tmp_path):
+    for name in ("a.ome.tif", "a_volume.ome.tif"):
+        write_image(tmp_path / name, STACK, scale=(6, 1, 1))
+    pieces, _ = pieces_of([tmp_path / "a.ome.tif", tmp_path / "a_volume.ome.tif"], tmp_path)
+    reports = {report.piece.source.name: report for report in run_batch(pieces, WORK)}
+    assert "would be overwritten, which is read" in reports["a.ome.tif"].error
+    assert reports["a_volume.ome.tif"].error == ""
+    np.testing.assert_array_equal(read_image(tmp_path / "a_volume.ome.tif").data, STACK)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from napari_microdiffusion.diffusion.paper.model import PaperModel, Seen, predict_clean
+from napari_microdiffusion.diffusion.paper.model import ImageConditions, PaperModel, predict_clean
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.engine import reconstruct
@@ -104,12 +104,14 @@ def evaluation(config: ReconstructionConfig, now: Callable[[], float], slices: i
     paper = config.paper
     model = PaperModel(paper, 2 * paper.frequencies).to(config.device).eval()
     images = torch.zeros(slices, 1, SIZE, SIZE, device=config.device)
-    seen = Seen(images, torch.zeros(slices, 2 * paper.frequencies, device=config.device), images)
+    conditions = ImageConditions(
+        images, torch.zeros(slices, 2 * paper.frequencies, device=config.device), images
+    )
     times = []
     with torch.no_grad():
         for _ in range(2):
             started = now()
-            predict_clean(model, images, 500, seen, (-1, 1))
+            predict_clean(model, images, 500, conditions, (-1, 1))
             times.append(now() - started)
     return times[-1] / slices
 

@@ -1,7 +1,7 @@
 """Many files and time points, one after the other on this machine or side by side on a Dask cluster.
 
 Each piece of work reads its own file and writes its own outputs, so only names and settings travel. A piece
-that fails says so in one line and leaves the others alone.
+that fails is reported in one line and leaves the others alone.
 """
 
 import os
@@ -13,20 +13,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from .errors import Cancelled, RunFailed, UserError
-from .io import ImageStack, depth_stack, image_name, open_image, read_sizes
-from .optics import Acquisition
-from .optics.recorded_beam import BEAM_FIELDS, beam_in
+from .io import ImageStack, check_not_read, depth_stack, image_name, open_image, read_sizes, sources_of
 from .reconstruction.events import CancelToken, Finished
 from .reconstruction.outputs import Outputs
-from .settings.method import ReconstructionConfig, settings_error
+from .settings.document import InputSettings, Tables
+from .settings.method import ReconstructionConfig
+from .settings.recorded import Recorded
+from .settings.resolve import (
+    Resolved,
+    check_asked,
+    keeping_samples_only_where_written,
+    resolve,
+    resolve_input,
+)
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-# How long a Ctrl-C waits at most to be heard while a cluster works.
+# How long a Ctrl-C waits at most to be noticed while a cluster works.
 _PATIENCE_S = 0.2
 
 
@@ -38,40 +43,78 @@ class Piece:
     ----------
     source : Path
     outputs : Outputs
-    channel : str or None
-    time : int or None
-        Time point, where the file has several and they are not averaged.
-    average_frames : bool
-    axes : str or None
-        As in `io.read_image`.
+    input : InputSettings
+        Which stack of the file is meant; a time point where it has several and they are not averaged.
     """
 
     source: Path
     outputs: Outputs
-    channel: str | None = None
-    time: int | None = None
-    average_frames: bool = False
-    axes: str | None = None
+    input: InputSettings = field(default_factory=InputSettings)
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return self.source.name if self.time is None else f"{self.source.name}, time point {self.time}"
+        time = self.input.time
+        return self.source.name if time is None else f"{self.source.name}, time point {time}"
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is done with every piece.
+    """What is done with every piece; settings as `settings.resolve` takes them.
 
     Attributes
     ----------
-    config : ReconstructionConfig
-    optics : dict
-        Fields of `Acquisition`; a step length or beam that is missing is taken from each file.
+    asked : mapping of mappings
+        By part of a run's document; a step length or beam that is missing is taken from each file.
+    earlier : mapping of mappings or None
+        Settings of an earlier run.
+    preset_name : str or None
+    names : mapping
+        How the person calls a field, for messages.
     """
 
-    config: ReconstructionConfig
-    optics: Mapping[str, Any] = field(default_factory=dict)
+    asked: Tables = field(default_factory=dict)
+    earlier: Tables | None = None
+    preset_name: str | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> ReconstructionConfig:
+        """Refuse what cannot be for any piece; returns the method.
+
+        Raises
+        ------
+        UsageError
+            For a setting that cannot be.
+        """
+        return check_asked(self.asked, **self._layers)
+
+    @property
+    def _layers(self) -> dict[str, Any]:
+        return {"earlier": self.earlier, "preset_name": self.preset_name, "names": self.names}
+
+    def input_for(self, source: Path) -> InputSettings:
+        """Which stack of a file is meant.
+
+        Raises
+        ------
+        UsageError
+            For a choice that cannot be.
+        """
+        own = {**self.asked.get("input", {}), "path": source}
+        return resolve_input({"input": own}, self.earlier, self.names)
+
+    def settings_for(self, piece: "Piece", image: ImageStack) -> Resolved:
+        """The settings of one piece.
+
+        Raises
+        ------
+        UserError
+            For a setting that cannot be, or a step length that is not known.
+        """
+        outputs = {"volume": piece.outputs.volume, "uncertainty": piece.outputs.uncertainty}
+        asked = {**self.asked, "input": piece.input.model_dump(exclude_unset=True), "output": outputs}
+        resolved = resolve(asked, Recorded.of_projections(image), **self._layers)
+        return keeping_samples_only_where_written(resolved)
 
 
 @dataclass(frozen=True)
@@ -86,24 +129,24 @@ class Report:
     error : str
         One sentence; empty after a success.
     seconds : float
+    notes : tuple of str
+        What the reader notes of the file, and what was left aside of its settings.
     """
 
     piece: Piece
     files: Mapping[str, str]
     error: str = ""
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
 
 
 def pieces_of(
     sources: Iterable[Path],
     folder: Path,
     ending: str = ".ome.tif",
+    work: Work | None = None,
     *,
     uncertainty: bool = False,
-    channel: str | None = None,
-    time: int | None = None,
-    average_frames: bool = False,
-    axes: str | None = None,
 ) -> tuple[list[Piece], list[Report]]:
     """Plan the work: a piece for each file, or for each time point of a file that has several.
 
@@ -114,10 +157,10 @@ def pieces_of(
         Where outputs go: NAME_volume, NAME_t0003_volume and so on.
     ending : str
         One of `io.IMAGE_SUFFIXES`.
+    work : Work, optional
+        Its settings choose the stack of each file; a time point that is given is the only one.
     uncertainty : bool
         Whether an uncertainty is written too.
-    channel, time, average_frames, axes
-        As in `Piece`; a time point that is given is the only one.
 
     Returns
     -------
@@ -133,20 +176,22 @@ def pieces_of(
     pieces: list[Piece] = []
     unreadable: list[Report] = []
     for source in sources:
+        chosen = (work or Work()).input_for(source)
         try:
-            count = read_sizes(source, axes).get("t", 1)
+            count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
         except UserError as error:
             nowhere = Outputs(folder / f"{image_name(source)}_volume{ending}")
-            unreadable.append(Report(Piece(source, nowhere), {}, _line(error)))
+            unreadable.append(Report(Piece(source, nowhere, chosen), {}, _line(error)))
             continue
-        every = count > 1 and time is None and not average_frames
-        for index in range(count) if every else [time]:
+        every = count > 1 and chosen.time is None and not chosen.average_frames
+        for index in range(count) if every else [chosen.time]:
             stem = image_name(source) + (f"_t{index:04d}" if every else "")
             outputs = Outputs(
                 folder / f"{stem}_volume{ending}",
                 folder / f"{stem}_uncertainty{ending}" if uncertainty else None,
             )
-            pieces.append(Piece(source, outputs, channel, index, average_frames, axes))
+            own = chosen if index is None else chosen.model_copy(update={"time": index})
+            pieces.append(Piece(source, outputs, own))
     names = [piece.outputs.volume for piece in pieces]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -168,15 +213,18 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
 
     started = time.perf_counter()
     try:
-        with open_image(piece.source, piece.axes) as opened:
+        chosen = piece.input
+        with open_image(piece.source, chosen.axes, chosen.position) as opened:
             # Of a long time series, this piece's planes alone.
-            image = depth_stack(opened, piece.channel, piece.time, piece.average_frames)
-        acquisition = _acquisition(image, work.optics)
-        piece.outputs.check(work.config, (piece.source, work.config.inr_file))
-        for event in reconstruct(image.data, acquisition, work.config, cancel=cancel or CancelToken()):
+            image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames)
+        settings = work.settings_for(piece, image)
+        acquisition, method = settings.acquisition, settings.method
+        piece.outputs.check(method, (piece.source, *image.sources, method.inr_file, chosen.beam_file))
+        for event in reconstruct(image.data, acquisition, method, cancel=cancel or CancelToken()):
             if isinstance(event, Finished):
-                files = piece.outputs.write(event.result, image)
-                return Report(piece, files, seconds=time.perf_counter() - started)
+                files = piece.outputs.write(event.result, image, settings)
+                notes = (*image.metadata.get("notes", ()), *settings.notices)
+                return Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
     except (UserError, RunFailed, MemoryError, OSError) as error:
         return Report(piece, {}, _line(error), time.perf_counter() - started)
     raise AssertionError("a run ends with its result or an exception")
@@ -207,6 +255,9 @@ def run_batch(
         If it was cancelled.
     """
     token = cancel or CancelToken()
+    refused = _overwriting(pieces)
+    yield from refused.values()
+    pieces = [piece for index, piece in enumerate(pieces) if index not in refused]
     if client is None:
         for piece in pieces:
             if token.cancelled:
@@ -218,6 +269,20 @@ def run_batch(
         yield from _collected(futures, token)
     finally:
         client.cancel(list(futures))
+
+
+def _overwriting(pieces: Sequence[Piece]) -> dict[int, Report]:
+    """Refuse the pieces that would write what another one has yet to read."""
+    read = frozenset[Path]().union(*(sources_of(piece.source) for piece in pieces))
+    refused = {}
+    for index, piece in enumerate(pieces):
+        for output in (piece.outputs.volume, piece.outputs.uncertainty, piece.outputs.provenance):
+            try:
+                if output is not None:
+                    check_not_read(output, read)
+            except UserError as error:
+                refused[index] = Report(piece, {}, _line(error))
+    return refused
 
 
 def _collected(futures: "dict[Future[Any], Piece]", cancel: CancelToken) -> Iterator[Report]:
@@ -277,19 +342,6 @@ def connected(scheduler: str | None, workers: int) -> "Iterator[Client | None]":
 def threads_for(workers: int) -> int:
     """Processor threads for each of several processes on this machine."""
     return max(1, (os.cpu_count() or 1) // max(workers, 1))
-
-
-def _acquisition(image: ImageStack, optics: Mapping[str, Any]) -> Acquisition:
-    known = {key: value for key, value in (("step_length", image.step_length), ("beam", image.beam)) if value}
-    if not BEAM_FIELDS & optics.keys() and optics.get("step_length") in (None, image.step_length):
-        known |= beam_in(image.metadata.get("description") or {})
-    merged = {**known, **optics}
-    if "step_length" not in merged:
-        raise UserError(f"{image.name} does not say its step length; give it with -n.")
-    try:
-        return Acquisition(**merged)
-    except ValidationError as error:
-        raise settings_error(error) from error
 
 
 def _line(error: BaseException) -> str:

@@ -20,7 +20,7 @@ class UsageError(UserError):
 
 
 class Cancelled(Exception):
-    """A run was cancelled; nothing of it is kept."""
+    """A run was cancelled; nothing of it is kept. The command line exits with status 130."""
 
 
 class RunFailed(Exception):

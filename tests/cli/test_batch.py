@@ -69,6 +69,14 @@ def test_bad_usage_is_2_before_any_work(run, words, message):
     assert not list(Path("out").glob("*")) if Path("out").exists() else True
 
 
+def test_what_was_left_aside_is_said(run):
+    write_image("knows.tif", STACK, step_length=4)
+    result = run("knows.tif", "-n", 2, "-o", "out", *QUICK, "--json")
+    (written,) = json.loads(result.stdout)["written"]
+    assert written["notes"] == ["knows records step length 4; 2 is used, as asked"]
+    assert "note: knows.tif: knows records step length 4" in result.stderr
+
+
 def test_settings_of_an_earlier_result_are_used(run):
     assert run("a.tif", "-n", 2, "-o", "first", *QUICK).exit_code == 0
     assert run("b.tif", "-o", "second", "--config", "first/a_volume.ome.tif").exit_code == 0

@@ -186,7 +186,7 @@ def test_channels_and_times_are_chosen(run, tmp_path):
         (["simulate", "truth.tif", "-n", 14, "-o", "p.tif"], 1, "fewer than one slab"),
         (["simulate", "truth.tif", "-n", 4, "-o", "truth.tif"], 1, "would be overwritten"),
         (["simulate", "truth.tif", "-n", 4, "-o", "p.tif", "--photons", 0], 2, "photons is 0"),
-        (["simulate", "truth.tif", "-n", 4, "-o", "p.tif", "--read-noise", -1], 2, "read noise is -1"),
+        (["simulate", "truth.tif", "-n", 4, "-o", "p.tif", "--read-noise", -1], 2, "--read-noise is -1"),
         (["simulate", "none.tif", "-n", 4, "-o", "p.tif"], 1, "no such file"),
         (["compare", "truth.tif", "none.tif"], 1, "no such file"),
         (["compare", "truth.tif", "truth.tif", "-n", 4], 1, "no whole number of slabs"),

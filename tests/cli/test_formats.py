@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from typer.testing import CliRunner
 
+import napari_microdiffusion as md
 from napari_microdiffusion.cli import app
 from napari_microdiffusion.io import read_image
 
@@ -80,6 +82,30 @@ def test_every_command_reads_it(tmp_path, run, make):
     compared = run("compare", "r.ome.zarr", file, *choice)
     assert compared["slices"] == 6
     assert compared["reprojection_max"] < 1e-3
+
+
+def test_one_of_several_images_is_chosen_by_its_position(tmp_path, run):
+    with tifffile.TiffWriter(tmp_path / "several.ome.tif", ome=True) as file:
+        for stack, name in ((OTHER, "left"), (TRUTH, "right")):
+            file.write(stack, photometric="minisblack", metadata={"axes": "ZYX", "Name": name})
+    words = ("reconstruct", "several.ome.tif", "-n", 2, *AS_MEASURED)
+    refused = CliRunner().invoke(app, [*map(str, words), "-o", "v.ome.tif"])
+    assert refused.exit_code == 1
+    assert "0 (left), 1 (right)" in refused.stderr
+    for position in (1, "right"):
+        run(*words, "-o", "v.ome.tif", "--position", position)
+        np.testing.assert_allclose(read_image("v.ome.tif").data, np.repeat(TRUTH, 2, axis=0), rtol=1e-5)
+        read = json.loads(Path("v.provenance.json").read_text())["input"]
+        assert read["position"] == str(position)
+        assert read["read"]["position"] == {"index": 1, "name": "right"}
+    run("batch", "several.ome.tif", "-n", 2, "-o", "out", *AS_MEASURED, "--position", 0)
+    np.testing.assert_allclose(
+        read_image("out/several_volume.ome.tif").data, np.repeat(OTHER, 2, axis=0), rtol=1e-5
+    )
+    run("simulate", "several.ome.tif", "-n", 2, "-o", "p.tif", "--position", 1)
+    np.testing.assert_allclose(read_image("p.tif").data, TRUTH.reshape(3, 2, 12, 14).mean(axis=1))
+    assert run("info", "several.ome.tif", "--position", 1)["position"] == 1
+    assert md.read("several.ome.tif", position="right").data.shape == TRUTH.shape
 
 
 def test_a_stopped_zarr_has_its_own_name():

@@ -12,8 +12,8 @@ import tifffile
 import torch
 from typer.testing import CliRunner
 
-from napari_microdiffusion.cli import app, runs
-from napari_microdiffusion.cli.terminal import follow
+from napari_microdiffusion.cli import app
+from napari_microdiffusion.cli.terminal import CANCELLED, STOPPED, follow
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.io import read_image, save_checkpoint, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
@@ -63,8 +63,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def answer(result) -> dict:
-    assert result.exit_code == 0, result.stderr
+def answer(result, code: int = 0) -> dict:
+    assert result.exit_code == code, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
 
 
@@ -139,10 +139,10 @@ def test_flicker_is_evened_out_on_request(run, folder):
     assert refused.exit_code == 2
 
 
-def test_another_step_length_than_the_files_is_used_and_told(run):
+def test_another_step_length_than_the_files_is_used_and_reported(run):
     result = run("p.tif", "-n", 3, "-o", "v.tif", "--json")
     assert answer(result)["shape"] == [15, 24, 28]
-    assert "says step length 4; 3 is used" in result.stderr
+    assert "records step length 4; 3 is used" in result.stderr
 
 
 def test_the_beam_of_the_file_is_used(run, folder):
@@ -329,9 +329,9 @@ def interrupting(stage: str, times: int) -> Callable:
 
 def test_ctrl_c_stops_and_keeps_under_a_name_of_its_own(run, folder, monkeypatch):
     before, handler = names(folder), signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(runs, "follow", interrupting("posterior mean", 1))
+    monkeypatch.setattr("napari_microdiffusion.cli.reconstruction.follow", interrupting("posterior mean", 1))
     result = run("p.tif", "-o", "v.ome.tif", "--json")
-    found = answer(result)
+    found = answer(result, STOPPED)
     assert found["stopped"] is True
     assert found["output"] == "v.stopped.ome.tif"
     assert "v.stopped.ome.tif" in result.stderr
@@ -343,9 +343,9 @@ def test_ctrl_c_stops_and_keeps_under_a_name_of_its_own(run, folder, monkeypatch
 @pytest.mark.parametrize(("times", "sentence"), [(2, "cancelled"), (3, "interrupted")])
 def test_ctrl_c_again_cancels_and_keeps_nothing(run, folder, monkeypatch, times, sentence):
     before = names(folder)
-    monkeypatch.setattr(runs, "follow", interrupting("guide", times))
+    monkeypatch.setattr("napari_microdiffusion.cli.reconstruction.follow", interrupting("guide", times))
     result = run("p.tif", "-o", "v.ome.tif")
-    assert result.exit_code == 1
+    assert result.exit_code == CANCELLED
     assert sentence in result.stderr.splitlines()[-1]
     assert names(folder) == before
 
@@ -356,7 +356,15 @@ def quick_training(monkeypatch):
 
     class TinyRecipe(recipe.TrainingRecipe):
         def __init__(self, **settings):
-            tiny = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1, "stacks": 1, "slabs": 2}
+            tiny = {
+                "width": 8,
+                "deep_width": 8,
+                "blocks": 1,
+                "deep_blocks": 1,
+                "stacks": 1,
+                "slabs": 2,
+                "pool": 2,
+            }
             super().__init__(**tiny, patch=16, distribution_stacks=0, **settings)
 
     monkeypatch.setattr(recipe, "TrainingRecipe", TinyRecipe)
@@ -393,7 +401,7 @@ def test_ctrl_c_saves_a_training(folder, quick_training, monkeypatch):
 
     monkeypatch.setattr(recipe.Fitting, "_advance", interrupted)
     result = train("-o", "q.safetensors", "--reference", "truth.tif", "--minutes", 5, "--json")
-    found = answer(result)
+    found = answer(result, STOPPED)
     assert (found["finished"], found["steps"]) == (False, 3)
     assert Prior.load("q.safetensors").card["steps"] == 3
 

@@ -74,7 +74,10 @@ def test_by_the_letter_of_the_definitions(truth, guess):
 
 
 def test_a_comparison_in_steps_tells_how_far_it_is_and_can_be_left(truth, guess):
-    fractions = list(comparing(guess, truth, N))
+    steps = list(comparing(guess, truth, N))
+    fractions = [step.fraction for step in steps]
+    assert all(step.metrics is None for step in steps[:-1])
+    assert steps[-1].metrics == compare(guess, truth, N)
     assert fractions == sorted(fractions)
     assert len(fractions) > len(truth)
     assert 0 < fractions[0] < fractions[-1] <= 1
@@ -253,3 +256,11 @@ def test_values_that_are_not_finite_are_refused(truth, guess, bad):
 def test_a_constant_truth_is_refused():
     with pytest.raises(UserError, match="every voxel of the ground truth is 3"):
         compare(np.zeros((6, 8, 8)), np.full((6, 8, 8), 3.0), N)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_masks_are_not_compared(truth, which):
+    volumes = [truth, truth]
+    volumes[which] = truth > 1000
+    with pytest.raises(UserError, match="is of type bool; intensities"):
+        compare(*volumes, N)

@@ -35,15 +35,27 @@ def matlab(value: Any) -> str:
 
 
 def write_scanimage(
-    path: Path, pages: np.ndarray, header: Mapping[str, Any], rois: int = 1, static: bool = True
+    path: Path,
+    pages: np.ndarray,
+    header: Mapping[str, Any],
+    rois: int = 1,
+    static: bool = True,
+    numbers: Sequence[str] | None = None,
 ) -> None:
-    """ScanImage's BigTIFF, version 4: settings before the first page (`static`), and again in every page."""
+    """ScanImage's BigTIFF, version 4: settings before the first page (`static`), and again in every page.
+
+    `numbers` are the lines on the frame's number in each page; counted from 1 where they are not given.
+    """
+    saved = header.get("hChannels.channelSave", 1)
+    channels = len(saved) if isinstance(saved, list) else 1
+    numbers = numbers or [f"frameNumbers = {page // channels + 1}" for page in range(len(pages))]
     text = "\n".join(f"SI.{key} = {matlab(value)}" for key, value in header.items()).encode() + b"\0"
     artist = json.dumps({"RoiGroups": {"imagingRoiGroup": {"rois": [{}] * rois}}}).encode() + b"\0"
-    description = b"frameNumbers = 1\n\0"
+    width_of_text = max(len(text) for text in numbers) + 2
+    texts = [f"{line}\n".ljust(width_of_text - 1).encode() + b"\0" for line in numbers]
     start = struct.pack("<IIII", 0x07030301, 4, len(text), len(artist)) if static else b""
     places, offset = {}, 16 + len(start)
-    for name, blob in (("software", text), ("artist", artist), ("description", description)):
+    for name, blob in (("software", text), ("artist", artist), ("description", b"".join(texts))):
         places[name] = (len(blob), offset)
         offset += len(blob)
     count, height, width = pages.shape
@@ -54,7 +66,7 @@ def write_scanimage(
         (258, 3, 1, 8 * data.dtype.itemsize),
         (259, 3, 1, 1),
         (262, 3, 1, 1),
-        (270, 2, *places["description"]),
+        (270, 2, width_of_text, None),
         (273, 16, 1, None),
         (277, 3, 1, 1),
         (278, 4, 1, height),
@@ -64,13 +76,19 @@ def write_scanimage(
         (339, 3, 1, {"i": 2, "u": 1, "f": 3}[data.dtype.kind]),
     ]
     directory = 8 + 20 * len(entries) + 8
-    output = bytearray(struct.pack("<2sHHHQ", b"II", 43, 8, 0, offset) + start + text + artist + description)
+    output = bytearray(
+        struct.pack("<2sHHHQ", b"II", 43, 8, 0, offset) + start + text + artist + b"".join(texts)
+    )
     for index in range(count):
         here = len(output)
         following = here + directory + data[0].nbytes if index < count - 1 else 0
         output += struct.pack("<Q", len(entries))
         for code, kind, number, value in entries:
-            output += struct.pack("<HHQQ", code, kind, number, here + directory if value is None else value)
+            if value is None:
+                value = here + directory
+                if code == 270:
+                    value = places["description"][1] + index * width_of_text
+            output += struct.pack("<HHQQ", code, kind, number, value)
         output += struct.pack("<Q", following) + data[index].tobytes()
     path.write_bytes(bytes(output))
 

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import describe, provenance_path, save_checkpoint, write_image, write_json
 from napari_microdiffusion.io import description as description_module
+from napari_microdiffusion.io.formats import tiff_images, tiff_pixels
 
 DATA = np.arange(4 * 50 * 50, dtype="float32").reshape(4, 50, 50)
 
@@ -35,8 +37,12 @@ def test_an_image(tmp_path: Path) -> None:
         "percentile_0.5": pytest.approx(0.005 * 9999),
         "percentile_99.9": pytest.approx(0.999 * 9999),
         "not_finite": 0,
+        "sampled_planes": "all",
         "description": {"seed": 1},
         "provenance": None,
+        "positions": [],
+        "position": 0,
+        "files": 1,
         "notes": [],
     }
 
@@ -63,14 +69,34 @@ def test_pixels_that_are_no_numbers_are_counted_and_left_out(tmp_path: Path) -> 
     assert (report["not_finite"], report["minimum"], report["percentile_99.9"]) == (DATA.size, None, None)
 
 
-def test_large_images_are_sampled_for_percentiles_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(description_module, "_EXACT_PIXELS", 1000)
-    write_image(tmp_path / "a.tif", DATA)
+def test_of_large_images_some_planes_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(description_module, "_SAMPLED_BYTES", 5 * 50 * 50 * 4)
+    read: list[int] = []
+    whole = np.arange(40, dtype="float32")[:, None, None] + DATA[:1]
+    write_image(tmp_path / "a.tif", whole)
+    before = tiff_pixels.load_planes
+    monkeypatch.setattr(
+        tiff_images,
+        "load_planes",
+        lambda image, path, planes: read.append(int(planes)) or before(image, path, planes),
+    )
+    monkeypatch.setattr(tiff_images, "load", lambda *_: pytest.fail("the whole file is read"))
     report = describe(tmp_path / "a.tif")
-    assert (report["minimum"], report["maximum"]) == (0, 9999)
-    assert report["percentile_99.9"] == pytest.approx(0.999 * 9999, rel=0.01)
+    assert read == [0, 10, 20, 29, 39]
+    assert report["sampled_planes"] == "5 of 40"
+    assert (report["minimum"], report["maximum"]) == (0, 2499 + 39)
+
+
+def test_several_images_are_listed_rather_than_one_described(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+        for name in ("left", "right"):
+            writer.write(DATA, photometric="minisblack", metadata={"axes": "ZYX", "Name": name})
+    report = describe(tmp_path / "a.ome.tif")
+    assert report["kind"] == "images"
+    assert [(one["index"], one["name"]) for one in report["positions"]] == [(0, "left"), (1, "right")]
+    assert "--position" in report["notes"][0]
+    chosen = describe(tmp_path / "a.ome.tif", position="right")
+    assert (chosen["position"], chosen["positions"], chosen["shape"]) == (1, ["left", "right"], [4, 50, 50])
 
 
 def test_provenance_beside_the_file(tmp_path: Path) -> None:

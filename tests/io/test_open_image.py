@@ -7,10 +7,11 @@ import pytest
 import tifffile
 
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io import depth_stack, open_image, read_image, tiff_images, write_image
+from napari_microdiffusion.io import depth_stack, open_image, read_image, write_image
+from napari_microdiffusion.io.formats import tiff_images
 
+from .formats.test_scanimage import SLOW, STACK
 from .golden import interleaved, ramp, write_bruker, write_lsm, write_ngff, write_scanimage
-from .test_microscopes import SLOW, STACK
 
 DATA = ramp((3, 2, 5, 7, 9))
 SCALE = (1, 1, 2, 0.5, 0.5)

@@ -204,15 +204,6 @@ def test_ome_channels_are_chosen_by_name_or_index(file: Path) -> None:
     assert depth_stack(image, channel=1).name == "stack GFP"
 
 
-def test_ome_of_several_images_says_that_it_reads_the_first(file: Path) -> None:
-    with tifffile.TiffWriter(file, ome=True) as writer:
-        for data in (ramp(), ramp((2, 3, 4))):
-            writer.write(data, photometric="minisblack", metadata={"axes": "ZYX"})
-    image = read_image(file)
-    np.testing.assert_array_equal(image.data, ramp())
-    assert image.metadata["notes"] == ["The file holds 2 images; the first is used."]
-
-
 def write_ome_set(folder: Path, data: np.ndarray) -> list[Path]:
     """Write one image whose planes lie in two files, as Bruker microscopes do."""
     half = len(data) // 2

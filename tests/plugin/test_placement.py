@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_microdiffusion.plugin.placement import Placement, short_unit
+from napari_microdiffusion.plugin.layers.placement import Placement, short_unit
 
 
 @pytest.mark.parametrize("n", [2, 5, 6])

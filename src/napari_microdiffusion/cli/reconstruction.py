@@ -1,195 +1,93 @@
-"""Commands that reconstruct: one stack, many, and the demonstration."""
+"""Commands that reconstruct: one stack, and the demonstration."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from ..optics.detector.light import Light
-from ..settings.method import Consistency, Device, Diffusion, Guide
-from ..settings.presets import PRESET_WORDS, PresetName
-from .beam_options import (
-    Apex,
-    BeamFile,
-    BeamOption,
-    BeamRequest,
-    Bend,
-    Direction,
-    LobeSpacing,
-    SideLobes,
-    SliceSpacing,
-    Step,
-    StepLength,
-    Tilt,
-    Views,
-)
+from ..errors import UsageError, UserError
+from ..io import ImageStack, validate_projections
+from ..reconstruction.result import ReconstructionResult
+from ..settings.document import RunSettings
+from ..settings.files import read_run
+from ..settings.recorded import Recorded
+from ..settings.resolve import check_asked, keeping_samples_only_where_written, resolve, resolve_input
 from .options import (
-    AsJson,
-    AverageFrames,
-    Axes,
-    Channel,
-    Choice,
-    Debug,
+    Config,
+    Folder,
     Output,
-    Time,
-    setting,
+    Preset,
+    notes_of,
+    read_stack,
+    say_notes,
 )
-from .terminal import Answer, command, follow, lines
+from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, WITHIN_FILE, Asked, asks_for
+from .terminal import PROGRAM, STOPPED, Answer, command, follow, interrupts, lines, say
 
 
 @command
+@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, WITHIN_FILE, ("output.uncertainty", "output.inr"))
 def reconstruct(
-    projections: Annotated[Path, typer.Argument(help="A stack of projections, one image per slab.")],
     output: Output,
-    n: StepLength = None,
-    beam: BeamOption = None,
-    beam_file: BeamFile = None,
-    step: Step = None,
-    bend: Bend = None,
-    apex: Apex = None,
-    tilt: Tilt = None,
-    direction: Direction = None,
-    side_lobes: SideLobes = None,
-    lobe_spacing: LobeSpacing = None,
-    views: Views = None,
-    slice_spacing: SliceSpacing = None,
-    guide: Annotated[Guide | None, setting("guide", "--guide")] = None,
-    diffusion: Annotated[Diffusion | None, setting("diffusion", "--diffusion")] = None,
-    consistency: Annotated[Consistency | None, setting("consistency", "--consistency")] = None,
-    light: Annotated[Light | None, setting("light", "--light")] = None,
-    samples: Annotated[int | None, setting("samples", "--samples")] = None,
-    steps: Annotated[int | None, setting("steps", "--steps")] = None,
-    uncertainty: Annotated[
+    asked: Asked,
+    projections: Annotated[
         Path | None,
-        typer.Option(
-            help="Image to write the standard deviation of the posterior to. Without it no samples are drawn."
-        ),
+        typer.Argument(help="A stack of projections, one image per slab; else that of --config."),
     ] = None,
-    preset: Annotated[
-        PresetName | None,
-        typer.Option(
-            help="Settings that belong together; a file's and the other options' override them. "
-            + " ".join(f"{name}: {words}" for name, words in PRESET_WORDS.items())
-        ),
-    ] = None,
-    inr: Annotated[Path | None, setting("inr_file", "--inr")] = None,
-    save_inr: Annotated[Path | None, typer.Option(help="File to save the INR to, .safetensors.")] = None,
-    prior: Annotated[str | None, setting("prior", "--prior")] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="Settings in JSON or YAML, or an earlier run's provenance or volume; options override them."
-        ),
-    ] = None,
-    device: Annotated[Device | None, setting("device", "--device")] = None,
-    seed: Annotated[int | None, setting("seed", "--seed")] = None,
-    memory: Annotated[float | None, setting("memory_gb", "--memory")] = None,
-    channel: Channel = None,
-    time: Time = None,
-    average_frames: AverageFrames = False,
-    axes: Axes = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
+    preset: Preset = None,
+    config: Config = None,
 ) -> Answer:
     """Reconstruct a volume from projections. The output is the posterior mean; samples make the uncertainty.
 
     Ctrl-C stops and keeps what there is, under a name with the suffix "stopped"; a second one cancels.
     """
-    from .runs import Request
-    from .runs import reconstruct as run
+    from ..reconstruction.engine import reconstruct as run
+    from ..reconstruction.events import CancelToken
+    from ..reconstruction.outputs import Outputs
 
-    asked = {
-        "guide": guide,
-        "diffusion": diffusion,
-        "consistency": consistency,
-        "light": light,
-        "samples": samples,
-        "steps": steps,
-        "inr_file": inr,
-        "prior": prior,
-        "device": device,
-        "seed": seed,
-        "memory_gb": memory,
+    if projections is not None:
+        asked.setdefault("input", {})["path"] = projections
+    asked.setdefault("output", {})["volume"] = output
+    layers: dict[str, Any] = {
+        "earlier": None if config is None else read_run(config),
+        "preset_name": preset,
+        "names": NAMES,
     }
-    choice = Choice(channel, time, average_frames, axes)
-    request = BeamRequest(
-        beam, step, beam_file, slice_spacing, views, bend, apex, tilt, direction, side_lobes, lobe_spacing
-    )
-    return run(Request(projections, output, n, request, asked, uncertainty, save_inr, config, choice, preset))
+    # Before the file is opened: what is wrong in the command itself comes first.
+    method = check_asked(asked, **layers)
+    chosen, written = resolve_input(asked, layers["earlier"], NAMES), asked["output"]
+    if chosen.path is None:
+        raise UsageError("a stack of projections is needed; name it first, or in the settings of --config")
+    outputs = Outputs(output, written.get("uncertainty"), written.get("inr"))
+    sources = (chosen.path, config, method.inr_file, _prior_file(method.prior))
+    outputs.check(method, (*sources, chosen.beam_file, chosen.second_view))
+    image = read_stack(chosen.path, chosen)
+    if chosen.second_view is not None:
+        image = with_second_view(image, read_stack(chosen.second_view, chosen))
+    outputs.check(method, image.sources)
+    resolved = keeping_samples_only_where_written(resolve(asked, Recorded.of_projections(image), **layers))
+    if asked.get("method", {}).get("samples") and not resolved.method.samples:
+        say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
+    validate_projections(image.data, image.name)
+    say_notes([*notes_of(image), *resolved.notices])
 
+    token = CancelToken()
 
-@command
-def batch(
-    inputs: Annotated[list[Path], typer.Argument(help="Stacks of projections, one image per slab.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")],
-    n: StepLength = None,
-    beam: BeamOption = None,
-    guide: Annotated[Guide | None, setting("guide", "--guide")] = None,
-    diffusion: Annotated[Diffusion | None, setting("diffusion", "--diffusion")] = None,
-    consistency: Annotated[Consistency | None, setting("consistency", "--consistency")] = None,
-    light: Annotated[Light | None, setting("light", "--light")] = None,
-    samples: Annotated[int | None, setting("samples", "--samples")] = None,
-    steps: Annotated[int | None, setting("steps", "--steps")] = None,
-    prior: Annotated[str | None, setting("prior", "--prior")] = None,
-    uncertainty: Annotated[
-        bool, typer.Option("--uncertainty", help="Write the uncertainty of each volume, too.")
-    ] = False,
-    ending: Annotated[str, typer.Option(help="Of the images: .ome.tif, .tif or .ome.zarr.")] = ".ome.tif",
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Settings, as reconstruct takes them; options override them."),
-    ] = None,
-    device: Annotated[Device | None, setting("device", "--device")] = None,
-    seed: Annotated[int | None, setting("seed", "--seed")] = None,
-    memory: Annotated[float | None, setting("memory_gb", "--memory")] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Dask scheduler, tcp://host:8786, whose workers see the files."),
-    ] = None,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes on this machine, where there is no scheduler.")
-    ] = 1,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Leave out what has been written by an earlier batch.")
-    ] = False,
-    channel: Channel = None,
-    time: Time = None,
-    average_frames: AverageFrames = False,
-    axes: Axes = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> Answer:
-    """Reconstruct many files, and each time point of those that have several. One failure stops no other."""
-    from .batch import BatchRequest
-    from .batch import batch as run
+    def stop() -> None:
+        say(f"{PROGRAM}: stopping; what there is will be kept in {outputs.stopped().volume} (again: cancel)")
+        token.stop()
 
-    asked = {
-        "guide": guide,
-        "diffusion": diffusion,
-        "consistency": consistency,
-        "light": light,
-        "samples": samples,
-        "steps": steps,
-        "prior": prior,
-        "device": device,
-        "seed": seed,
-        "memory_gb": memory,
-    }
-    choice = Choice(channel, time, average_frames, axes)
-    return run(
-        BatchRequest(
-            inputs, output, n, beam, asked, choice, ending, uncertainty, config, scheduler, workers, resume
-        )
-    )
+    with interrupts(stop, token.cancel):
+        result = follow(run(image.data, resolved.acquisition, resolved.method, cancel=token))
+    files = (outputs.stopped() if result.stopped else outputs).write(result, image, resolved)
+    return _answer(result, image, resolved.document, files)
 
 
 @command
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")] = Path(
-        "microdiffusion-demo"
-    ),
-    as_json: AsJson = False,
-    debug: Debug = False,
+    output: Folder = Path("microdiffusion-demo"),
 ) -> Answer:
     """Show the main job on a procedural specimen: simulate, reconstruct, compare."""
     from ..studies.demo import run_demo
@@ -200,3 +98,82 @@ def demo(
     names = [(name.replace("_", " "), path) for name, path in report.files.items()]
     table = f"{report.table}\n\n{lines([*names, ('time', f'{seconds:.0f} s ({report.result.device})')])}"
     return Answer(data, table)
+
+
+def with_second_view(image: ImageStack, second: ImageStack) -> ImageStack:
+    """The projections of both views, the first view's first.
+
+    Raises
+    ------
+    UserError
+        If they are not of one size.
+    """
+    if image.data.shape != second.data.shape:
+        raise UserError(
+            f"{second.name} is of shape {second.data.shape}, but the mirrored view needs that of "
+            f"{image.name}, {image.data.shape}"
+        )
+    both = np.concatenate([image.data, second.data])
+    return replace(image, data=both, sources=image.sources | second.sources)
+
+
+def _prior_file(prior: str) -> Path | None:
+    return Path(prior) if Path(prior).suffix else None
+
+
+def _consistency_in_words(result: ReconstructionResult) -> str:
+    if result.misfit is None:
+        return f"reproduces the projections within {result.reprojection_max:.1e} of their range"
+    return f"reproduces the projections within their noise (misfit {result.misfit:.2f})"
+
+
+def _noise(result: ReconstructionResult, document: RunSettings) -> dict[str, Any]:
+    """The noise model of the run, as far as the result has it."""
+    stated = document.acquisition
+    known = {"photon_gain": stated.photon_gain, "read_noise": stated.read_noise}
+    source = "stated" if stated.has_noise_model else "estimated"
+    return {**known, "source": source, **(result.provenance.get("noise") or {})}
+
+
+def _answer(
+    result: ReconstructionResult, image: ImageStack, document: RunSettings, written: dict[str, str]
+) -> Answer:
+    slices, height, width = result.volume.shape
+    method = document.method
+    data = {
+        "output": written["volume"],
+        "uncertainty": written.get("uncertainty"),
+        "inr": written.get("inr"),
+        "provenance": written["provenance"],
+        "shape": [slices, height, width],
+        "step_length": document.acquisition.step_length,
+        "beam": document.acquisition.beam,
+        "guide": method.guide,
+        "diffusion": method.diffusion if "posterior mean" in result.seconds else "off",
+        "consistency": method.consistency,
+        "samples": method.samples if "samples" in result.seconds else 0,
+        "seed": method.seed,
+        "device": result.device,
+        "seconds": result.seconds,
+        "reprojection_max": result.reprojection_max,
+        "misfit": result.misfit,
+        "misfit_correlation": result.misfit_correlation,
+        "noise": result.noise,
+        "noise": _noise(result, document),
+        "stopped": result.stopped,
+        "notes": notes_of(image),
+        "notices": result.notices,
+    }
+    times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.seconds.items())
+    text = lines(
+        [
+            ("volume", f"{written['volume']} ({slices} slices of {height} x {width})"),
+            ("uncertainty", written.get("uncertainty")),
+            ("INR", written.get("inr")),
+            ("provenance", written["provenance"]),
+            ("data consistency", _consistency_in_words(result)),
+            ("time", f"{times} ({result.device})"),
+            ("stopped", "the last stage of each slab is in the provenance" if result.stopped else None),
+        ]
+    )
+    return Answer(data, text, STOPPED if result.stopped else 0)

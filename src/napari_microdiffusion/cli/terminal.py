@@ -1,5 +1,6 @@
-"""How the command line talks: errors and exit codes, one JSON object, a progress bar, Ctrl-C."""
+"""Input and output of the command line: errors and exit codes, one JSON object, a progress bar, Ctrl-C."""
 
+import inspect
 import json
 import signal
 import sys
@@ -20,12 +21,15 @@ if TYPE_CHECKING:
     from ..reconstruction.result import ReconstructionResult
 
 PROGRAM = "microdiffusion"
+STOPPED, CANCELLED = 3, 130
+"""Exit codes of a command that was stopped and kept something, and of one that was cancelled."""
+
 _LONG = 200
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say: one object for machines, some lines for people, and its exit code."""
+    """The answer of a command: one object for machines, some lines for people, and its exit code."""
 
     data: dict[str, Any]
     text: str
@@ -33,13 +37,13 @@ class Answer:
 
 
 @dataclass
-class Options:
+class GlobalOptions:
     """Options given before the command."""
 
     debug: bool = False
 
 
-OPTIONS = Options()
+GLOBAL = GlobalOptions()
 
 
 class Show(Protocol):
@@ -54,37 +58,61 @@ class Show(Protocol):
 def command(function: Callable[..., Answer]) -> Callable[..., None]:
     """Make a function the body of a command: its answer is printed, its errors become an exit code.
 
-    0 is success, 2 a setting that cannot be, 1 everything else. The function's parameters `debug` and
-    `as_json` are the options of those names.
+    0 is success, 2 a setting that cannot be, 130 a command that was cancelled, 1 everything else. The command
+    has the options --json and --debug, too.
     """
 
     @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
-        debug = OPTIONS.debug or kwargs["debug"]
+    def run(*args: Any, as_json: bool, debug: bool, **kwargs: Any) -> None:
         try:
             answer = function(*args, **kwargs)
         except KeyboardInterrupt:
-            failure, code = "interrupted; nothing was written", 1
+            failure, code = "interrupted; nothing was written", CANCELLED
         except Exception as error:
-            if debug:
+            if GLOBAL.debug or debug:
                 raise
             failure, code = _failure(error)
         else:
-            typer.echo(json.dumps(answer.data, allow_nan=False) if kwargs["as_json"] else answer.text)
+            typer.echo(json.dumps(answer.data, allow_nan=False) if as_json else answer.text)
             if answer.code:
                 raise typer.Exit(answer.code)
             return
         say(f"{PROGRAM}: {' '.join(failure.split())}")
         raise typer.Exit(code)
 
-    return run
+    own = inspect.signature(function).parameters.values()
+    return with_parameters(run, [*own, *_SHARED])
+
+
+def with_parameters(
+    function: Callable[..., Any], parameters: Iterable[inspect.Parameter]
+) -> Callable[..., Any]:
+    """The function with other parameters for whoever asks for its signature, as the command line does."""
+    listed = list(parameters)
+    function.__signature__ = inspect.Signature(listed)  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in listed}
+    return function
+
+
+def _switch(name: str, flag: str, text: str) -> inspect.Parameter:
+    option = typer.Option(False, flag, help=text)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=bool)
+
+
+DEBUG_HELP = "Show the traceback of an error."
+_SHARED = (
+    _switch("as_json", "--json", "Print one machine-readable object on stdout."),
+    _switch("debug", "--debug", DEBUG_HELP),
+)
 
 
 def _failure(error: Exception) -> tuple[str, int]:
     """One line for an error, and the exit code."""
     if isinstance(error, UsageError):
         return str(error), 2
-    if isinstance(error, (UserError, RunFailed, Cancelled)):
+    if isinstance(error, Cancelled):
+        return str(error), CANCELLED
+    if isinstance(error, (UserError, RunFailed)):
         return str(error), 1
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller image, fewer samples or --memory", 1

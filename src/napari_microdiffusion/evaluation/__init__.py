@@ -1,7 +1,7 @@
 """Metrics against a ground truth, and their figures and tables."""
 
 from .intensity import foreground
-from .metrics import compare, comparing
+from .metrics import ComparisonStep, compare, comparing
 from .report import comparison_figure
 from .slice_report import SLICE_METRICS, slice_figure, slice_table, slice_values
 from .table import COLUMNS, comparison_table
@@ -10,6 +10,7 @@ from .uncertainty import coverage, crps, normal_intervals
 __all__ = [
     "COLUMNS",
     "SLICE_METRICS",
+    "ComparisonStep",
     "compare",
     "comparing",
     "comparison_figure",

@@ -7,7 +7,8 @@ brightness costs what it should.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -86,13 +87,17 @@ def compare(
     UsageError
         If n or the profile cannot be.
     """
-    comparison = comparing(reconstruction, truth, n, profile=profile)
-    while True:
-        try:
-            next(comparison)
-        except StopIteration as finished:
-            metrics: dict[str, Any] = finished.value
-            return metrics
+    *_, last = comparing(reconstruction, truth, n, profile=profile)
+    assert last.metrics is not None
+    return last.metrics
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonStep:
+    """How much of a comparison is done, 0 to 1; the last step has the metrics."""
+
+    fraction: float
+    metrics: dict[str, Any] | None = None
 
 
 def comparing(
@@ -101,20 +106,23 @@ def comparing(
     n: int | None = None,
     *,
     profile: ArrayLike | None = None,
-) -> Generator[float, None, dict[str, Any]]:
-    """As `compare`, in steps of a fraction of a second that may be left at any time.
+) -> Iterator[ComparisonStep]:
+    """As `compare`, in steps of a fraction of a second, between which it may be left."""
+    metrics: dict[str, Any] = {}
+    for fraction in _measure_into(metrics, np.asarray(reconstruction), np.asarray(truth), n, profile):
+        yield ComparisonStep(fraction)
+    yield ComparisonStep(1.0, metrics)
 
-    Yields
-    ------
-    float
-        How much is done, 0 to 1.
 
-    Returns
-    -------
-    dict
-        As the generator's value; see `compare`.
-    """
-    rec, gt, dropped = _matched(np.asarray(reconstruction), np.asarray(truth))
+def _measure_into(
+    metrics: dict[str, Any],
+    reconstruction: Volume,
+    truth: Volume,
+    n: int | None,
+    profile: ArrayLike | None,
+) -> Iterator[float]:
+    """Fill in what `compare` returns; yields how much is done."""
+    rec, gt, dropped = _matched(reconstruction, truth)
     operator = None if n is None else _operator(rec.shape, n, profile)
     scale = IntensityRange.of(gt)
     yield 0.02
@@ -130,7 +138,7 @@ def comparing(
         "ssim": ssim,
         "dice": [_dice(a, b) if a.any() or b.any() else None for a, b in zip(foreground, found, strict=True)],
     }
-    metrics: dict[str, Any] = {
+    metrics |= {
         "psnr": float(np.mean(psnr)),
         "ssim": None if ssim is None else float(np.mean(ssim)),
         "dice": _dice(foreground, found),
@@ -150,7 +158,6 @@ def comparing(
     metrics["slices_dropped"] = dropped
     metrics["intensity_range"] = [scale.low, scale.high]
     metrics["per_slice"] = per_slice
-    return metrics
 
 
 def _matched(reconstruction: Volume, truth: Volume) -> tuple[Volume, Volume, int]:
@@ -159,6 +166,11 @@ def _matched(reconstruction: Volume, truth: Volume) -> tuple[Volume, Volume, int
         raise UserError(f"{shapes}; both must be volumes with axes (z, y, x).")
     if 0 in reconstruction.shape:
         raise UserError(f"{shapes}; there is nothing to compare.")
+    for name, volume in (("reconstruction", reconstruction), ("ground truth", truth)):
+        if volume.dtype.kind not in "uif":
+            raise UserError(
+                f"the {name} is of type {volume.dtype}; intensities as whole or real numbers are needed."
+            )
     if reconstruction.shape[1:] != truth.shape[1:]:
         raise UserError(f"{shapes}; both must have the same height and width.")
     if len(truth) < len(reconstruction):

@@ -1,6 +1,7 @@
 """Images with their axes and scale, and checkpoints with their header: everything that touches a file."""
 
-from napari_microdiffusion.io.atomic import check_output, whole_file, write_json
+from napari_microdiffusion.io.atomic import check_output, output_folder, whole_file, write_json
+from napari_microdiffusion.io.axes import UnnamedAxes
 from napari_microdiffusion.io.checkpoints import (
     Checkpoint,
     check_tensors,
@@ -9,34 +10,51 @@ from napari_microdiffusion.io.checkpoints import (
     save_checkpoint,
 )
 from napari_microdiffusion.io.description import describe, provenance_path
+from napari_microdiffusion.io.formats.positions import UnchosenPosition
 from napari_microdiffusion.io.images import (
     ImageStack,
     depth_stack,
     image_name,
     suggest_step_length,
 )
+from napari_microdiffusion.io.input_record import file_record, input_record
+from napari_microdiffusion.io.overwriting import check_not_read
 from napari_microdiffusion.io.projections import validate_projections
-from napari_microdiffusion.io.reading import is_stack, open_image, read_header, read_image, read_sizes
+from napari_microdiffusion.io.reading import (
+    is_stack,
+    open_image,
+    read_header,
+    read_image,
+    read_sizes,
+    sources_of,
+)
 from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, write_image
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "Checkpoint",
     "ImageStack",
+    "UnchosenPosition",
+    "UnnamedAxes",
+    "check_not_read",
     "check_output",
     "check_tensors",
     "depth_stack",
     "describe",
+    "file_record",
     "image_name",
+    "input_record",
     "is_stack",
     "load_checkpoint",
     "open_image",
+    "output_folder",
     "provenance_path",
     "read_header",
     "read_image",
     "read_sizes",
     "read_table",
     "save_checkpoint",
+    "sources_of",
     "suggest_step_length",
     "validate_projections",
     "whole_file",

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.io.ome_zarr import check_zarr_installed, is_zarr
+from napari_microdiffusion.io.formats.ome_zarr.folders import is_zarr
+from napari_microdiffusion.io.formats.ome_zarr.images import check_zarr_installed
 
 FOLDER_SUFFIX = ".zarr"
 """Ending of the one output that is a folder."""
@@ -136,6 +137,24 @@ def _check_folder_output(target: Path) -> None:
     if target.is_dir() and any(target.iterdir()) and not is_zarr(target):
         raise UserError(f"{target} is a folder of something else; choose another name.")
     check_zarr_installed(target)
+
+
+def output_folder(path: str | PathLike[str]) -> None:
+    """Make a folder to write to, with those it lies in.
+
+    Raises
+    ------
+    UserError
+        Where `path` is a file, or the operating system refuses.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UserError(f"{folder} is a file; the name of a folder is needed.") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"The folder {folder} cannot be made: {reason}.") from error
 
 
 def write_json(path: str | PathLike[str], content: Any) -> None:

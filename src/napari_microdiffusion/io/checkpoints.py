@@ -1,19 +1,17 @@
 """Models in files: named tensors and a JSON header, as safetensors; never a pickle.
 
-The file starts with the length of a JSON table (8 bytes, little-endian), the table, and then the tensors one
-behind the other: https://huggingface.co/docs/safetensors (format). The table's `__metadata__` holds one
-key of ours, with what the model is and the settings it needs.
+The format's own reader compares sizes, offsets and the length of the file before anything is allocated. Its
+metadata hold one key of ours, with what the model is and the settings it needs.
 """
 
 import json
-import math
-import os
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,13 +50,11 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
-class TensorPlace:
-    """Type, shape and position in the file (bytes from the end of the table) of one tensor."""
+class TensorForm:
+    """Type and shape of one tensor."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
-    begin: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -67,8 +63,7 @@ class CheckpointTable:
 
     kind: str
     header: dict[str, Any]
-    tensors: dict[str, TensorPlace]
-    start: int
+    tensors: dict[str, TensorForm]
 
 
 def save_checkpoint(
@@ -128,17 +123,10 @@ def load_checkpoint(path: str | PathLike[str], kind: str) -> Checkpoint:
         No such file, a pickle or anything else but safetensors, damaged, or of another kind.
     """
     path = Path(path)
-    with _opened(path) as handle:
-        table = _read_table(handle, path)
+    with _opened(path) as (file, table):
         if table.kind != kind:
             raise UserError(f"{path} holds a model of kind {table.kind!r}; a {kind!r} is needed.")
-        tensors = {}
-        for name, place in table.tensors.items():
-            handle.seek(table.start + place.begin)
-            flat = np.fromfile(handle, place.dtype, count=math.prod(place.shape))
-            if flat.nbytes != place.end - place.begin:
-                raise UserError(f"{path} is cut short.")
-            tensors[name] = flat.astype(place.dtype.newbyteorder("="), copy=False).reshape(place.shape)
+        tensors = {name: np.array(file.get_tensor(name)) for name in table.tensors}
     return Checkpoint(table.kind, tensors, table.header, path)
 
 
@@ -150,9 +138,8 @@ def read_table(path: str | PathLike[str]) -> CheckpointTable:
     UserError
         As `load_checkpoint`, save for the kind.
     """
-    path = Path(path)
-    with _opened(path) as handle:
-        return _read_table(handle, path)
+    with _opened(Path(path)) as (_, table):
+        return table
 
 
 def check_tensors(checkpoint: Checkpoint, expected: Mapping[str, Sequence[int]]) -> None:
@@ -187,37 +174,44 @@ def check_tensors(checkpoint: Checkpoint, expected: Mapping[str, Sequence[int]])
         )
 
 
-def _opened(path: Path) -> BinaryIO:
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, CheckpointTable]]:
+    """Open a checkpoint whose table is known to fit the file."""
+    from safetensors import SafetensorError, safe_open
+
+    _check_start(path)
     try:
-        if path.is_dir():
-            raise UserError(f"{path} is a folder; the name of a checkpoint is needed.")
-        return path.open("rb")
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file.") from error
+        with safe_open(path, framework="numpy") as file:
+            names = file.keys()
+            forms = {name: _form(file.get_slice(name)) for name in names}
+            kind, header = _own(file.metadata() or {}, path)
+            yield file, CheckpointTable(kind, header, forms)
+    except (SafetensorError, ValueError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is a damaged checkpoint ({' '.join(str(error).split())[:120]}).") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
-def _read_table(handle: BinaryIO, path: Path) -> CheckpointTable:
-    """Parse the table and check every statement in it before anything is allocated by it."""
-    size = os.fstat(handle.fileno()).st_size
-    start = handle.read(16)
+def _check_start(path: Path) -> None:
+    """Refuse what is something else, by its first bytes, or whose table is longer than any of ours."""
+    try:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; the name of a checkpoint is needed.")
+        with path.open("rb") as handle:
+            start = handle.read(16)
+        size = path.stat().st_size
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
     length = struct.unpack("<Q", start[:8])[0] if len(start) == 16 else 0
     # A table starts with a brace; what does not, or promises more than the file holds, is something else.
     if start[8:9] != b"{" or not 2 <= length <= size - 8:
         raise UserError(_what_else(path, start))
     if length > _MAX_TABLE:
         raise UserError(f"{path} has a header of {length} bytes; no model has more than {_MAX_TABLE}.")
-    handle.seek(8)
-    try:
-        table = json.loads(handle.read(length).decode("utf-8"), object_pairs_hook=_without_doubles)
-        metadata = table.pop("__metadata__", {})
-        places = {str(name): _place(entry) for name, entry in table.items()}
-        _check_contiguous(places, size - 8 - length)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is a damaged checkpoint ({' '.join(str(error).split())[:120]}).") from error
-    kind, header = _own(metadata, path)
-    return CheckpointTable(kind, header, places, 8 + length)
 
 
 def _what_else(path: Path, start: bytes) -> str:
@@ -229,34 +223,13 @@ def _what_else(path: Path, start: bytes) -> str:
     return f"{path} is not a safetensors file; {_ONLY_SAFETENSORS}."
 
 
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        raise ValueError("a name occurs twice")
-    return table
-
-
-def _place(entry: dict[str, Any]) -> TensorPlace:
-    if entry["dtype"] not in _TYPES:
-        raise ValueError(f"tensors of type {entry['dtype']} are not used; {', '.join(_TYPES)} are")
-    dtype = np.dtype(_TYPES[entry["dtype"]])
-    shape, (begin, end) = entry["shape"], entry["data_offsets"]
-    if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
-        raise ValueError("shapes and offsets must be whole numbers")
-    if 0 in shape or len(shape) > 16 or math.prod(shape) * dtype.itemsize != end - begin:
-        raise ValueError(f"the shape {shape} does not match {end - begin} bytes")
-    return TensorPlace(dtype, tuple(shape), begin, end)
-
-
-def _check_contiguous(places: Mapping[str, TensorPlace], total: int) -> None:
-    """The tensors must fill the rest of the file exactly: no gap, no overlap, nothing behind."""
-    position = 0
-    for place in sorted(places.values(), key=lambda place: place.begin):
-        if place.begin != position:
-            raise ValueError("the tensors do not lie one behind the other")
-        position = place.end
-    if position != total:
-        raise ValueError(f"the tensors should fill {position} bytes, the file holds {total}")
+def _form(tensor: Any) -> TensorForm:
+    kind, shape = tensor.get_dtype(), tuple(tensor.get_shape())
+    if kind not in _TYPES:
+        raise ValueError(f"tensors of type {kind} are not used; {', '.join(_TYPES)} are")
+    if 0 in shape:
+        raise ValueError(f"a tensor of the shape {shape} is empty")
+    return TensorForm(np.dtype(_TYPES[kind]).newbyteorder("="), shape)
 
 
 def _own(metadata: Mapping[str, Any], path: Path) -> tuple[str, dict[str, Any]]:

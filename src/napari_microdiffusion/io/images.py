@@ -30,13 +30,19 @@ class ImageStack:
         Slices per projection, 2 to 64, where this package wrote it into the file; otherwise None.
     beam
         Name of the beam, where this package wrote it into the file; otherwise None.
+    origin
+        Centre of the first voxel (z, y, x) in `unit`, where this package wrote it into the file; otherwise
+        None.
     path
         The file, or None.
     name
         Name for layers and messages.
     metadata
         "format", "channels" (names), "pixel_size" ((y, x) in `unit` or None), "description" (what this
-        package wrote), "notes" (sentences on what was assumed).
+        package wrote), "notes" (sentences on what was assumed), "positions" (names of the images of the
+        file, empty where it holds one), "position" (index of this one), "chosen" (what `depth_stack` chose).
+    sources
+        All files and folders that the image is read from, or that belong to its set.
     """
 
     data: Any
@@ -45,9 +51,11 @@ class ImageStack:
     unit: str = "um"
     step_length: int | None = None
     beam: str | None = None
+    origin: Scale | None = None
     path: Path | None = None
     name: str = "image"
     metadata: dict[str, Any] = field(default_factory=dict)
+    sources: frozenset[Path] = frozenset()
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -58,7 +66,7 @@ class ImageStack:
 def image_name(path: Path) -> str:
     """Return the file's name without the suffix of an image."""
     stem = path.name
-    for suffix in (".tiff", ".tif", ".lsm", ".zarr", ".ome"):
+    for suffix in (".tiff", ".tif", ".lsm", ".zarr", ".companion.ome", ".ome"):
         if stem.lower().endswith(suffix) and len(stem) > len(suffix):
             stem = stem[: -len(suffix)]
     return stem
@@ -112,7 +120,12 @@ def depth_stack(
     if "c" in chosen:
         index = chosen["c"]
         name = f"{name} {names[index]}" if index < len(names) else f"{name} channel {index}"
-    return replace(image, data=data, axes="zyx", name=name)
+    told: dict[str, Any] = {
+        what: chosen[axis] for axis, what in (("c", "channel"), ("t", "time")) if axis in chosen
+    }
+    if averaged:
+        told["averaged_frames"] = image.sizes["t"]
+    return replace(image, data=data, axes="zyx", name=name, metadata=image.metadata | {"chosen": told})
 
 
 def suggest_step_length(image: ImageStack) -> tuple[int, str] | None:

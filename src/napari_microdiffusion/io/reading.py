@@ -9,27 +9,35 @@ from pathlib import Path
 import numpy as np
 
 from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io.formats.image_source import ImageSource, Pixels
+from napari_microdiffusion.io.formats.ome_zarr.folders import HEADERS, is_zarr
+from napari_microdiffusion.io.formats.ome_zarr.images import open_zarr_image
+from napari_microdiffusion.io.formats.positions import UnchosenPosition
+from napari_microdiffusion.io.formats.tiff_images import open_tiff_image
 from napari_microdiffusion.io.images import ImageStack, image_name
 from napari_microdiffusion.io.metadata import FileMetadata
-from napari_microdiffusion.io.ome_zarr import HEADERS, is_zarr, open_zarr_image
-from napari_microdiffusion.io.source import ImageSource, Pixels
-from napari_microdiffusion.io.tiff_images import open_tiff_image
 
 
-def read_image(path: str | PathLike[str], axes: str | None = None) -> ImageStack:
+def read_image(
+    path: str | PathLike[str], axes: str | None = None, position: int | str | None = None
+) -> ImageStack:
     """Read a stack: plain, ImageJ, OME, LSM or ScanImage TIFF, compressed or not, or an OME-Zarr folder.
 
-    Of a file that holds several images, the first is read, and a note says so. Channels and time points stay
-    as they are: `depth_stack` chooses among them. The one unnamed axis of a plain TIFF is taken as z. The
-    frames that ScanImage took of each slice count as time points.
+    Of a file that holds several images, one is chosen with `position`; of a set of files, the image is read
+    whose planes lie in the one that is named. Channels and time points stay as they are: `depth_stack`
+    chooses among them. The one unnamed axis of a plain TIFF is taken as z. The frames that ScanImage took of
+    each slice count as time points.
 
     Parameters
     ----------
     path
-        The file; of a set of OME-TIFF files any of them; of an OME-Zarr folder it or a header file in it.
+        The file; of a set of OME-TIFF files any of them, or the XML file that describes them; of an OME-Zarr
+        folder it or a header file in it.
     axes
         Letters out of "tczyx", one for each axis in the order of the file (those of size 1 may be left out),
         where the file names them wrongly or not at all. None takes what the file says.
+    position
+        Index from 0, or name, of the image in a file or folder that holds several; needed where it does.
 
     Returns
     -------
@@ -40,16 +48,19 @@ def read_image(path: str | PathLike[str], axes: str | None = None) -> ImageStack
     ------
     UserError
         With one sentence: no such file, a folder that is no Zarr, not a TIFF, empty, cut short or damaged; a
-        single 2D image, RGB, a series without depth, or axes without a name.
+        single 2D image, RGB, a series without depth, or axes without a name (`axes.UnnamedAxes`); several
+        images of which none is chosen (`formats.positions.UnchosenPosition`).
     UsageError
         Where `axes` does not fit the file.
     """
-    with open_image(path, axes) as image:
+    with open_image(path, axes, position) as image:
         return replace(image, data=np.asarray(image.data))
 
 
 @contextmanager
-def open_image(path: str | PathLike[str], axes: str | None = None) -> Iterator[ImageStack]:
+def open_image(
+    path: str | PathLike[str], axes: str | None = None, position: int | str | None = None
+) -> Iterator[ImageStack]:
     """Open a stack whose `data` are read as they are indexed, while this lasts.
 
     Takes what `read_image` takes. `depth_stack` reads what it chooses; of a file that is compressed in pieces
@@ -63,8 +74,11 @@ def open_image(path: str | PathLike[str], axes: str | None = None) -> Iterator[I
         As `read_image`.
     """
     path = _image_path(path)
-    with _opened(path, axes) as source:
+    with _opened(path, axes, position) as source:
         metadata, pixels = source.metadata, Pixels(source)
+        name = image_name(path)
+        if source.positions:
+            name = f"{name} {source.positions[source.position].name or source.position}"
         yield ImageStack(
             data=pixels,
             axes=pixels.axes,
@@ -72,46 +86,74 @@ def open_image(path: str | PathLike[str], axes: str | None = None) -> Iterator[I
             unit=metadata.unit,
             step_length=metadata.step_length,
             beam=metadata.beam,
+            origin=metadata.origin,
             path=path,
-            name=image_name(path),
+            name=name,
             metadata={
                 "format": metadata.format,
                 "channels": metadata.channels,
                 "pixel_size": metadata.pixel_size,
                 "description": metadata.description,
                 "notes": list(source.notes),
+                "positions": tuple(one.name or str(index) for index, one in enumerate(source.positions)),
+                "position": source.position,
+                "axes": axes,
             },
+            sources=source.sources,
         )
 
 
-def read_header(path: str | PathLike[str]) -> FileMetadata:
-    """Read what a file says of its image, without the pixels.
+def read_header(
+    path: str | PathLike[str], axes: str | None = None, position: int | str | None = None
+) -> FileMetadata:
+    """Read what a file says of its image, without the pixels; takes what `read_image` takes.
 
     Raises
     ------
     UserError
         As `read_image`.
     """
-    with _opened(_image_path(path), None) as source:
+    with _opened(_image_path(path), axes, position) as source:
         return source.metadata
 
 
-def read_sizes(path: str | PathLike[str], axes: str | None = None) -> dict[str, int]:
-    """Return the size of each axis by its letter, without the pixels.
+def read_sizes(
+    path: str | PathLike[str], axes: str | None = None, position: int | str | None = None
+) -> dict[str, int]:
+    """Return the size of each axis by its letter, without the pixels; takes what `read_image` takes.
 
     Raises
     ------
     UserError
         As `read_image`.
     """
-    with _opened(_image_path(path), axes) as source:
+    with _opened(_image_path(path), axes, position) as source:
         return dict(zip(source.axes, source.shape, strict=True))
 
 
+def sources_of(path: str | PathLike[str]) -> frozenset[Path]:
+    """Return the files and folders that reading an image would read, or that belong to its set.
+
+    Takes any file; of one that is no image, or cannot be read as one, it alone.
+    """
+    place = _image_path(path)
+    for position in (None, 0):
+        try:
+            with _opened(place, None, position) as source:
+                return source.sources | {Path(path)}
+        except UnchosenPosition:
+            continue
+        except UserError:
+            break
+    return frozenset({Path(path), place})
+
+
 def is_stack(path: str | PathLike[str]) -> bool:
-    """Return whether `read_image` would take the file, from its header alone."""
+    """Return whether `read_image` would take the file, or one of its images, from its header alone."""
     try:
         read_header(path)
+    except UnchosenPosition:
+        return True
     except UserError:
         return False
     return True
@@ -124,9 +166,9 @@ def _image_path(path: str | PathLike[str]) -> Path:
 
 
 @contextmanager
-def _opened(path: Path, axes: str | None) -> Iterator[ImageSource]:
+def _opened(path: Path, axes: str | None, position: int | str | None) -> Iterator[ImageSource]:
     if is_zarr(path):
-        yield open_zarr_image(path, axes)
+        yield open_zarr_image(path, axes, position)
     else:
-        with open_tiff_image(path, axes) as source:
+        with open_tiff_image(path, axes, position) as source:
             yield source

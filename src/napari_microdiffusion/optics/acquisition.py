@@ -17,7 +17,7 @@ MAX_STEP_LENGTH = 64
 class Acquisition(BaseModel):
     """Step length, beam and detector: all that a reconstruction may know about the microscope."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     step_length: int = Field(
         title="Step length n",
@@ -113,21 +113,24 @@ class Acquisition(BaseModel):
         0.0,
         title="Dark level",
         description="What the detector reads without light; reconstructed slices do not fall below it.",
-        json_schema_extra={"unit": "grey levels"},
+        json_schema_extra={"unit": "grey levels", "group": "detector"},
     )
-    photon_gain: float = Field(
-        0.0,
+    photon_gain: float | None = Field(
+        None,
         title="Photon gain",
-        description="Grey levels per detected photon a, in the noise variance a*max(X - dark, 0) + b^2.",
+        description="Grey levels per detected photon a, in the noise variance a*max(X - dark, 0) + b^2. "
+        "Where neither it nor the read noise is given, both are estimated from the projections; where one "
+        "is given, the other counts as 0. Both 0 mean no noise.",
         ge=0,
-        json_schema_extra={"unit": "grey levels per photon"},
+        json_schema_extra={"unit": "grey levels per photon", "group": "detector"},
     )
-    read_noise: float = Field(
-        0.0,
+    read_noise: float | None = Field(
+        None,
         title="Read noise",
-        description="Standard deviation b of the detector's noise, in the variance a*max(X - dark, 0) + b^2.",
+        description="Standard deviation b of the detector's noise, in the variance a*max(X - dark, 0) + b^2. "
+        "Estimated from the projections, or 0, as with the photon gain.",
         ge=0,
-        json_schema_extra={"unit": "grey levels"},
+        json_schema_extra={"unit": "grey levels", "group": "detector"},
     )
 
     @field_validator("step_length", mode="before")
@@ -228,11 +231,13 @@ class Acquisition(BaseModel):
 
     @property
     def has_noise_model(self) -> bool:
-        """Whether a photon gain or read noise was stated."""
-        return self.photon_gain > 0 or self.read_noise > 0
+        """Whether a photon gain or read noise was stated, be it as 0."""
+        return self.photon_gain is not None or self.read_noise is not None
 
     def noise_variance(self, projections: np.ndarray) -> np.ndarray:
         """Variance of each projection pixel, a*max(X - dark, 0) + b^2, in grey levels squared.
+
+        Of a and b, what is not stated counts as 0.
 
         The projections stand in for their own expectation, smoothed over 3x3 pixels so that a pixel that
         happens to be dark is not taken for a noiseless one.
@@ -241,4 +246,5 @@ class Acquisition(BaseModel):
 
         light = np.maximum(np.asarray(projections, dtype=np.float32) - self.dark_level, 0)
         smooth = uniform_filter(light, size=(1, 3, 3), mode="nearest")
-        return np.asarray(self.photon_gain * smooth + self.read_noise**2, dtype=np.float32)
+        gain, read = self.photon_gain or 0.0, self.read_noise or 0.0
+        return np.asarray(gain * smooth + read**2, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What a file of projections carries of the beam, beside its step length and the beam's name."""
+"""What a file of projections records of the beam, beside its step length and the beam's name."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,11 @@ from .acquisition import Acquisition
 KEY = "optics"
 """Where in an image's description it is written."""
 
-DETECTOR_FIELDS = frozenset({"dark_level", "photon_gain", "read_noise"})
+DETECTOR_FIELDS = frozenset(
+    name
+    for name, field in Acquisition.model_fields.items()
+    if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("group") == "detector"
+)
 
 BEAM_FIELDS = frozenset(Acquisition.model_fields) - DETECTOR_FIELDS - {"step_length"}
 """Fields of `Acquisition` that describe the beam."""

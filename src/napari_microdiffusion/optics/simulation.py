@@ -22,7 +22,7 @@ class DetectorNoise(BaseModel):
         description="Photons detected in one projection pixel at the volume's 99.9 percentile; none is "
         "noiseless.",
         gt=0,
-        json_schema_extra={"unit": "per pixel"},
+        json_schema_extra={"unit": "photons"},
     )
     read_noise: float = Field(
         0.0,

@@ -18,10 +18,9 @@ from ..interpolation import (
 from ..optics import IntensityScale
 from ..settings.method import ReconstructionConfig
 from .data_consistency import DataConsistency
-from .device import choose_device, limit_threads
+from .device import DeviceError, choose_device, device_errors, limit_threads, until_done
 from .events import Event, LossPoint, Progress, StageStarted
 from .facts import StackFacts
-from .recovery import DeviceError, device_errors, until_done
 from .run_state import RunState, StageClock
 
 # Voxels that are interpolated between two looks at the cancel token.

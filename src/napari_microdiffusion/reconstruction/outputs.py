@@ -7,8 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError, UserError
-from ..io import IMAGE_SUFFIXES, ImageStack, check_output, provenance_path, write_image, write_json
+from ..io import (
+    IMAGE_SUFFIXES,
+    ImageStack,
+    check_not_read,
+    check_output,
+    input_record,
+    provenance_path,
+    sources_of,
+    write_image,
+    write_json,
+)
+from ..settings.files import short_record
 from ..settings.method import ReconstructionConfig
+from ..settings.resolve import Resolved
 from .result import ReconstructionResult
 
 
@@ -30,6 +42,18 @@ class Outputs:
     uncertainty: Path | None = None
     inr: Path | None = None
 
+    @classmethod
+    def beside(cls, path: Path, with_uncertainty: bool) -> "Outputs":
+        """The files for a volume at `path`, the uncertainty beside it under the same name."""
+        lower = path.name.lower()
+        ending = next((s for s in IMAGE_SUFFIXES if lower.endswith(s)), None)
+        if ending is None:
+            ending = ".ome.tif"
+            path = path.with_name(path.name + ending)
+        stem = path.name[: -len(ending)].removesuffix(" volume")
+        beside = path.with_name(f"{stem} uncertainty{path.name[-len(ending) :]}")
+        return cls(path, beside if with_uncertainty else None)
+
     @property
     def provenance(self) -> Path:
         """The JSON beside the volume."""
@@ -43,7 +67,7 @@ class Outputs:
         config : ReconstructionConfig
             What will be run.
         sources : iterable of Path or None
-            Files that must not be overwritten: those that the run reads.
+            Files that must not be overwritten: those that the run reads. With an image goes its whole set.
 
         Raises
         ------
@@ -61,14 +85,16 @@ class Outputs:
             check_output(self.uncertainty, IMAGE_SUFFIXES)
         if self.inr is not None:
             check_output(self.inr, (".safetensors",))
-        taken = {os.path.realpath(path): "which is read" for path in sources if path is not None}
+        read = {file for path in sources if path is not None for file in sources_of(path)}
+        taken: set[str] = set()
         for path in (self.volume, self.provenance, self.uncertainty, self.inr):
             if path is None:
                 continue
+            check_not_read(path, read)
             name = os.path.realpath(path)
             if name in taken:
-                raise UserError(f"{path} would be overwritten, {taken[name]}; choose another name")
-            taken[name] = "which is another output"
+                raise UserError(f"{path} would be overwritten, which is another output; choose another name")
+            taken.add(name)
 
     def stopped(self) -> "Outputs":
         """Names for a run that was stopped: an unfinished volume never passes for a finished one."""
@@ -76,7 +102,9 @@ class Outputs:
             _with_suffix(self.volume), _with_suffix(self.uncertainty) if self.uncertainty else None, self.inr
         )
 
-    def write(self, result: ReconstructionResult, source: ImageStack) -> dict[str, str]:
+    def write(
+        self, result: ReconstructionResult, source: ImageStack, settings: Resolved | None = None
+    ) -> dict[str, str]:
         """Write what the result has.
 
         Parameters
@@ -84,6 +112,8 @@ class Outputs:
         result : ReconstructionResult
         source : ImageStack
             The projections, with their scale.
+        settings : Resolved, optional
+            The document of the run and where its values came from, for the provenance.
 
         Returns
         -------
@@ -98,11 +128,14 @@ class Outputs:
         n = result.provenance["acquisition"]["step_length"]
         scale = source.scale
         voxel = None if scale is None else (scale[0] / n, scale[1], scale[2])
-        record = {k: result.provenance[k] for k in ("program", "acquisition", "settings", "stopped")}
+        record = short_record(result.provenance)
         written: dict[str, str] = {}
 
+        origin = None if voxel is None else _origin_of_volume(source, n, voxel)
+
         def image(what: str, path: Path, data: Any) -> None:
-            write_image(path, data, scale=voxel, unit=source.unit, description={"quantity": what, **record})
+            about = {"quantity": what, **record}
+            write_image(path, data, scale=voxel, unit=source.unit, origin=origin, description=about)
             written[what] = str(path)
 
         image("volume", self.volume, result.volume)
@@ -111,10 +144,26 @@ class Outputs:
         if self.inr is not None and result.inr is not None:
             result.inr.save(self.inr)
             written["inr"] = str(self.inr)
-        origin = {"file": None if source.path is None else str(source.path), "name": source.name}
-        content = result.provenance | {"input": result.provenance["input"] | origin, "outputs": dict(written)}
+        content = result.provenance | (settings.provenance() if settings is not None else {})
+        content |= {"outputs": dict(written)}
+        read = input_record(source)
+        told = {"file": read["file"], "name": read["name"], "read": read}
+        content["input"] = {**content["input"], **result.provenance["input"], **told}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
+
+
+def _origin_of_volume(
+    source: ImageStack, n: int, voxel: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Centre of the volume's first voxel: its slices are centred on the slabs.
+
+    Projections without an origin of their own start at zero, or, where they tell their step length, so that
+    the volume they were made of does.
+    """
+    half = (n - 1) / 2 * voxel[0]
+    z, y, x = source.origin or (0.0 if source.step_length is None else half, 0.0, 0.0)
+    return (z - half, y, x)
 
 
 def _with_suffix(path: Path) -> Path:

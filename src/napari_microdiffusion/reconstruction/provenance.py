@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..settings.document import DOCUMENT_VERSION
 from .data_consistency import Misfit
 from .facts import StackFacts
 from .run_state import RunState
@@ -17,6 +18,7 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
     """A JSON-ready record of a run."""
     return {
         "program": {"name": "napari-microdiffusion", "version": package_version("napari-microdiffusion")},
+        "version": DOCUMENT_VERSION,
         "settings": facts.config.model_dump(mode="json"),
         "acquisition": facts.acquisition.model_dump(mode="json"),
         "input": {"shape": list(facts.given.shape), "sha256": digest(facts.given)},

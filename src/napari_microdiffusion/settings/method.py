@@ -1,7 +1,8 @@
 """The settings of a reconstruction; the dock and the command line read their titles and units here."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,11 +16,13 @@ Diffusion = Literal["off", "slab", "paper"]
 Consistency = Literal["none", "exact", "nonnegative", "noise"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
 
 class ReconstructionConfig(BaseModel):
     """How a volume is made from projections."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     guide: Guide = Field(
         "logspline",
@@ -133,3 +136,27 @@ def settings_error(error: ValidationError, names: dict[str, str] | None = None) 
         if message.startswith(start):
             message = f"it {start.removeprefix('input ')}{message.removeprefix(start)}"
     return UsageError(f"{name}{shown} {message}")
+
+
+def checked(model: type[ModelT], fields: Mapping[str, Any], part: str, words: Mapping[str, str]) -> ModelT:
+    """A model made of fields, or a `UsageError` with one sentence.
+
+    Parameters
+    ----------
+    model : type of pydantic.BaseModel
+    fields : mapping
+    part : str
+        Of the document, that the model is.
+    words : mapping
+        How the person calls a field, by its dotted path.
+    """
+    try:
+        return model(**fields)
+    except ValidationError as error:
+        raise settings_error(error, part_words(part, words)) from error
+
+
+def part_words(part: str, words: Mapping[str, str]) -> dict[str, str]:
+    """Names for messages of the fields of one part of the document."""
+    start = f"{part}."
+    return {path.removeprefix(start): name for path, name in words.items() if path.startswith(start)}

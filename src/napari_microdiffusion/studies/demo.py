@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
 from ..evaluation import compare, comparison_figure, comparison_table
 from ..interpolation import histospline
-from ..io import ImageStack, check_output, write_image, write_json
+from ..io import ImageStack, check_output, output_folder, write_image, write_json
 from ..optics import Acquisition, simulate_projections
 from ..reconstruction.engine import reconstruct
 from ..reconstruction.events import Events
@@ -77,10 +76,7 @@ def run_demo(
         If the folder cannot be made or written to.
     """
     config = config or ReconstructionConfig()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made: {error.strerror or error}.") from error
+    output_folder(folder)
     names = ("ground_truth.ome.tif", "projections.tif", "volume.ome.tif", "uncertainty.ome.tif")
     truth_path, projections_path, volume_path, uncertainty_path = (folder / name for name in names)
     figure_path, report_path = folder / "comparison.png", folder / "report.json"

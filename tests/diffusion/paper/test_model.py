@@ -6,8 +6,8 @@ import torch
 
 from napari_microdiffusion.diffusion.paper.ddpm import NoiseSchedule
 from napari_microdiffusion.diffusion.paper.model import (
+    ImageConditions,
     PaperModel,
-    Seen,
     denoising_loss,
     draw_batch,
     predict_clean,
@@ -26,8 +26,8 @@ def images(seed, count=3):
     return torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
-def seen(guide=None, count=3):
-    return Seen(images(1, count), torch.ones(count, 4), guide)
+def conditions(guide=None, count=3):
+    return ImageConditions(images(1, count), torch.ones(count, 4), guide)
 
 
 class Recorder(torch.nn.Module):
@@ -60,9 +60,9 @@ def test_the_guide_is_mixed_into_what_the_network_sees():
     model = build(gamma=0.25)
     model.unet = Recorder()
     state, guide = images(2), images(3)
-    model(state, torch.ones(3), seen(guide), torch.ones(3))
+    model(state, torch.ones(3), conditions(guide), torch.ones(3))
     torch.testing.assert_close(model.unet.shown[0], 0.25 * guide + 0.75 * state)
-    model(state, torch.ones(3), seen(None), torch.ones(3))
+    model(state, torch.ones(3), conditions(None), torch.ones(3))
     torch.testing.assert_close(model.unet.shown[1], state)
 
 
@@ -71,7 +71,7 @@ def test_a_guide_in_the_condition_is_not_mixed():
     model.unet = Recorder()
     state = images(2)
     for guide in (images(3), images(4)):
-        model(state, torch.ones(3), seen(guide), torch.ones(3))
+        model(state, torch.ones(3), conditions(guide), torch.ones(3))
     torch.testing.assert_close(model.unet.shown[0], state)
     assert (model.unet.conditions[0] != model.unet.conditions[1]).any()
     assert model.unet.conditions[0].shape == (3, 18)
@@ -80,7 +80,7 @@ def test_a_guide_in_the_condition_is_not_mixed():
 def test_a_dropped_condition_is_zero_for_that_image_alone():
     model = build()
     model.unet = Recorder()
-    model(images(2), torch.ones(3), seen(), torch.tensor([1.0, 0.0, 1.0]))
+    model(images(2), torch.ones(3), conditions(), torch.tensor([1.0, 0.0, 1.0]))
     sizes = model.unet.conditions[0].abs().sum(1)
     assert sizes[1] == 0
     assert (sizes[[0, 2]] > 0).all()
@@ -90,7 +90,7 @@ def test_a_dropped_condition_is_zero_for_that_image_alone():
 def test_guidance_moves_away_from_the_unconditional_prediction(guidance, expected):
     model = build(prediction="x0", guidance=guidance)
     model.unet = Recorder(0.3, 0.1)
-    clean = predict_clean(model, images(2), 500, seen(), (-9, 9))
+    clean = predict_clean(model, images(2), 500, conditions(), (-9, 9))
     torch.testing.assert_close(clean, torch.full_like(clean, expected))
     assert len(model.unet.shown) == (2 if guidance else 1)
 
@@ -98,7 +98,7 @@ def test_guidance_moves_away_from_the_unconditional_prediction(guidance, expecte
 def test_without_feature_guidance_the_condition_is_never_given():
     model = build(fusion="none", prediction="x0")
     model.unet = Recorder(0.3, 0.1)
-    clean = predict_clean(model, images(2), 500, seen(), (-9, 9))
+    clean = predict_clean(model, images(2), 500, conditions(), (-9, 9))
     torch.testing.assert_close(clean, torch.full_like(clean, 0.1))
     assert not draw_batch(0, 7, (8, 8), model.settings, 0).is_conditioned.any()
 
@@ -109,14 +109,14 @@ def test_the_predicted_noise_stands_for_an_image():
     signal = NoiseSchedule().signal[400]
     state = np.sqrt(signal) * images(5) + np.sqrt(1 - signal) * 0.2
     torch.testing.assert_close(
-        predict_clean(model, state, 400, seen(), (0, 0)), images(5), rtol=1e-4, atol=1e-5
+        predict_clean(model, state, 400, conditions(), (0, 0)), images(5), rtol=1e-4, atol=1e-5
     )
 
 
 def test_predictions_are_held_within_the_range_of_the_projections():
     model = build(guidance=0.0, prediction="x0")
     model.unet = Recorder(5.0, 5.0)
-    assert predict_clean(model, images(2), 400, seen(), (-1, 0.5)).unique().tolist() == [0.5]
+    assert predict_clean(model, images(2), 400, conditions(), (-1, 0.5)).unique().tolist() == [0.5]
 
 
 @pytest.mark.parametrize(("prediction", "target"), [("epsilon", "noise"), ("x0", "clean")])
@@ -125,9 +125,9 @@ def test_the_loss_is_zero_for_the_right_answer(prediction, target):
     batch, clean = draw_batch(0, 3, (8, 8), model.settings, 0), images(6)
     answer = {"noise": batch.noise, "clean": clean}[target]
     model.unet = Answer(answer)
-    assert float(denoising_loss(model, batch, clean, seen())) == 0
+    assert float(denoising_loss(model, batch, clean, conditions())) == 0
     model.unet = Answer(0 * answer)
-    assert float(denoising_loss(model, batch, clean, seen())) > 0.5
+    assert float(denoising_loss(model, batch, clean, conditions())) > 0.5
 
 
 def test_an_epoch_takes_every_projection_once_and_conditions_are_really_dropped():

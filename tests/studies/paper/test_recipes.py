@@ -12,10 +12,10 @@ from napari_microdiffusion.reconstruction.events import Progress, StageStarted
 from napari_microdiffusion.settings.presets import merged
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.studies.paper.recipes import (
-    Kitchen,
     Outcome,
     Recipe,
     RecipeRow,
+    RecipeRunner,
     read_recipe,
     row_config,
 )
@@ -45,8 +45,8 @@ def written(tmp_path, text=SMALL) -> Path:
     return path
 
 
-def cook(recipe, kitchen):
-    events = list(kitchen.cook(recipe))
+def run(recipe, runner):
+    events = list(runner.run(recipe))
     return [e for e in events if isinstance(e, Outcome)], events
 
 
@@ -79,7 +79,7 @@ def test_every_table_and_figure_of_the_paper_has_its_recipe():
 
 def test_a_recipe_gives_the_same_figures_twice(tmp_path):
     recipe = read_recipe(written(tmp_path))
-    (one, events), (two, _) = (cook(recipe, Kitchen(seed=2)) for _ in range(2))
+    (one, events), (two, _) = (run(recipe, RecipeRunner(seed=2)) for _ in range(2))
     assert [(o.row.name, o.case.name) for o in one] == [
         (row.name, f"{kind}-1") for row in recipe.rows for kind in ("vasculature", "nuclei", "neurons")
     ]
@@ -90,7 +90,7 @@ def test_a_recipe_gives_the_same_figures_twice(tmp_path):
 
 
 def test_what_was_run_before_is_not_run_again_and_is_the_same(tmp_path):
-    outcomes, _ = cook(read_recipe(written(tmp_path)), Kitchen())
+    outcomes, _ = run(read_recipe(written(tmp_path)), RecipeRunner())
     of_row = {name: [o for o in outcomes if o.row.name == name] for name in ("MicroDiffusion", "the same")}
     for one, two in zip(*of_row.values(), strict=True):
         assert one.volume is two.volume
@@ -101,15 +101,15 @@ def test_a_field_is_fitted_once_and_is_the_same_as_one_of_its_own(tmp_path):
     longer = merged(recipe.rows[1].settings, {"paper": {"training_steps": 4}})
     row = recipe.rows[1].model_copy(update={"settings": longer})
     after, alone = (recipe.model_copy(update={"rows": rows}) for rows in ((recipe.rows[1], row), (row,)))
-    reused, events = cook(after, Kitchen())
+    reused, events = run(after, RecipeRunner())
     fits = [e for e in events if isinstance(e, StageStarted) and e.text == "Fitting the INR"]
     assert len(fits) == 3
-    for one, two in zip(reused[3:], cook(alone, Kitchen())[0], strict=True):
+    for one, two in zip(reused[3:], run(alone, RecipeRunner())[0], strict=True):
         np.testing.assert_array_equal(one.volume, two.volume)
 
 
 def test_consistency_is_reported_beside_the_published_way(tmp_path):
-    outcomes, _ = cook(read_recipe(written(tmp_path)), Kitchen())
+    outcomes, _ = run(read_recipe(written(tmp_path)), RecipeRunner())
     for outcome in outcomes:
         assert outcome.metrics["none"]["reprojection_max"] > 1e-3
         assert outcome.metrics["nonnegative"]["reprojection_max"] < 1e-4
@@ -121,14 +121,14 @@ def test_consistency_is_reported_beside_the_published_way(tmp_path):
 def test_what_repeats_its_projection_is_known_for_a_copy(tmp_path):
     recipe = read_recipe(written(tmp_path))
     row = RecipeRow(name="nearest", settings={"guide": "nearest", "diffusion": "off"})
-    outcomes, _ = cook(recipe.model_copy(update={"rows": (row,)}), Kitchen())
+    outcomes, _ = run(recipe.model_copy(update={"rows": (row,)}), RecipeRunner())
     assert [o.metrics["none"]["like_projection"] for o in outcomes] == pytest.approx([1, 1, 1])
     assert "nearest 1.000" in table(recipe.model_copy(update={"rows": (row,)}), outcomes)[-1]
 
 
 def test_table_page_and_picture_are_written(tmp_path):
     recipe = read_recipe(written(tmp_path))
-    list(write_recipe(recipe, Kitchen(), tmp_path, "out"))
+    list(write_recipe(recipe, RecipeRunner(), tmp_path, "out"))
     with (tmp_path / "out.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 4 * 3 * 2
@@ -146,7 +146,7 @@ def test_a_sweep_is_drawn_as_curves(tmp_path):
     )
     outcomes = [
         event
-        for event in write_recipe(read_recipe(written(tmp_path, text)), Kitchen(), tmp_path, "out")
+        for event in write_recipe(read_recipe(written(tmp_path, text)), RecipeRunner(), tmp_path, "out")
         if isinstance(event, Outcome)
     ]
     assert [o.case.acquisition.step_length for o in outcomes] == [3] * 3 + [4] * 3
@@ -158,12 +158,12 @@ def test_volumes_take_the_place_of_the_specimens_cut_to_size(tmp_path):
     volume = make_specimen("nuclei", (14, 20, 24), 1)
     tifffile.imwrite(path, volume)
     recipe = read_recipe(written(tmp_path))
-    outcomes, _ = cook(recipe, Kitchen([path]))
+    outcomes, _ = run(recipe, RecipeRunner([path]))
     assert [o.case.name for o in outcomes] == ["tissue"] * 4
     np.testing.assert_array_equal(outcomes[0].case.truth, volume[1:13, 2:18, 4:20])
     tifffile.imwrite(path, volume[:, :12])
     with pytest.raises(UserError, match="12×16×16"):
-        cook(recipe, Kitchen([path]))
+        run(recipe, RecipeRunner([path]))
 
 
 @pytest.mark.parametrize(

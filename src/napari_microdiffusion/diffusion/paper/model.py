@@ -17,7 +17,7 @@ from .unet import ConditionalUnet, ImageEncoder
 
 
 @dataclass(frozen=True)
-class Seen:
+class ImageConditions:
     """What is known of some slices, or of slabs in training, besides the noisy image.
 
     Attributes
@@ -34,10 +34,10 @@ class Seen:
     position: Tensor
     guide: Tensor | None
 
-    def part(self, index: slice) -> "Seen":
+    def part(self, index: slice) -> "ImageConditions":
         """Some of the slices."""
         guide = None if self.guide is None else self.guide[index]
-        return Seen(self.projection[index], self.position[index], guide)
+        return ImageConditions(self.projection[index], self.position[index], guide)
 
 
 class PaperModel(nn.Module):
@@ -64,7 +64,9 @@ class PaperModel(nn.Module):
             settings.width, settings.multipliers, settings.blocks, parts * features, settings.fusion
         )
 
-    def forward(self, state: Tensor, times: Tensor, seen: Seen, is_conditioned: Tensor) -> Tensor:
+    def forward(
+        self, state: Tensor, times: Tensor, conditions: ImageConditions, is_conditioned: Tensor
+    ) -> Tensor:
         """Predict the noise or the image.
 
         Parameters
@@ -72,21 +74,21 @@ class PaperModel(nn.Module):
         state : Tensor, shape (B, 1, H, W)
             x_t.
         times : Tensor, shape (B,)
-        seen : Seen
+        conditions : ImageConditions
         is_conditioned : Tensor, shape (B,)
             1 where the condition is given, 0 where it is dropped.
         """
         shown = state
-        if seen.guide is not None and not self.has_guide_condition:
-            shown = torch.lerp(state, seen.guide, self.settings.gamma)
-        prediction: Tensor = self.unet(shown, times, self.condition(seen) * is_conditioned[:, None])
+        if conditions.guide is not None and not self.has_guide_condition:
+            shown = torch.lerp(state, conditions.guide, self.settings.gamma)
+        prediction: Tensor = self.unet(shown, times, self.encoded(conditions) * is_conditioned[:, None])
         return prediction
 
-    def condition(self, seen: Seen) -> Tensor:
+    def encoded(self, conditions: ImageConditions) -> Tensor:
         """The condition c, E_img(X) and E_pos(p(z)) one behind the other (equation 8)."""
-        parts = [self.image_encoder(seen.projection), self.position_encoder(seen.position)]
+        parts = [self.image_encoder(conditions.projection), self.position_encoder(conditions.position)]
         if self.has_guide_condition:
-            guide = torch.zeros_like(seen.projection) if seen.guide is None else seen.guide
+            guide = torch.zeros_like(conditions.projection) if conditions.guide is None else conditions.guide
             parts.insert(1, self.image_encoder(guide))
         return torch.cat(parts, 1)
 
@@ -140,7 +142,9 @@ def draw_batch(
     return PaperBatch(*(torch.from_numpy(np.asarray(a)) for a in (chosen, times, noise, is_conditioned)))
 
 
-def denoising_loss(model: PaperModel, batch: PaperBatch, clean: Tensor, seen: Seen) -> Tensor:
+def denoising_loss(
+    model: PaperModel, batch: PaperBatch, clean: Tensor, conditions: ImageConditions
+) -> Tensor:
     """Mean squared error of the prediction (equation 6, or the loss of Algorithm 1).
 
     Parameters
@@ -150,18 +154,18 @@ def denoising_loss(model: PaperModel, batch: PaperBatch, clean: Tensor, seen: Se
         On the device of the others.
     clean : Tensor, shape (B, 1, H, W)
         The batch's projections, x_0.
-    seen : Seen
+    conditions : ImageConditions
         Of the batch.
     """
     signal = _signal(model.settings, batch.times, clean)
     noisy = signal.sqrt() * clean + (1 - signal).sqrt() * batch.noise
-    prediction = model(noisy, batch.times, seen, batch.is_conditioned)
+    prediction = model(noisy, batch.times, conditions, batch.is_conditioned)
     target = batch.noise if model.settings.prediction == "epsilon" else clean
     return functional.mse_loss(prediction, target)
 
 
 def predict_clean(
-    model: PaperModel, state: Tensor, time: int, seen: Seen, limits: tuple[float, float]
+    model: PaperModel, state: Tensor, time: int, conditions: ImageConditions, limits: tuple[float, float]
 ) -> Tensor:
     """The image x_0 that the guided prediction stands for (equation 7).
 
@@ -171,7 +175,7 @@ def predict_clean(
     state : Tensor, shape (B, 1, H, W)
         x_t.
     time : int
-    seen : Seen
+    conditions : ImageConditions
     limits : tuple of float
         The projections' range, which the image is held within if the settings say so.
     """
@@ -179,11 +183,11 @@ def predict_clean(
     times = torch.full((len(state),), time, device=state.device)
     ones = torch.ones(len(state), device=state.device)
     if settings.fusion == "none":
-        prediction = model(state, times, seen, 0 * ones)
+        prediction = model(state, times, conditions, 0 * ones)
     else:
-        prediction = model(state, times, seen, ones)
+        prediction = model(state, times, conditions, ones)
         if settings.guidance:
-            without = model(state, times, seen, 0 * ones)
+            without = model(state, times, conditions, 0 * ones)
             prediction = torch.lerp(without, prediction, 1 + settings.guidance)
     if settings.prediction == "epsilon":
         signal = _signal(settings, times, state)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.paper.model import PaperModel, Seen
+from ...diffusion.paper.model import ImageConditions, PaperModel
 from ...errors import UsageError
 from ...inr import FittedInr
 from ...inr.encodings import (
@@ -62,7 +62,7 @@ class PaperConditions:
         """The chosen projections, shape (B, 1, H, W)."""
         return self._projections[chosen.to(self.device)]
 
-    def of_slabs(self, chosen: "Tensor") -> Seen:
+    def of_slabs(self, chosen: "Tensor") -> ImageConditions:
         """What is seen in training: each projection, at the centre of its slab."""
         indices = chosen.numpy()
         guide = None
@@ -70,16 +70,16 @@ class PaperConditions:
             guide = self._live_guide(self._centres[indices])
         elif self._centre_guides is not None:
             guide = self._centre_guides[chosen.to(self.device)]
-        return Seen(self.clean(chosen), self._encode(self._centres[indices]), guide)
+        return ImageConditions(self.clean(chosen), self._encode(self._centres[indices]), guide)
 
-    def of_slices(self, slabs: slice) -> Seen:
+    def of_slices(self, slabs: slice) -> ImageConditions:
         """What is seen of the slices of some slabs: each with the projection of the slab it lies in."""
         import torch
 
         depths = np.arange(slabs.start * self.n, slabs.stop * self.n)
         owners = torch.from_numpy(depths // self.n)
         guide = self._images(self.guide[depths]) if self.has_guide else None
-        return Seen(self.clean(owners), self._encode(depths), guide)
+        return ImageConditions(self.clean(owners), self._encode(depths), guide)
 
     def hand_over(self, model: PaperModel) -> None:
         """Give the INR's tensors to the model, where they are trained with it."""

@@ -12,9 +12,9 @@ import numpy as np
 
 from ...diffusion.fitting import FitSettings, Fitting
 from ...diffusion.paper.model import (
+    ImageConditions,
     PaperBatch,
     PaperModel,
-    Seen,
     denoising_loss,
     draw_batch,
     predict_clean,
@@ -148,9 +148,9 @@ class PaperDiffusion:
 
     def _loss(self, model: PaperModel, batch: PaperBatch, _generator: "torch.Generator") -> "Tensor":
         # All randomness is in the batch, drawn from seed and step, so that any step can be made again.
-        seen, clean = self.conditions.of_slabs(batch.chosen), self.conditions.clean(batch.chosen)
+        conditions, clean = self.conditions.of_slabs(batch.chosen), self.conditions.clean(batch.chosen)
         on_device = PaperBatch(*(t.to(self.device) for t in vars(batch).values()))
-        loss = denoising_loss(model, on_device, clean, seen)
+        loss = denoising_loss(model, on_device, clean, conditions)
         if self.settings.inr_training == "joint":
             loss = loss + (1 - self.fitting.fraction) * self.conditions.inr_loss(self.fitting.step)
         return loss
@@ -190,11 +190,11 @@ class PaperDiffusion:
         from ...diffusion.paper.ddpm import NoiseSchedule, ddim_step, ddpm_step
 
         s = self.settings
-        seen, noise = self.conditions.of_slices(slabs), self._noise(slabs, number)
+        conditions, noise = self.conditions.of_slices(slabs), self._noise(slabs, number)
         schedule = NoiseSchedule(s.diffusion_steps)
         x = noise()
         for late, early in pairwise(schedule.times(s.sampling_steps).tolist()):
-            clean = yield from self._denoise(x, late, seen, clock)
+            clean = yield from self._denoise(x, late, conditions, clock)
             if s.sampler == "ddim":
                 x = ddim_step(x, clean, late, early, schedule)
             else:
@@ -203,7 +203,7 @@ class PaperDiffusion:
         return self.facts.scale.to_grey((images + 1) / 2)
 
     def _denoise(
-        self, x: "Tensor", moment: int, seen: Seen, clock: StageClock
+        self, x: "Tensor", moment: int, conditions: ImageConditions, clock: StageClock
     ) -> "Generator[Event, None, Tensor]":
         """The expected clean state of some slices, a few at a time."""
         import torch
@@ -216,7 +216,7 @@ class PaperDiffusion:
             piece = slice(first, first + part)
             with torch.no_grad():
                 clean[piece] = predict_clean(
-                    self.model, x[piece], moment, seen.part(piece), self.conditions.limits
+                    self.model, x[piece], moment, conditions.part(piece), self.conditions.limits
                 )
             guided = s.guidance > 0 and s.fusion != "none"
             yield clock.advance(len(x[piece]) * (2 if guided else 1))

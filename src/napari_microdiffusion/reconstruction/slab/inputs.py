@@ -8,7 +8,7 @@ import numpy as np
 from ...diffusion.slab import compose, network_inputs
 from ...optics import ProjectionOperator
 from ..conditioning import Conditioning
-from ..recovery import device_errors
+from ..device import device_errors
 from .tiling import Window
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from ...diffusion.slab import compose, first_orders, in_intensities, local_ampli
 from ...optics import Acquisition
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
+from ..device import DeviceError, device_errors, until_done
 from ..events import Event, Events, SliceReady, StageStarted
 from ..facts import StackFacts
-from ..recovery import DeviceError, device_errors, until_done
 from ..run_state import RunState, StageClock
 from .borders import SMOOTH, TEXTURED, Mending, mend_borders
 from .out_of_distribution import out_of_distribution_score, out_of_distribution_warning

@@ -6,11 +6,10 @@ import numpy as np
 
 from ...errors import RunFailed
 from ..conditioning import Conditioning
-from ..device import choose_device, free_memory, limit_threads
+from ..device import DeviceError, DeviceLost, choose_device, device_errors, free_memory, limit_threads
 from ..events import Notice
 from ..facts import StackFacts
 from ..priors import load_prior
-from ..recovery import DeviceError, DeviceLost, device_errors
 from ..run_state import RunState
 from .inputs import TileInputs, tile_inputs
 from .tiling import TilePlan, Window

@@ -132,7 +132,7 @@ def row_config(recipe: Recipe, row: RecipeRow, seed: int) -> ReconstructionConfi
         raise settings_error(error) from None
 
 
-class Kitchen:
+class RecipeRunner:
     """Runs recipes, and remembers what it has run: many rows of the paper's tables are the same.
 
     Parameters
@@ -148,7 +148,7 @@ class Kitchen:
         self._results: dict[tuple[Any, ...], ReconstructionResult] = {}
         self._inrs: dict[tuple[Any, ...], FittedInr] = {}
 
-    def cook(self, recipe: Recipe) -> Iterator[Event | Outcome]:
+    def run(self, recipe: Recipe) -> Iterator[Event | Outcome]:
         """Run every row on every specimen; the engine's events, and an outcome after each run."""
         for row in recipe.rows:
             n = row.step_length or recipe.step_length

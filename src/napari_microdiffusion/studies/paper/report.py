@@ -8,7 +8,7 @@ import numpy as np
 
 from ...io import whole_file
 from ...reconstruction.events import Event
-from .recipes import CONSISTENCIES, Kitchen, Outcome, Recipe
+from .recipes import CONSISTENCIES, Outcome, Recipe, RecipeRunner
 
 # In the paper's order, as the paper has them.
 PAPER_METRICS = {
@@ -30,13 +30,13 @@ _COLUMNS = (
 )
 
 
-def write_recipe(recipe: Recipe, kitchen: Kitchen, folder: Path, name: str) -> Iterator[Event | Outcome]:
+def write_recipe(recipe: Recipe, runner: RecipeRunner, folder: Path, name: str) -> Iterator[Event | Outcome]:
     """Run a recipe and write `NAME.csv`, `NAME.md` and `NAME.png` into a folder.
 
     Parameters
     ----------
     recipe : Recipe
-    kitchen : Kitchen
+    runner : RecipeRunner
         What runs it.
     folder : Path
         An existing folder.
@@ -49,7 +49,7 @@ def write_recipe(recipe: Recipe, kitchen: Kitchen, folder: Path, name: str) -> I
         As the runs go. The files are complete after the last one.
     """
     outcomes: list[Outcome] = []
-    for event in kitchen.cook(recipe):
+    for event in runner.run(recipe):
         if isinstance(event, Outcome):
             outcomes.append(event)
         yield event

@@ -1,0 +1,16 @@
+"""The functions of `import napari_microdiffusion as md`: arrays in, arrays out, no file or viewer needed."""
+
+from .inr import fit_inr, load_inr
+from .reconstruction import reconstruct, reconstruct_events
+from .volumes import compare, read, simulate, specimen
+
+__all__ = [
+    "compare",
+    "fit_inr",
+    "load_inr",
+    "read",
+    "reconstruct",
+    "reconstruct_events",
+    "simulate",
+    "specimen",
+]

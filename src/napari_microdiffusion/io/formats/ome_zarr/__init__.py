@@ -1,0 +1,1 @@
+"""OME-Zarr: the folders, their chunks, and the images in them, read and written."""

@@ -1,0 +1,66 @@
+"""Data consistency has one interface, whatever the beam, and keeps what it promises for each."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.reconstruction.data_consistency import data_consistency, misfit
+from napari_microdiffusion.reconstruction.events import CancelToken, SliceReady
+from napari_microdiffusion.reconstruction.facts import StackFacts
+from napari_microdiffusion.reconstruction.run_state import RunState
+from napari_microdiffusion.settings.method import ReconstructionConfig
+from napari_microdiffusion.specimens import make_specimen
+
+BEAMS = {
+    "disjoint": {},
+    "wide": {"beam": "bessel"},
+    "bent": {"beam": "airy", "bend": 0.1},
+    "two views": {"tilt": 0.4, "views": 2},
+}
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return make_specimen("vasculature", (24, 20, 20), 3) * np.float32(100)
+
+
+def setting(truth, beam, consistency):
+    acquisition = Acquisition(step_length=4, **BEAMS[beam])
+    projections = simulate_projections(truth, acquisition)
+    facts = StackFacts(projections, acquisition, ReconstructionConfig(consistency=consistency))
+    state = RunState.of(facts, CancelToken())
+    return facts, state, data_consistency(facts, state.cancel.check)
+
+
+def finished(facts, state, consistency):
+    """A volume of nothing but a constant, made consistent slab by slab and then as a whole."""
+    guide = consistency.start(np.full(facts.volume_shape, facts.measured.mean(), np.float32))
+    slices = consistency.enforce_on_slabs(guide, facts.slabs, facts.region)
+    list(state.write(slices, facts.slabs, facts.region, "guide"))
+    return list(consistency.enforce_on_volume(state, "guide"))
+
+
+@pytest.mark.parametrize("beam", BEAMS)
+def test_the_finished_volume_reproduces_the_measurement(truth, beam):
+    facts, state, consistency = setting(truth, beam, "exact")
+    finished(facts, state, consistency)
+    span = facts.scale.span
+    assert consistency.reprojection_max(state.volume) < 2e-3 * span
+    assert consistency.slab_projections(state.volume).shape == facts.shape
+    np.testing.assert_allclose(consistency.reprojected(state.volume), facts.measured, atol=2e-3 * span)
+
+
+@pytest.mark.parametrize("beam", BEAMS)
+def test_the_whole_volume_is_announced_where_slabs_could_not_be_consistent_alone(truth, beam):
+    facts, state, consistency = setting(truth, beam, "exact")
+    events = finished(facts, state, consistency)
+    announced = [event.z for event in events if isinstance(event, SliceReady)]
+    assert announced == ([] if beam == "disjoint" else list(range(len(state.volume))))
+
+
+@pytest.mark.parametrize("beam", BEAMS)
+def test_none_leaves_everything_as_it_comes(truth, beam):
+    facts, state, consistency = setting(truth, beam, "none")
+    finished(facts, state, consistency)
+    np.testing.assert_allclose(state.volume, facts.measured.mean(), rtol=1e-6)
+    assert misfit(facts, consistency, state.volume) is None

@@ -1,0 +1,193 @@
+"""Full memories and lost graphics cards: the run goes on where it can, and says so."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_microdiffusion.diffusion.preconditioning import Denoiser
+from napari_microdiffusion.errors import RunFailed
+from napari_microdiffusion.inr import fit_inr
+from napari_microdiffusion.optics import IntensityScale
+from napari_microdiffusion.reconstruction.device import DeviceFull, DeviceLost, device_errors, until_done
+from napari_microdiffusion.reconstruction.engine import reconstruct
+from napari_microdiffusion.reconstruction.events import Notice, StageStarted
+from napari_microdiffusion.reconstruction.slab import stages as slab_module
+from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
+
+FULL = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    MemoryError(),
+    RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("MPS backend out of memory"),
+]
+LOST = [
+    RuntimeError("CUDA error: unspecified launch failure"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+]
+
+
+@pytest.fixture(scope="module")
+def wide(measure):
+    return measure(n=3, slabs=3, height=72, width=80)
+
+
+def notices(record):
+    return [notice.text for notice in record.of(Notice)]
+
+
+@pytest.mark.parametrize("error", FULL, ids=lambda error: type(error).__name__)
+def test_a_full_memory_has_one_name(error):
+    with pytest.raises(DeviceFull), device_errors():
+        raise error
+
+
+@pytest.mark.parametrize("error", LOST, ids=str)
+def test_a_lost_card_has_one_name(error):
+    with pytest.raises(DeviceLost), device_errors():
+        raise error
+
+
+def test_other_errors_pass():
+    with pytest.raises(RuntimeError, match="shapes"), device_errors():
+        raise RuntimeError("shapes do not match")
+
+
+@pytest.mark.parametrize("failure", FULL[:3], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("is_sampling", [False, True], ids=["posterior mean", "samples"])
+def test_out_of_memory_goes_on_with_smaller_tiles(wide, configure, record, monkeypatch, failure, is_sampling):
+    whole = record(wide, configure(samples=1)).result
+    real = Denoiser.forward
+
+    def scarce(self, state, level, *rest):
+        if state.shape[-1] > 70 and bool(torch.isfinite(level[0])) == is_sampling:
+            raise failure
+        return real(self, state, level, *rest)
+
+    monkeypatch.setattr(Denoiser, "forward", scarce)
+    found = record(wide, configure(samples=1))
+    assert notices(found)
+    assert all("smaller tiles" in text for text in notices(found))
+    assert found.result.reached == ["posterior mean"] * 3
+    assert np.abs(found.result.volume - whole.volume).max() < 0.02 * np.ptp(wide.projections)
+    assert found.result.uncertainty is not None
+    assert found.result.notices == notices(found)
+
+
+def test_when_even_the_smallest_tile_is_too_large_the_run_fails_in_plain_words(
+    wide, configure, record, monkeypatch
+):
+    def full(*_):
+        raise torch.OutOfMemoryError("none left")
+
+    monkeypatch.setattr(Denoiser, "forward", full)
+    with pytest.raises(RunFailed, match="smallest tiles"):
+        record(wide, configure())
+
+
+@pytest.fixture
+def pretended_card(monkeypatch):
+    """A "graphics card" that is the processor under another name, so that what happens on it can be told."""
+
+    class Card:
+        type = "cuda"
+
+    real_to = torch.Tensor.to
+
+    def to(self, target, *rest, **options):
+        return self if isinstance(target, Card) else real_to(self, target, *rest, **options)
+
+    monkeypatch.setattr(torch.Tensor, "to", to)
+    monkeypatch.setattr(
+        Denoiser,
+        "to",
+        lambda self, target: self if isinstance(target, Card) else torch.nn.Module.to(self, target),
+    )
+    monkeypatch.setattr(evaluator_module, "choose_device", lambda _name: Card())
+    monkeypatch.setattr(evaluator_module, "free_memory", lambda _device: None)
+    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: 1.0)
+    return Card
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(FULL[0], "Out of memory on the GPU"), (LOST[0], "The graphics card answers no more")],
+    ids=["full", "lost"],
+)
+def test_what_a_card_cannot_do_the_processor_does(
+    wide, configure, record, monkeypatch, pretended_card, error, said
+):
+    evaluate = evaluator_module.TileEvaluator.evaluate
+
+    def failing(self, *arguments):
+        if isinstance(self.device, pretended_card):
+            with device_errors():
+                raise error
+        return evaluate(self, *arguments)
+
+    monkeypatch.setattr(evaluator_module.TileEvaluator, "evaluate", failing)
+    found = record(wide, configure(samples=0))
+    assert notices(found)[-1] == f"{said}: going on with the CPU."
+    assert found.result.device == "cpu"
+    assert found.result.reached == ["posterior mean"] * 3
+
+
+def test_an_inr_at_hand_is_taken_instead_of_fitting_one(measurement, configure):
+    scale = IntensityScale.of(measurement.projections)
+    fitting = fit_inr(scale.to_unit(measurement.projections), measurement.acquisition.profile)
+    *_, last = fitting
+    fitted = last.fitted
+    config = configure(guide="inr", diffusion="off")
+    arguments = (measurement.projections, measurement.acquisition, config)
+    events = list(reconstruct(*arguments, inr=fitted))
+    assert "INR, fitted before" in [event.text for event in events if isinstance(event, StageStarted)]
+    assert events[-1].result.inr is fitted
+    again = list(reconstruct(*arguments))[-1].result
+    np.testing.assert_allclose(events[-1].result.volume, again.volume, atol=1e-3 * np.ptp(again.volume))
+    other = measurement.projections[:, :-1]
+    with pytest.raises(Exception, match="the INR was fitted to projections of"):
+        list(reconstruct(other, measurement.acquisition, config, inr=fitted))
+
+
+def test_a_card_that_cannot_fit_the_inr_hands_over_to_the_processor(
+    measurement, configure, record, monkeypatch
+):
+    from napari_microdiffusion.reconstruction import guides
+
+    class Card:
+        type = "cuda"
+
+    real = guides.fit_inr
+
+    def fit(*arguments, device, **options):
+        if device == "cuda":
+            raise LOST[0]
+            yield
+        yield from real(*arguments, device=device, **options)
+
+    monkeypatch.setattr(guides, "fit_inr", fit)
+    monkeypatch.setattr(guides, "choose_device", lambda _name: Card())
+    found = record(measurement, configure(guide="inr", diffusion="off"))
+    assert "going on with the CPU" in notices(found)[0]
+    assert found.result.device == "cpu"
+
+
+def test_an_attempt_is_repeated_until_it_ends_or_nothing_is_left_to_change():
+    tried, recovered = [], []
+
+    def attempt():
+        yield "begun"
+        tried.append(len(tried))
+        if len(tried) < 3:
+            raise DeviceFull("full")
+        return "done"
+
+    def recover(error):
+        recovered.append(str(error))
+        return "smaller"
+
+    def driven():
+        value = yield from until_done(attempt, recover)
+        yield value
+
+    assert list(driven()) == ["begun", "smaller", "begun", "smaller", "begun", "done"]
+    assert recovered == ["full", "full"]
