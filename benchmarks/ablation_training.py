@@ -19,7 +19,14 @@ from napari_microdiffusion.diffusion.fitting import FitSettings, Fitting
 from napari_microdiffusion.diffusion.loss import DenoisingLoss, SlabBatch
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.diffusion.prior import new_denoiser
-from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS, ORDERS, STATISTICS, compose, network_inputs
+from napari_microdiffusion.diffusion.slab import (
+    LINEAR_CHANNELS,
+    ORDERS,
+    ROOT_CHANNELS,
+    STATISTICS,
+    compose,
+    network_inputs,
+)
 from napari_microdiffusion.diffusion.statistics import statistics
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.optics import make_consistent
@@ -28,7 +35,8 @@ from napari_microdiffusion.training.batches import batches, learn_units
 from napari_microdiffusion.training.settings import BatchSettings
 
 SIZES = {"width": 32, "deep_width": 64, "blocks": 2, "deep_blocks": 2, "embedding": 64}
-OWN = slice(5 + ORDERS, 5 + 2 * ORDERS)
+NULL_ORDERS = ORDERS - 1
+OWN = slice(5 + NULL_ORDERS, 5 + 2 * NULL_ORDERS)
 
 Change = Callable[[SlabBatch], SlabBatch]
 
@@ -49,7 +57,8 @@ def without_guide(batch: SlabBatch) -> SlabBatch:
     """The whole null space is to be found, from the projections alone."""
     condition = batch.condition.clone()
     condition[:, :, 5:LINEAR_CHANNELS] = 0
-    residual = batch.residual + batch.condition[:, :, OWN] / 4
+    residual = batch.residual.clone()
+    residual[:, :, 1:] += batch.condition[:, :, OWN] / 4
     return dataclasses.replace(batch, condition=condition, residual=residual)
 
 
@@ -61,9 +70,11 @@ def without_neighbours(batch: SlabBatch) -> SlabBatch:
     condition[:, :, LINEAR_CHANNELS : LINEAR_CHANNELS + 5] = batch.condition[
         :, :, LINEAR_CHANNELS + 2 : LINEAR_CHANNELS + 3
     ]
-    for start in (5, 5 + 2 * ORDERS):
-        condition[:, :, start : start + ORDERS] = batch.condition[:, :, OWN]
-    fields = {"condition": condition, "amplitude": batch.amplitude, "residual": batch.residual}
+    for start in (5, 5 + 2 * NULL_ORDERS):
+        condition[:, :, start : start + NULL_ORDERS] = batch.condition[:, :, OWN]
+    own = LINEAR_CHANNELS + ROOT_CHANNELS + 1
+    condition[:, :, [own - 1, own + 1]] = batch.condition[:, :, own : own + 1]
+    fields = {"condition": condition, "unit": batch.unit, "residual": batch.residual}
     alone = {name: value.flatten(0, 1)[:, None] for name, value in fields.items()}
     shared = {
         name: getattr(batch, name).repeat_interleave(slabs, 0) for name in ("globals", "mask", "weight")
@@ -110,19 +121,20 @@ def reconstructed(case: Case, denoiser: Denoiser | None, change: Change) -> np.n
     unit, operator, scale = inputs.projections, inputs.operator, inputs.scale
     if denoiser is None:
         return make_consistent(scale.to_grey(inputs.guide), x, operator, "nonnegative")
-    problem = network_inputs(unit, inputs.guide, operator, inputs.noise, statistics(unit, n))
-    condition, globals_, mask, amplitude = (
+    known, measured = statistics(unit, n), inputs.measured
+    problem = network_inputs(unit, inputs.guide, operator, inputs.noise, known, measured)
+    condition, globals_, mask, units = (
         torch.from_numpy(a)[None]
-        for a in (problem.condition, problem.globals, problem.order_mask, problem.amplitude)
+        for a in (problem.condition, problem.globals, problem.order_mask, problem.unit)
     )
-    start = torch.from_numpy(problem.guide_orders)[None]
+    start = torch.from_numpy(problem.first_orders)[None]
     # The "residual" of nothing is what the network's answer is to be added to, whatever the change does.
-    batch = change(SlabBatch(condition, globals_, amplitude, mask, 0 * start, torch.ones(1)))
-    added = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.amplitude)
+    batch = change(SlabBatch(condition, globals_, units, mask, 0 * start, torch.ones(1)))
+    added = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.unit)
     orders = (added - batch.residual).reshape(start.shape) + start
-    return make_consistent(
-        scale.to_grey(compose(unit, orders[0].numpy(), operator)), x, operator, "nonnegative"
-    )
+    grey = scale.to_grey(compose(orders[0].numpy(), operator))
+    means = x if inputs.noise.is_negligible else operator.project(grey)
+    return make_consistent(grey, means, operator, "nonnegative")
 
 
 def main() -> None:

@@ -26,9 +26,11 @@ def unweighted_prior(case: Case, denoiser: Denoiser, alone: bool = False) -> np.
         posterior_mean(inputs, denoiser, alone) + posterior_mean(inputs.flipped(), denoiser, alone)[::-1]
     ) / 2
     if not alone:
-        light = local_amplitude(inputs.projections, inputs.noise)[:, 0]
-        volume = mend_borders(volume, light, inputs.operator, inputs.noise)
-    return make_consistent(inputs.scale.to_grey(volume), case.projections, inputs.operator, "nonnegative")
+        light = local_amplitude(inputs.projections, inputs.noise.deviation(inputs.projections))[:, 0]
+        volume = mend_borders(volume, light, inputs.operator, inputs.noise_left)
+    grey = inputs.scale.to_grey(volume)
+    means = case.projections if inputs.noise.is_negligible else inputs.operator.project(grey)
+    return make_consistent(grey, means, inputs.operator, "nonnegative")
 
 
 def posterior_mean(inputs: PriorInputs, denoiser: Denoiser, alone: bool) -> np.ndarray:
@@ -39,9 +41,10 @@ def posterior_mean(inputs: PriorInputs, denoiser: Denoiser, alone: bool) -> np.n
     for first in range(count) if alone else (0,):
         part = slice(first, first + 1) if alone else slice(0, count)
         unit, guide = inputs.projections[part], inputs.guide[part.start * n : part.stop * n]
-        slabs = network_inputs(unit, guide, inputs.operator, inputs.noise, known)
-        orders = slabs.guide_orders + denoiser.expected_residual(slabs)
-        volumes.append(compose(unit, orders, inputs.operator))
+        measured = inputs.measured[part]
+        slabs = network_inputs(unit, guide, inputs.operator, inputs.noise, known, measured)
+        orders = slabs.first_orders + denoiser.expected_residual(slabs)
+        volumes.append(compose(orders, inputs.operator))
     return np.concatenate(volumes)
 
 

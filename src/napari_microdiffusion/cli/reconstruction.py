@@ -158,7 +158,6 @@ def _answer(
         "reprojection_max": result.reprojection_max,
         "misfit": result.misfit,
         "misfit_correlation": result.misfit_correlation,
-        "noise": result.noise,
         "noise": _noise(result, document),
         "stopped": result.stopped,
         "notes": notes_of(image),
