@@ -38,6 +38,11 @@ def main() -> None:
     parser.add_argument("--stacks", type=int, default=240)
     parser.add_argument("--seed", type=int, default=503)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--recentre",
+        action="store_true",
+        help="keep how the file's factors depend on the sample: for weights that were trained on a little",
+    )
     arguments = parser.parse_args()
     count = arguments.processes
     seeds = range(arguments.seed, arguments.seed + count)
@@ -45,9 +50,12 @@ def main() -> None:
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
         parts = pool.map(collect, [arguments.prior] * count, [arguments.stacks // count] * count, seeds)
         found = [outcome for part in parts for outcome in part]
-    calibration = Calibration.of(found)
-    print("factors of a usual sample, dark to bright:", np.round(calibration.factors(), 2))
     prior = Prior.load(arguments.prior)
+    if arguments.recentre and prior.calibration is not None:
+        calibration = prior.calibration.recentred(found)
+    else:
+        calibration = Calibration.of(found)
+    print("factors of a usual sample, dark to bright:", np.round(calibration.factors(), 2))
     card = prior.card | {"calibration": {"seeds": list(seeds), "stacks": len(found)}}
     dataclasses.replace(prior, card=card, calibration=calibration).save(arguments.prior)
 

@@ -36,6 +36,7 @@ def arguments_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("-n", type=int, default=6)
     parser.add_argument("--prior", default="general")
     parser.add_argument("--real-only", action="store_true")
+    parser.add_argument("--side", type=int, help="of the real volumes, only so many rows and columns")
     parser.add_argument("--photons", type=float, nargs="*", default=[], help="light levels beside none")
     return parser
 
@@ -46,7 +47,7 @@ def cases(arguments: argparse.Namespace) -> Iterator[Case]:
         yield from frozen_cases(arguments.n)
     for photons in (*arguments.photons, None):
         for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
-            yield case_of_volume(path, arguments.n, photons)
+            yield case_of_volume(path, arguments.n, photons, arguments.side)
 
 
 def frozen_kind(case: Case) -> str | None:

@@ -130,3 +130,27 @@ def test_it_comes_back_from_a_header_and_other_bins_are_not_trusted():
     np.testing.assert_allclose(again.factors(told), calibration.factors(told), rtol=1e-4)
     assert Calibration.from_header(calibration.header() | {"levels": [1.0]}) is None
     assert Calibration.from_header({"levels": list(LEVELS), "factors": [1.0] * len(LEVELS)}) is None
+
+
+def test_a_recentred_calibration_holds_on_other_stacks_and_depends_on_the_sample_as_before():
+    rng = np.random.default_rng(7)
+
+    def stack(wrong_by: float) -> Outcome:
+        brightness = rng.uniform(0, 1, 6000)
+        deviation = 0.02 + 0.1 * brightness
+        error = np.abs(wrong_by * deviation * rng.standard_normal(brightness.shape))
+        return Outcome(brightness, error, deviation, rng.standard_normal(3))
+
+    slopes = np.full((len(LEVELS), 3), 0.1)
+    before = Calibration(
+        np.hstack([np.zeros((len(LEVELS), 1)), slopes]),
+        np.stack([np.zeros(3), np.ones(3)]),
+        np.tile([-2.0, 2.0], (len(LEVELS), 1)),
+    )
+    after = before.recentred([stack(2.0) for _ in range(12)])
+    np.testing.assert_array_equal(after.logs[:, 1:], before.logs[:, 1:])
+    fresh = stack(2.0)
+    wide = after.apply(fresh.deviation, fresh.brightness, fresh.statistics)
+    assert np.mean(fresh.error <= HALF_WIDTH * wide) == pytest.approx(0.9, abs=0.06)
+    narrow = before.apply(fresh.deviation, fresh.brightness, fresh.statistics)
+    assert np.mean(fresh.error <= HALF_WIDTH * narrow) < 0.75

@@ -61,7 +61,9 @@ class Row:
     result: ReconstructionResult
 
 
-def case_of_volume(path: Path, step_length: int, photons: float | None = None) -> Case:
+def case_of_volume(
+    path: Path, step_length: int, photons: float | None = None, side: int | None = None
+) -> Case:
     """A point-scanned volume and its uniform projections; slices beyond whole slabs are dropped.
 
     Parameters
@@ -70,8 +72,13 @@ def case_of_volume(path: Path, step_length: int, photons: float | None = None) -
     step_length : int
     photons : float, optional
         In a pixel at the projections' 99.9 percentile above the darkest one; noiseless where None.
+    side : int, optional
+        Rows and columns in the middle that are looked at; all where None.
     """
     volume = np.asarray(depth_stack(read_image(path)).data, dtype=np.float32)
+    if side is not None:
+        top, left = (max(0, (size - side) // 2) for size in volume.shape[1:])
+        volume = volume[:, top : top + side, left : left + side]
     acquisition = Acquisition(step_length=step_length)
     projections, noise = simulate_projections(volume, acquisition), NoiseModel()
     name = path.name.split(".")[0]

@@ -74,7 +74,8 @@ def likely_noise(projections: np.ndarray, acquisition: Acquisition) -> NoiseMode
         Grey levels.
     """
     if acquisition.has_noise_model:
-        return NoiseModel(acquisition.photon_gain, acquisition.read_noise, acquisition.dark_level)
+        gain, read = acquisition.photon_gain or 0.0, acquisition.read_noise or 0.0
+        return NoiseModel(gain, read, acquisition.dark_level)
     rows, columns = (slice(max(0, (s - _SIDE) // 2), (s + _SIDE) // 2) for s in projections.shape[1:])
     slabs = np.unique(np.linspace(0, len(projections) - 1, _SLABS).round().astype(int))
     return estimate_noise_model(projections[slabs, rows, columns])
