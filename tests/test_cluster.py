@@ -173,3 +173,13 @@ def test_without_dask_the_message_says_how_to_get_it(monkeypatch):
         pass
     with connected(None, 1) as client:
         assert client is None
+
+
+def test_the_input_of_another_piece_is_not_overwritten(tmp_path):
+    for name in ("a.ome.tif", "a_volume.ome.tif"):
+        write_image(tmp_path / name, STACK, scale=(6, 1, 1))
+    pieces, _ = pieces_of([tmp_path / "a.ome.tif", tmp_path / "a_volume.ome.tif"], tmp_path)
+    reports = {report.piece.source.name: report for report in run_batch(pieces, WORK)}
+    assert "would be overwritten, which is read" in reports["a.ome.tif"].error
+    assert reports["a_volume.ome.tif"].error == ""
+    np.testing.assert_array_equal(read_image(tmp_path / "a_volume.ome.tif").data, STACK)

@@ -131,8 +131,11 @@ class Outputs:
         record = short_record(result.provenance)
         written: dict[str, str] = {}
 
+        origin = None if voxel is None else _origin_of_volume(source, n, voxel)
+
         def image(what: str, path: Path, data: Any) -> None:
-            write_image(path, data, scale=voxel, unit=source.unit, description={"quantity": what, **record})
+            about = {"quantity": what, **record}
+            write_image(path, data, scale=voxel, unit=source.unit, origin=origin, description=about)
             written[what] = str(path)
 
         image("volume", self.volume, result.volume)
@@ -144,10 +147,23 @@ class Outputs:
         content = result.provenance | (settings.provenance() if settings is not None else {})
         content |= {"outputs": dict(written)}
         read = input_record(source)
-        origin = {"file": read["file"], "name": read["name"], "read": read}
-        content["input"] = {**content["input"], **result.provenance["input"], **origin}
+        told = {"file": read["file"], "name": read["name"], "read": read}
+        content["input"] = {**content["input"], **result.provenance["input"], **told}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
+
+
+def _origin_of_volume(
+    source: ImageStack, n: int, voxel: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Centre of the volume's first voxel: its slices are centred on the slabs.
+
+    Projections without an origin of their own start at zero, or, where they tell their step length, so that
+    the volume they were made of does.
+    """
+    half = (n - 1) / 2 * voxel[0]
+    z, y, x = source.origin or (0.0 if source.step_length is None else half, 0.0, 0.0)
+    return (z - half, y, x)
 
 
 def _with_suffix(path: Path) -> Path:

@@ -1,9 +1,9 @@
 """The picture of a beam."""
 
 import numpy as np
-from napari_microdiffusion.optics.beam.image import beam_image
 
 from napari_microdiffusion.optics import Acquisition
+from napari_microdiffusion.optics.beam.image import beam_image
 
 
 def test_the_picture_of_a_beam_has_its_length_and_bend():
