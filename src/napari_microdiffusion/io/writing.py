@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from hashlib import sha256
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import numpy.typing as npt
@@ -145,6 +147,8 @@ def _write_ome(
         for axis, value in zip("ZYX", spacing, strict=True):
             metadata[f"PhysicalSize{axis}"] = value
             metadata[f"PhysicalSize{axis}Unit"] = "µm" if unit == "um" else unit
+    # Of the content, so that the same image is the same bytes.
+    metadata["UUID"] = f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + sha256(array.reshape(-1).view(np.uint8)).hexdigest())}"
     if channels and "c" in axes:
         metadata["Channel"] = {"Name": list(channels)}
     if items:
