@@ -172,7 +172,7 @@ def _write_ome(
         metadata["Plane"] = {f"Position{axis}": values for axis, values in positions.items()}
         metadata["Plane"] |= {f"Position{axis}Unit": [length] * planes for axis in "XYZ"}
     # Of the content, so that the same image is the same bytes.
-    content = sha256(array.reshape(-1).view(np.uint8)).hexdigest()
+    content = sha256(array.reshape(-1).data).hexdigest()
     metadata["UUID"] = f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + content)}"
     if channels and "c" in axes:
         metadata["Channel"] = {"Name": list(channels)}
