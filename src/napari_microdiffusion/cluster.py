@@ -313,8 +313,8 @@ def _error_of(future: "Future[Any]") -> BaseException | None:
     error: BaseException | None = future.exception()
     if isinstance(error, KilledWorker):
         return RunFailed(
-            "its worker was lost, more than once: out of memory, most likely; give each worker more, or run it "
-            "alone"
+            "its worker was lost, more than once: out of memory, most likely; give each worker more, or run "
+            "it alone"
         )
     return error
 
