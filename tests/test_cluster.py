@@ -1,5 +1,10 @@
 """Many files and time points: here, one after the other, and on a Dask cluster of threads."""
 
+import errno
+import os
+import signal
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -173,3 +178,110 @@ def test_without_dask_the_message_says_how_to_get_it(monkeypatch):
         pass
     with connected(None, 1) as client:
         assert client is None
+
+
+@pytest.fixture
+def share_gone(monkeypatch):
+    """Takes the network share of the files whose names have a mark away, once their headers are read."""
+
+    def take(mark: str) -> None:
+        for name in ("read", "read_array", "readinto", "read_segments", "memmap_array"):
+            real = getattr(tifffile.FileHandle, name)
+
+            def reading(self, *arguments, _real=real, **options):
+                if mark in self.name and _is_for_pixels():
+                    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+                return _real(self, *arguments, **options)
+
+            monkeypatch.setattr(tifffile.FileHandle, name, reading)
+
+    return take
+
+
+def _is_for_pixels() -> bool:
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name in ("asarray", "segments", "decode"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@pytest.mark.parametrize("where", ["here", "cluster"])
+def test_a_share_that_is_gone_fails_its_files_alone_and_they_are_done_later(
+    files, folder, share_gone, monkeypatch, where, request
+):
+    pieces, _ = pieces_of(files, folder)
+    before = [path.read_bytes() for path in files]
+    made = request.getfixturevalue("client") if where == "cluster" else None
+    share_gone("series")
+    reports = list(run_batch(pieces, WORK, client=made))
+    monkeypatch.undo()
+    errors = [report.error for report in reports if report.error]
+    assert len(errors) == 3
+    assert all("series.ome.tif cannot be read (Stale file handle)" in error for error in errors)
+    assert len(volumes(reports)) == 2
+    assert not [path for path in folder.iterdir() if path.suffix == ".part"]
+    assert [path.read_bytes() for path in files] == before
+    left = [piece for piece in pieces if not piece.outputs.are_written()]
+    assert [piece.input.time for piece in left] == [0, 1, 2]
+    again = list(run_batch(left, WORK, client=made))
+    assert [report.error for report in again] == ["", "", ""]
+    check([*reports, *again])
+
+
+def test_a_share_that_is_gone_while_headers_are_read(files, folder, monkeypatch):
+    real = cluster.read_sizes
+
+    def reading(path, *rest):
+        if path.name == "a.ome.tif":
+            raise OSError(errno.EHOSTDOWN, "Host is down")
+        return real(path, *rest)
+
+    monkeypatch.setattr(cluster, "read_sizes", reading)
+    pieces, unreadable = pieces_of(files, folder)
+    assert len(pieces) == 4
+    assert "Host is down" in unreadable[0].error
+
+
+def test_a_lost_worker_costs_its_piece_alone(files, folder):
+    """Of two processes one is killed in the middle of its piece, as the system does where memory ends."""
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    import dask
+
+    pieces, _ = pieces_of(files[:2], folder)
+
+    def dies(piece, work):
+        if piece.source.name == "b.ome.tif":
+            (piece.outputs.volume.parent / ".microdiffusion-0123456789ab.part").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return work_on(piece, work)
+
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(**options) as local,
+        distributed.Client(local) as made,
+    ):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cluster, "work_on", dies)
+            reports = {report.piece.name: report for report in run_batch(pieces, WORK, client=made)}
+        assert reports["a.ome.tif"].error == ""
+        assert "its worker was lost" in reports["b.ome.tif"].error
+        assert not pieces[1].outputs.are_written()
+        # The cluster has another worker by now, and the piece is done after all.
+        (again,) = run_batch(pieces[1:], WORK, client=made)
+        assert again.error == ""
+    assert len(volumes([reports["a.ome.tif"], again])) == 2
+
+
+def test_a_lost_scheduler_is_told(files, folder):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
+    pieces, _ = pieces_of(files, folder)
+    with distributed.LocalCluster(**options) as local, distributed.Client(local) as made:
+        futures = {made.submit(time.sleep, 5, pure=False): piece for piece in pieces[:2]}
+        made.cancel(list(futures))
+        reports = list(cluster._collected(futures, CancelToken()))
+    assert [report.error for report in reports] == [reports[0].error] * 2
+    assert "the cluster lost it" in reports[0].error

@@ -290,7 +290,9 @@ def _error_of(future: "Future[Any]") -> BaseException | None:
     from distributed.scheduler import KilledWorker
 
     if future.cancelled():
-        return RunFailed("the cluster lost it, as when its scheduler ended; a batch that resumes does it again")
+        return RunFailed(
+            "the cluster lost it, as when its scheduler ended; a batch that resumes does it again"
+        )
     error: BaseException | None = future.exception()
     if isinstance(error, KilledWorker):
         return RunFailed(

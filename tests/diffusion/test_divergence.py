@@ -35,7 +35,9 @@ class Regression:
 
 def fitting(loss, steps: int = STEPS) -> Fitting[torch.Tensor]:
     torch.manual_seed(0)
-    return Fitting(nn.Linear(4, 1), loss, FitSettings(steps=steps, warmup_steps=5, learning_rate=0.05), seed=7)
+    return Fitting(
+        nn.Linear(4, 1), loss, FitSettings(steps=steps, warmup_steps=5, learning_rate=0.05), seed=7
+    )
 
 
 @pytest.mark.parametrize("factor", [float("nan"), float("inf"), 1e6], ids=["nan", "inf", "growing"])

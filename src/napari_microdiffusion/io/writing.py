@@ -148,7 +148,9 @@ def _write_ome(
             metadata[f"PhysicalSize{axis}"] = value
             metadata[f"PhysicalSize{axis}Unit"] = "µm" if unit == "um" else unit
     # Of the content, so that the same image is the same bytes.
-    metadata["UUID"] = f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + sha256(array.reshape(-1).view(np.uint8)).hexdigest())}"
+    metadata["UUID"] = (
+        f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + sha256(array.reshape(-1).view(np.uint8)).hexdigest())}"
+    )
     if channels and "c" in axes:
         metadata["Channel"] = {"Name": list(channels)}
     if items:

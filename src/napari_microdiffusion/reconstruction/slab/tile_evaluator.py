@@ -157,7 +157,9 @@ class TileEvaluator:
         self._not_finite += 1
         if self._not_finite == 1:
             self._load_prior()
-            return self.state.notice("The prior's answer held values that are no numbers: computing it again.")
+            return self.state.notice(
+                "The prior's answer held values that are no numbers: computing it again."
+            )
         if self.device.type == "cpu":
             raise RunFailed(
                 "the prior answers with values that are no numbers, and did so again; choose another prior, "
