@@ -25,7 +25,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.reconstruction.events import STAGES, StageStarted
 from napari_microdiffusion.specimens import make_specimen
 
@@ -57,9 +57,8 @@ class Bench:
             axis_labels=("z", "y", "x"),
             metadata={METADATA_KEY: {"role": "projections", "step_length": N}},
         )
-        sections = self.dock.sections
-        sections.diffusion.samples.setValue(samples)
-        self.dock.sections.diffusion.steps.setValue(steps)
+        self.dock.document.ask({"method.samples": samples})
+        self.dock.document.ask({"method.steps": steps})
         self.stage = ""
         self.dock.runs.job.arrived.connect(self._note)
         self.pause(3)

@@ -27,7 +27,7 @@ def simulate(studio: Studio) -> None:
     """Projections of the truth, and the sweep."""
     dock = studio.open("Simulate projections")
     dock.volume.chooser.select(studio.viewer.layers["vasculature ground truth"])
-    dock.detector.photons.setValue(500)
+    dock.noise.ask({"photons": 500.0})
     dock.panel.button.click()
     studio.wait(lambda: not dock.runner.is_running)
     show_slice(studio)
@@ -43,14 +43,13 @@ def reconstruct(studio: Studio, samples: int, steps: int) -> None:
     """The main job, with the pictures of its outcome."""
     dock = studio.open("Reconstruct volume")
     dock.sections.projections.select(studio.viewer.layers["vasculature"])
-    dock.sections.diffusion.samples.setValue(samples)
-    dock.sections.diffusion.steps.setValue(steps)
+    dock.document.ask({"method.samples": samples, "method.steps": steps})
     dock.sections.guide.open()
-    dock.sections.guide.set_guide("inr")
+    dock.document.ask({"method.guide": "inr"})
     dock.sections.guide.fine.open()
     studio.picture("inr-settings")
-    dock.sections.guide.set_guide("logspline")
-    dock.sections.guide._button.click()
+    dock.document.ask({"method.guide": "logspline"})
+    dock.sections.guide.fold()
     show_slice(studio)
     dock.panel.button.click()
     last = "uncertainty" if samples else "posterior mean"
@@ -77,8 +76,8 @@ def reconstruct(studio: Studio, samples: int, steps: int) -> None:
 def compare(studio: Studio) -> None:
     """Scores, and the ways of looking."""
     from napari_microdiffusion.interpolation import linear
-    from napari_microdiffusion.plugin.layers import add_volume
-    from napari_microdiffusion.plugin.placement import Placement
+    from napari_microdiffusion.plugin.layers.placement import Placement
+    from napari_microdiffusion.plugin.layers.result import add_volume
 
     viewer = studio.viewer
     projections, truth = viewer.layers["vasculature"], viewer.layers["vasculature ground truth"]
@@ -91,7 +90,7 @@ def compare(studio: Studio) -> None:
     show_slice(studio)
     dock.looking.modes["side by side"].click()
     studio.picture("compare")
-    dock.volumes._button.click()
+    dock.volumes.fold()
     for mode in ("overlay", "checkerboard", "curtain"):
         dock.looking.modes[mode].click()
         studio.picture(mode)
@@ -109,7 +108,7 @@ def compare(studio: Studio) -> None:
 def adapt(studio: Studio, minutes: float) -> None:
     """A short adaptation."""
     dock = studio.open("Adapt prior")
-    dock.prior.minutes.setValue(minutes)
+    dock.settings.ask({"minutes": minutes})
     with tempfile.TemporaryDirectory() as folder:
         dock.adapt_to(Path(folder) / "mine.safetensors")
         studio.wait(

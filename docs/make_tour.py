@@ -78,8 +78,7 @@ def reconstruct(tour: Tour, samples: int, steps: int) -> None:
     """One slice as it becomes better; then through the volume."""
     studio = tour.studio
     dock = studio.dock
-    dock.sections.diffusion.samples.setValue(samples)
-    dock.sections.diffusion.steps.setValue(steps)
+    dock.document.ask({"method.samples": samples, "method.steps": steps})
     studio.pause()
     tour.frame("Press Reconstruct volume", READING)
     dock.panel.follow.setChecked(False)

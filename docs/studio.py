@@ -17,7 +17,7 @@ from napari.utils.notifications import NotificationSeverity, notification_manage
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
-from napari_microdiffusion.plugin import runner
+from napari_microdiffusion.plugin.jobs import runner
 
 IMAGES = Path(__file__).resolve().parent / "images"
 # Enough for a screen of greys and a few coloured curves, at a third of the bytes.

@@ -285,3 +285,13 @@ def test_a_lost_scheduler_is_told(files, folder):
         reports = list(cluster._collected(futures, CancelToken()))
     assert [report.error for report in reports] == [reports[0].error] * 2
     assert "the cluster lost it" in reports[0].error
+
+
+def test_the_input_of_another_piece_is_not_overwritten(tmp_path):
+    for name in ("a.ome.tif", "a_volume.ome.tif"):
+        write_image(tmp_path / name, STACK, scale=(6, 1, 1))
+    pieces, _ = pieces_of([tmp_path / "a.ome.tif", tmp_path / "a_volume.ome.tif"], tmp_path)
+    reports = {report.piece.source.name: report for report in run_batch(pieces, WORK)}
+    assert "would be overwritten, which is read" in reports["a.ome.tif"].error
+    assert reports["a_volume.ome.tif"].error == ""
+    np.testing.assert_array_equal(read_image(tmp_path / "a_volume.ome.tif").data, STACK)

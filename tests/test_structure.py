@@ -51,8 +51,8 @@ def test_every_room_but_the_plugin_is_kept_from_the_screen(repository):
         f"import {PACKAGE}.api",
         f"import {PACKAGE}.cli",
         "import npe2; npe2.PluginManifest.from_distribution('napari-microdiffusion')",
-        f"import {PACKAGE}.plugin.contributions",
-        pytest.param(f"import {PACKAGE}.plugin.reconstruct", marks=pytest.mark.screen),
+        f"import {PACKAGE}.plugin.reader",
+        pytest.param(f"import {PACKAGE}.plugin.reconstruct.view", marks=pytest.mark.screen),
     ],
 )
 def test_torch_waits_until_it_is_needed(statement):

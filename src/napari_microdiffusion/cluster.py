@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Cancelled, RunFailed, UserError
-from .io import ImageStack, depth_stack, image_name, open_image, read_sizes
+from .io import ImageStack, check_not_read, depth_stack, image_name, open_image, read_sizes, sources_of
 from .reconstruction.events import CancelToken, Finished
 from .reconstruction.outputs import Outputs
 from .settings.document import InputSettings, Tables
@@ -255,6 +255,9 @@ def run_batch(
         If it was cancelled.
     """
     token = cancel or CancelToken()
+    refused = _overwriting(pieces)
+    yield from refused.values()
+    pieces = [piece for index, piece in enumerate(pieces) if index not in refused]
     if client is None:
         for piece in pieces:
             if token.cancelled:
@@ -266,6 +269,20 @@ def run_batch(
         yield from _collected(futures, token)
     finally:
         client.cancel(list(futures))
+
+
+def _overwriting(pieces: Sequence[Piece]) -> dict[int, Report]:
+    """Refuse the pieces that would write what another one has yet to read."""
+    read = frozenset[Path]().union(*(sources_of(piece.source) for piece in pieces))
+    refused = {}
+    for index, piece in enumerate(pieces):
+        for output in (piece.outputs.volume, piece.outputs.uncertainty, piece.outputs.provenance):
+            try:
+                if output is not None:
+                    check_not_read(output, read)
+            except UserError as error:
+                refused[index] = Report(piece, {}, _line(error))
+    return refused
 
 
 def _collected(futures: "dict[Future[Any], Piece]", cancel: CancelToken) -> Iterator[Report]:

@@ -356,7 +356,15 @@ def quick_training(monkeypatch):
 
     class TinyRecipe(recipe.TrainingRecipe):
         def __init__(self, **settings):
-            tiny = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1, "stacks": 1, "slabs": 2}
+            tiny = {
+                "width": 8,
+                "deep_width": 8,
+                "blocks": 1,
+                "deep_blocks": 1,
+                "stacks": 1,
+                "slabs": 2,
+                "pool": 2,
+            }
             super().__init__(**tiny, patch=16, distribution_stacks=0, **settings)
 
     monkeypatch.setattr(recipe, "TrainingRecipe", TinyRecipe)

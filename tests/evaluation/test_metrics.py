@@ -256,3 +256,11 @@ def test_values_that_are_not_finite_are_refused(truth, guess, bad):
 def test_a_constant_truth_is_refused():
     with pytest.raises(UserError, match="every voxel of the ground truth is 3"):
         compare(np.zeros((6, 8, 8)), np.full((6, 8, 8), 3.0), N)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_masks_are_not_compared(truth, which):
+    volumes = [truth, truth]
+    volumes[which] = truth > 1000
+    with pytest.raises(UserError, match="is of type bool; intensities"):
+        compare(*volumes, N)

@@ -1,5 +1,7 @@
+import json
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -252,3 +254,33 @@ def test_a_writer_that_fails_half_way_leaves_the_old_file(
         write_image(tmp_path / name, DATA + 1)
     assert (tmp_path / name).read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.ome.zarr"])
+@pytest.mark.parametrize("unit", ["um", "nm", "pixel"])
+def test_an_origin_is_kept(tmp_path: Path, name: str, unit: str) -> None:
+    write_image(tmp_path / name, DATA, scale=(3, 0.5, 0.5), unit=unit, origin=(-2.5, 0.25, 7))
+    factor = 1e-3 if unit == "nm" else 1
+    assert read_image(tmp_path / name).origin == pytest.approx((-2.5 * factor, 0.25 * factor, 7 * factor))
+    write_image(tmp_path / name, DATA, scale=(3, 0.5, 0.5), unit=unit, origin=(0, 0, 0))
+    assert read_image(tmp_path / name).origin is None
+
+
+def test_other_programs_find_the_origin(tmp_path: Path) -> None:
+    data = np.stack([DATA, DATA])
+    options: dict[str, Any] = {"axes": "czyx", "scale": (3, 0.5, 0.5), "origin": (-2.5, 0.25, 7)}
+    for name in ("a.tif", "a.ome.tif", "a.ome.zarr"):
+        write_image(tmp_path / name, data, **options)
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        header = file.imagej_metadata or {}
+    # ImageJ counts from the pixel at which the coordinates are zero.
+    assert (header["zorigin"], header["yorigin"]) == (pytest.approx(2.5 / 3), -0.5)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+        root = ElementTree.fromstring(file.ome_metadata or "")
+    planes = [element for element in root.iter() if element.tag.endswith("}Plane")]
+    places = [(p.get("TheC"), p.get("TheZ"), float(p.get("PositionZ", ""))) for p in planes]
+    depths = [-2.5 + 3 * z for z in range(len(DATA))]
+    assert places == [(str(c), str(z), depth) for c in (0, 1) for z, depth in enumerate(depths)]
+    attributes = json.loads((tmp_path / "a.ome.zarr" / ".zattrs").read_text())
+    transforms = attributes["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert transforms[1] == {"type": "translation", "translation": [0.0, -2.5, 0.25, 7.0]}

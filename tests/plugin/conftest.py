@@ -7,13 +7,14 @@ import napari.settings
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QLineEdit, QWidget
 
 from napari_microdiffusion.io import write_image
-from napari_microdiffusion.plugin.adapt import AdaptWidget
-from napari_microdiffusion.plugin.compare import CompareWidget
-from napari_microdiffusion.plugin.dock import Dock
-from napari_microdiffusion.plugin.reconstruct import ReconstructWidget
-from napari_microdiffusion.plugin.simulate import SimulateWidget
+from napari_microdiffusion.plugin.adapt.view import AdaptWidget
+from napari_microdiffusion.plugin.compare.view import CompareWidget
+from napari_microdiffusion.plugin.reconstruct.view import ReconstructWidget
+from napari_microdiffusion.plugin.simulate.view import SimulateWidget
+from napari_microdiffusion.plugin.widgets.dock import Dock
 
 N = 4
 SHAPE = (5, 32, 32)
@@ -76,6 +77,26 @@ def dock_in(viewer, qtbot, name: str) -> Dock:
     return widget
 
 
+def field_of(dock, name: str) -> QWidget:
+    """A field by its dotted path in the settings, or by the name of a box."""
+    kinds = (QComboBox, QAbstractSpinBox, QCheckBox, QLineEdit)
+    return next(found for found in dock.findChildren(QWidget, name) if isinstance(found, kinds))
+
+
+def set_field(dock, name: str, value) -> None:
+    """Set a field as a person would, None to what stands for it."""
+    box = field_of(dock, name)
+    if isinstance(box, QComboBox):
+        (index,) = [i for i in range(box.count()) if value in (box.itemData(i), box.itemText(i))]
+        box.setCurrentIndex(index)
+    elif isinstance(box, QCheckBox):
+        box.setChecked(value)
+    elif isinstance(box, QLineEdit):
+        box.setText(str(value))
+    else:
+        box.setValue(box.minimum() if value is None else value)
+
+
 @pytest.fixture
 def dock(viewer, qtbot) -> ReconstructWidget:
     """The dock "Reconstruct volume"."""
@@ -102,8 +123,8 @@ def opened(dock, projections_file, finish) -> ReconstructWidget:
     """The dock with the file open and the settings of a quick run."""
     dock.runs.open_file(str(projections_file))
     finish(dock)
-    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
-    dock.sections.guide.set_guide("histospline")
+    set_field(dock, "method.prior", "off")
+    set_field(dock, "method.guide", "histospline")
     return dock
 
 

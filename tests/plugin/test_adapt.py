@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.diffusion.prior import Prior
-from napari_microdiffusion.plugin.adapted_priors import AdaptedPriors
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.widgets.prior_chooser import AdaptedPriors
 from napari_microdiffusion.specimens import make_specimen
 
 from .conftest import PATIENCE_MS, dock_in
@@ -51,8 +51,8 @@ def test_the_adapted_prior_is_saved_and_chosen_in_the_other_dock(dock, finish, t
     assert Prior.load(path).card["data"] == "reference volumes"
     assert [file.name for file in tmp_path.iterdir()] == ["mine.safetensors"]
     section = other.sections.diffusion
-    assert section.settings()["prior"] == str(path)
-    assert section.prior.currentText() == "Adapted: mine.safetensors"
+    assert other.document.method.prior == str(path)
+    assert section.prior.words == "Adapted: mine.safetensors"
     section.adapt.click()
 
 
@@ -86,11 +86,11 @@ def test_stopped_it_keeps_and_cancelled_it_leaves_nothing(
 
 
 def test_what_cannot_be_adapted_is_one_sentence(dock, finish, tmp_path):
-    dock.prior.use_file(str(tmp_path / "none.safetensors"))
+    dock.prior.use_prior(str(tmp_path / "none.safetensors"))
     dock.adapt_to(tmp_path / "out.safetensors")
     finish()
     assert "none.safetensors" in dock.messages.error.text()
-    dock.prior.start.setCurrentIndex(0)
+    dock.prior.use_prior("general")
     dock.adapt_to(tmp_path / "nowhere" / "out.safetensors")
     finish()
     assert "cannot be written" in dock.messages.error.text()

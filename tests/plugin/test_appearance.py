@@ -3,7 +3,7 @@
 import pytest
 from napari.utils.theme import get_theme
 
-from napari_microdiffusion.plugin.appearance import Appearance
+from napari_microdiffusion.plugin.widgets.theme import Appearance
 
 
 def contrast(first: str, second: str) -> float:

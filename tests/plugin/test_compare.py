@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.interpolation import histospline, nearest
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
-from napari_microdiffusion.plugin.mixed import Mixed
+from napari_microdiffusion.plugin.compare.looking import mixed
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 
-from .conftest import PATIENCE_MS, SHAPE, N, dock_in
+from .conftest import PATIENCE_MS, SHAPE, N, dock_in, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -69,8 +69,8 @@ def test_scores_table_plot_and_export(compared, truth, projections, tmp_path, wa
 
     plot, viewer = compared.scores.plot, compared.viewer
     assert [curve.name for curve in plot.curves] == ["nearest", "histospline"]
-    for index in range(compared.scores.metric_box.count()):
-        compared.scores.metric_box.setCurrentIndex(index)
+    for index in range(compared.scores.metrics.box.count()):
+        compared.scores.metrics.box.setCurrentIndex(index)
         assert len(plot.curves[0].x) == SHAPE[0] * N
     # A click at the right end of the plot goes to the last slice.
     plot.resize(300, 190)
@@ -114,10 +114,10 @@ def test_every_way_of_looking_gives_back_what_it_changed(compared, wait):
     modes["curtain"].click()
     assert names(compared).count("truth | histospline") == 1
     compared.looking.curtain.setValue(0)
-    mixed = compared.views.mixed
-    np.testing.assert_array_equal(mixed.data[2], better.data[2])
+    shown = compared.views.mixed
+    np.testing.assert_array_equal(shown.data[2], better.data[2])
     compared.looking.curtain.setValue(1000)
-    np.testing.assert_array_equal(mixed.data[2], truth.data[2])
+    np.testing.assert_array_equal(shown.data[2], truth.data[2])
     viewer.dims.ndisplay = 3
     viewer.dims.ndisplay = 2
     modes["curtain"].click()
@@ -173,10 +173,10 @@ def test_layers_that_go_or_change_their_name(compared, wait):
 
 def test_what_cannot_be_compared_says_why(dock, wait):
     volumes = dock.volumes
-    volumes.step_length.setValue(7)
+    set_field(dock, "step_length", 7)
     assert "check the step length" in dock.panel.button.toolTip()
     assert not dock.panel.button.isEnabled()
-    volumes.step_length.setValue(1)
+    set_field(dock, "step_length", None)
     assert volumes.n is None
     dock.viewer.layers["nearest"].data = np.zeros((SHAPE[0] * N, 32, 32), np.float32)
     dock.start()
@@ -191,21 +191,19 @@ def test_what_cannot_be_compared_says_why(dock, wait):
 
 
 @pytest.mark.parametrize("pattern", ["checkerboard", "curtain"])
-def test_a_mixed_volume_indexes_like_an_array(rng, pattern):
-    first, second = rng.uniform(0, 1, (2, 5, 16, 18)).astype(np.float32)
-    mixed = Mixed(first, second, pattern)
-    whole = np.asarray(mixed)
-    assert whole.shape == mixed.shape == (5, 16, 18)
-    assert ((whole == first) | (whole == second)).all()
-    assert (whole == first).any()
-    assert (whole == second).any()
-    for key in (2, np.s_[1:4], np.s_[:, 3], np.s_[:, :, 4], np.s_[2, 3, 4], np.s_[..., 5], np.s_[1, 2:9]):
-        np.testing.assert_array_equal(mixed[key], whole[key])
+def test_a_mixed_volume_shows_one_here_and_the_other_there(rng, pattern):
+    first, second = rng.uniform(0, 1, (6, 16, 18)), rng.uniform(0, 1, (5, 16, 18)).astype(np.float32)
+    whole = np.asarray(mixed(first, second, pattern))
+    assert (whole.shape, whole.dtype) == ((5, 16, 18), np.float32)
+    is_first = whole == first[:5].astype(np.float32)
+    assert (is_first | (whole == second)).all()
+    assert 0.4 < is_first.mean() < 0.6
+    np.testing.assert_array_equal(mixed(first, second, "curtain", 0.0), second)
 
 
 def test_clicks_on_a_plot_and_on_sections_are_told(qtbot):
-    from napari_microdiffusion.plugin.cross_sections import CrossSections, Shown
-    from napari_microdiffusion.plugin.plots import Curve, LinePlot, ticks
+    from napari_microdiffusion.plugin.compare.cross_sections import CrossSections, Shown
+    from napari_microdiffusion.plugin.widgets.line_plot import Curve, LinePlot, ticks
 
     plot = LinePlot("slice")
     qtbot.addWidget(plot)

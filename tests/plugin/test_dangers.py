@@ -12,7 +12,7 @@ from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.reconstruction.events import SliceReady
 
-from .conftest import PATIENCE_MS, SHAPE, N
+from .conftest import PATIENCE_MS, SHAPE, N, field_of, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -65,16 +65,15 @@ def test_closing_the_window_during_a_run_ends_its_thread(half_way, qtbot):
 
 
 def with_diffusion(dock):
-    section = dock.sections.diffusion
-    section.prior.setCurrentIndex(section.prior.findData("general"))
-    section.samples.setValue(0)
+    set_field(dock, "method.prior", "general")
+    set_field(dock, "method.samples", 0)
 
 
 def test_a_full_memory_is_gone_round_or_told_in_plain_words(dock, rng, finish, monkeypatch):
     stack = rng.uniform(0, 100, (5, 40, 40)).astype(np.float32)
     dock.viewer.add_image(stack, name="wide", scale=(4, 1, 1), units=("um",) * 3)
-    dock.sections.beam.step_length.setValue(N)
-    dock.sections.guide.set_guide("histospline")
+    set_field(dock, "acquisition.step_length", N)
+    set_field(dock, "method.guide", "histospline")
     with_diffusion(dock)
     real, full = Denoiser.forward, [1]
 
@@ -129,17 +128,16 @@ def test_only_stacks_of_grey_planes_are_offered_and_the_others_say_why(dock, pro
     viewer.add_image([projections, projections[:, ::2, ::2]], name="pyramid", multiscale=True)
     assert [layer.name for layer in chooser.layers] == ["five", "pyramid"]
     # Nothing is known of their scale; the step length is a guess and says so.
-    assert dock.sections.beam.provenance == "not in the file: check it"
-    dock.sections.beam.step_length.setValue(N)
-    with_nothing = dock.sections.diffusion.prior
-    with_nothing.setCurrentIndex(with_nothing.findData("off"))
-    dock.sections.guide.set_guide("histospline")
+    assert dock.document.step_length_source() == "not in the file: check it"
+    set_field(dock, "acquisition.step_length", N)
+    set_field(dock, "method.prior", "off")
+    set_field(dock, "method.guide", "histospline")
     expected = histospline(projections, N)
     for name, chosen in (("five", (1, 2)), ("pyramid", ())):
         chooser.select(viewer.layers[name])
         for box, index in zip(chooser.axis_boxes, chosen, strict=True):
             box.setCurrentIndex(index)
-        dock.sections.beam.step_length.setValue(N)
+        set_field(dock, "acquisition.step_length", N)
         dock.panel.button.click()
         finish(dock)
         assert dock.outcome.error.isHidden(), dock.outcome.error.text()
@@ -149,10 +147,10 @@ def test_only_stacks_of_grey_planes_are_offered_and_the_others_say_why(dock, pro
 
 
 def test_a_step_length_that_is_not_the_file_s_says_so(opened):
-    opened.sections.beam.step_length.setValue(N + 1)
-    assert opened.sections.beam.provenance == "set by hand"
-    opened.sections.beam.step_length.setValue(N)
-    assert opened.sections.beam.provenance == "from file"
+    set_field(opened, "acquisition.step_length", N + 1)
+    assert opened.document.step_length_source() == "set by hand"
+    set_field(opened, "acquisition.step_length", N)
+    assert opened.document.step_length_source() == "from file"
 
 
 @pytest.mark.window
@@ -182,18 +180,20 @@ def test_flaws_of_the_projections_are_told_before_the_run(dock, projections, qtb
 
 def test_the_settings_of_an_inr_reach_the_run(opened):
     guide = opened.sections.guide
-    guide.set_guide("inr")
-    boxes = guide.inr.boxes
+    set_field(opened, "method.guide", "inr")
     assert not guide.fine.isHidden()
-    assert opened.sections.config().inr.epochs is None
-    boxes["epochs"].setValue(7)
-    boxes["minutes"].setValue(1.5)
-    boxes["inference"].setCurrentIndex(boxes["inference"].findData("gaussian"))
-    found = opened.sections.config().inr
+    assert opened.document.method_of_run().inr.epochs is None
+    set_field(opened, "method.inr.epochs", 7)
+    set_field(opened, "method.inr.minutes", 1.5)
+    set_field(opened, "method.inr.inference", "gaussian")
+    found = opened.document.method_of_run().inr
     assert (found.epochs, found.minutes, found.inference) == (7, 1.5, "gaussian")
     assert "7 epochs" in guide.fine.state
-    assert boxes["width"].isHidden()
-    boxes["field"].setCurrentIndex(boxes["field"].findData("paper"))
-    assert not boxes["width"].isHidden()
-    guide.set_guide("histospline")
+    width = field_of(opened, "method.inr.width")
+    assert not width.isVisibleTo(guide)
+    set_field(opened, "method.inr.field", "paper")
+    guide.open()
+    guide.fine.open()
+    assert width.isVisibleTo(guide)
+    set_field(opened, "method.guide", "histospline")
     assert guide.fine.isHidden()

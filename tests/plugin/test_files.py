@@ -11,14 +11,15 @@ from qtpy.QtWidgets import QInputDialog
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import provenance_path, read_image, write_image
-from napari_microdiffusion.plugin.contributions import METADATA_KEY, get_reader
-from napari_microdiffusion.plugin.flaw_watch import mixed_up
-from napari_microdiffusion.plugin.placement import Placement
-from napari_microdiffusion.plugin.writers import write_layers
+from napari_microdiffusion.io.mixed_planes import mixed_up
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.layers.placement import Placement
+from napari_microdiffusion.plugin.reader import get_reader
+from napari_microdiffusion.plugin.writer import write_layers
 from napari_microdiffusion.settings.files import read_settings
 
 from ..io.golden import interleaved, ramp, write_bruker, write_lsm, write_ngff, write_scanimage
-from .conftest import SHAPE, N
+from .conftest import SHAPE, N, set_field
 
 STACK = np.arange(6 * 20 * 24, dtype=np.uint16).reshape(6, 20, 24)
 SCANIMAGE = {
@@ -74,7 +75,7 @@ def test_napari_opens_it_with_our_reader(viewer, tmp_path, make):
 def test_it_can_be_dropped_on_the_dock(dock, tmp_path, finish, make):
     drop(dock, make(tmp_path))
     finish(dock)
-    found = dock.sections.projections.projections
+    found = dock.document.projections
     assert found.shape == STACK.shape
     assert found.placement.is_known
 
@@ -87,7 +88,7 @@ def test_a_scale_that_another_reader_lost_is_read_again(dock, tmp_path, finish, 
     section.calibrate.click()
     finish(dock)
     assert tuple(layer.scale[-3:]) == (6.0, 1.0, 1.0)
-    assert dock.sections.beam.step_length.value() == 6
+    assert dock.document.acquisition.step_length == 6
 
 
 def test_planes_that_another_reader_mixed_up_are_told_apart(dock, tmp_path, finish, qtbot):
@@ -99,10 +100,10 @@ def test_planes_that_another_reader_mixed_up_are_told_apart(dock, tmp_path, fini
     section.reopen.click()
     finish(dock)
     assert not mixed.visible
-    assert section.layer is not mixed
-    assert section.projections.shape == STACK.shape
+    assert dock.document.projections.layer is not mixed
+    assert dock.document.projections.shape == STACK.shape
     assert section.reopen.isHidden()
-    assert dock.sections.beam.step_length.value() == 6
+    assert dock.document.acquisition.step_length == 6
 
 
 @pytest.mark.parametrize("make", [lsm, zarr])
@@ -116,12 +117,12 @@ def test_repeated_frames_are_averaged_where_the_person_says_so(dock, tmp_path, f
     finish(dock)
     (box,) = dock.sections.projections.chooser.axis_boxes
     box.setCurrentIndex(box.count() - 1)
-    found = dock.sections.projections.projections
+    found = dock.document.projections
     assert found.name == "si mean"
     np.testing.assert_array_equal(np.asarray(found.data), STACK + 3)
     np.testing.assert_array_equal(found.data[2], STACK[2] + 3)
-    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
-    dock.sections.guide.set_guide("nearest")
+    set_field(dock, "method.prior", "off")
+    set_field(dock, "method.guide", "nearest")
     dock.runs.start()
     finish(dock)
     np.testing.assert_allclose(dock.viewer.layers["si mean volume"].data[::6], STACK + 3, rtol=1e-4)
@@ -196,29 +197,28 @@ class TestSettingsOfAResult:
     @pytest.fixture
     def saved(self, opened, tmp_path, finish):
         """The dock, and a volume that was made with settings other than the ones it has now."""
-        sections = opened.sections
-        sections.advanced.seed.setValue(77)
-        sections.advanced.consistency.setCurrentIndex(sections.advanced.consistency.findData("exact"))
-        sections.advanced.light.setCurrentIndex(sections.advanced.light.findData("flicker"))
-        sections.guide.set_guide("cubic")
-        sections.diffusion.samples.setValue(2)
+        set_field(opened, "method.seed", 77)
+        set_field(opened, "method.consistency", "exact")
+        set_field(opened, "method.light", "flicker")
+        set_field(opened, "method.guide", "cubic")
+        set_field(opened, "method.samples", 2)
         opened.runs.start()
         finish(opened)
         path = tmp_path / "saved.ome.tif"
         opened.runs.save_to(path)
         finish(opened)
-        sections.advanced.seed.setValue(1)
-        sections.advanced.consistency.setCurrentIndex(0)
-        sections.advanced.light.setCurrentIndex(0)
-        sections.guide.set_guide("nearest")
-        sections.beam.step_length.setValue(9)
+        set_field(opened, "method.seed", 1)
+        set_field(opened, "method.consistency", "noise")
+        set_field(opened, "method.light", "as recorded")
+        set_field(opened, "method.guide", "nearest")
+        set_field(opened, "acquisition.step_length", 9)
         return opened, path
 
     def assert_restored(self, dock):
-        config = dock.sections.config()
+        config = dock.document.method_of_run()
         assert (config.seed, config.consistency, config.guide, config.samples) == (77, "exact", "cubic", 2)
         assert (config.diffusion, config.light) == ("off", "flicker")
-        assert dock.sections.acquisition().step_length == N
+        assert dock.document.acquisition.step_length == N
         assert "in use" in dock.outcome.message.text()
 
     def test_are_offered_when_it_is_opened(self, saved, finish):
@@ -228,7 +228,7 @@ class TestSettingsOfAResult:
         finish(dock)
         assert dock.viewer.layers["saved"].metadata[METADATA_KEY]["role"] == "volume"
         assert not dock.offer.isHidden()
-        assert dock.sections.config().seed == 1
+        assert dock.document.method_of_run().seed == 1
         dock.offer.use.click()
         self.assert_restored(dock)
         assert dock.offer.isHidden()
@@ -239,7 +239,7 @@ class TestSettingsOfAResult:
         finish(dock)
         dock.offer.leave.click()
         assert dock.offer.isHidden()
-        assert dock.sections.config().seed == 1
+        assert dock.document.method_of_run().seed == 1
 
     def test_come_from_a_dropped_file_of_settings(self, saved):
         dock, path = saved
@@ -252,15 +252,15 @@ class TestSettingsOfAResult:
         bad.write_text(json.dumps({"seed": 5, "guide": "crystal ball"}))
         drop(dock, bad)
         assert "guide is 'crystal ball'" in dock.outcome.error.text().lower()
-        assert dock.sections.config().seed == 1
+        assert dock.document.method_of_run().seed == 1
 
-    def test_without_a_field_are_named(self, saved, tmp_path):
+    def test_are_used_whether_they_are_in_sight_or_not(self, saved, tmp_path):
         dock, _ = saved
         other = tmp_path / "other.json"
-        other.write_text(json.dumps({"seed": 5, "keep_samples": True}))
+        other.write_text(json.dumps({"seed": 5, "keep_samples": True, "paper": {"epochs": 3}}))
         drop(dock, other)
-        assert dock.sections.config().seed == 5
-        assert "Keep samples" in dock.outcome.message.text()
+        method = dock.document.method_of_run()
+        assert (method.seed, method.keep_samples, method.paper.epochs) == (5, True, 3)
 
     def test_a_new_result_offers_nothing(self, opened, finish):
         opened.runs.start()

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.plugin import advanced_section
-from napari_microdiffusion.plugin.advanced_section import PAPER_SYSTEMS
-from napari_microdiffusion.plugin.guide_section import HeldInr
+from napari_microdiffusion.plugin.reconstruct.document import HeldInr
+from napari_microdiffusion.settings import asked
+from napari_microdiffusion.settings.presets import PAPER_SYSTEMS
+
+from .conftest import field_of, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -26,8 +28,7 @@ TINY = {
 
 
 def choose(section, system):
-    section.system.setCurrentIndex(section.system.findData(system))
-    section.system.activated.emit(section.system.currentIndex())
+    set_field(section, "paper's system", system)
 
 
 def test_every_system_of_table_1_can_be_chosen(opened):
@@ -35,64 +36,63 @@ def test_every_system_of_table_1_can_be_chosen(opened):
     assert len(PAPER_SYSTEMS) == 7
     for system, (guide, diffusion) in PAPER_SYSTEMS.items():
         choose(advanced, system)
-        config = opened.sections.config()
+        config = opened.document.method_of_run()
         assert (config.guide, config.diffusion, config.consistency) == (guide, diffusion, "none")
-        assert opened.sections.guide.guide == guide
+        assert opened.document.value("method.guide") == guide
         assert system in advanced.state
-    advanced.schedule.setCurrentIndex(advanced.schedule.findData("paper"))
-    assert opened.sections.config().paper.epochs == 2000
-    assert opened.sections.config().paper.training_steps is None
+    set_field(advanced, "schedule", "paper")
+    assert opened.document.method_of_run().paper.epochs == 2000
+    assert opened.document.method_of_run().paper.training_steps is None
 
 
 def test_another_guide_leaves_the_paper_s_system(opened):
     advanced = opened.sections.advanced
     choose(advanced, "MicroDiffusion")
-    assert advanced.schedule.isEnabled()
-    opened.sections.guide.set_guide("cubic")
-    assert advanced.system.currentData() is None
-    assert not advanced.schedule.isEnabled()
-    assert opened.sections.config().diffusion == "off"
+    assert field_of(advanced, "schedule").isEnabled()
+    set_field(opened, "method.guide", "cubic")
+    assert opened.document.run.system == ""
+    assert not field_of(advanced, "schedule").isEnabled()
+    assert opened.document.method_of_run().diffusion == "off"
 
 
 def test_what_a_paper_s_system_does_not_use_is_off_and_says_why(opened):
     advanced, diffusion, guide = (
         getattr(opened.sections, name) for name in ("advanced", "diffusion", "guide")
     )
-    diffusion.prior.setCurrentIndex(diffusion.prior.findData("general"))
-    diffusion.prior.activated.emit(diffusion.prior.currentIndex())
-    unused = (diffusion.prior, diffusion.samples, diffusion.steps, diffusion.adapt, guide.inr)
+    set_field(opened, "method.prior", "general")
+    names = ("method.prior", "method.samples", "method.steps", "method.inr.epochs")
+    unused = [field_of(opened, name) for name in names] + [diffusion.adapt]
     assert all(widget.isEnabled() for widget in unused)
     choose(advanced, "MicroDiffusion")
     for widget in unused:
         assert not widget.isEnabled()
         assert "chosen in Advanced" in widget.toolTip()
     assert diffusion.state == "the paper's: MicroDiffusion"
-    assert guide.fine.state == "the paper's, small"
-    advanced.system.setCurrentIndex(0)
+    assert guide.fine.state == "the paper's"
+    choose(advanced, "")
     assert all(widget.isEnabled() for widget in unused)
     assert diffusion.state == "general prior, 4 samples"
-    assert "posterior" in diffusion.samples.toolTip()
+    assert "posterior" in field_of(opened, "method.samples").toolTip()
 
 
 def test_an_inr_of_other_settings_does_not_stand_in_for_the_paper_s(opened):
-    guide = opened.sections.guide
-    guide.set_guide("inr")
-    guide.hold(HeldInr("fitted", None, opened.sections.inr_identity()))
-    assert guide.usable_inr is not None
+    ours = opened.document
+    ours.ask({"method.guide": "inr"}, inr=HeldInr("fitted", None, ours.inr_identity))
+    assert ours.usable_inr is not None
     choose(opened.sections.advanced, "MicroDiffusion")
-    assert guide.usable_inr is None
+    assert ours.usable_inr is None
 
 
 def test_consistency_can_be_had_with_the_paper_s_systems(opened):
     advanced = opened.sections.advanced
     choose(advanced, "Naive diffusion")
-    advanced.consistency.setCurrentIndex(advanced.consistency.findData("nonnegative"))
-    assert opened.sections.config().consistency == "nonnegative"
+    set_field(opened, "method.consistency", "nonnegative")
+    assert opened.document.method_of_run().consistency == "nonnegative"
 
 
 def test_the_loss_is_plotted_while_it_is_trained(opened, finish, monkeypatch):
     monkeypatch.setattr(
-        advanced_section, "preset", lambda _: {"guide": "inr", "diffusion": "paper", "samples": 0, **TINY}
+        asked, "preset", lambda _: {"guide": "inr", "diffusion": "paper", "samples": 0, **TINY}
     )
     advanced = opened.sections.advanced
     choose(advanced, "MicroDiffusion")

@@ -11,11 +11,11 @@ from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import provenance_path, read_image
-from napari_microdiffusion.plugin import tasks
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.reconstruction.events import Progress, SliceReady, StageStarted
+from napari_microdiffusion.reconstruction.outputs import Outputs
 
-from .conftest import PATIENCE_MS, SHAPE, N
+from .conftest import PATIENCE_MS, SHAPE, N, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -61,8 +61,8 @@ def test_an_empty_dock_says_what_to_do(dock):
 @pytest.mark.window
 def test_from_file_to_finished_volume(opened, projections, finish):
     assert opened.empty.isHidden()
-    assert opened.sections.beam.step_length.value() == N
-    assert opened.sections.beam.provenance == "from file"
+    assert opened.document.acquisition.step_length == N
+    assert opened.document.step_length_source() == "from file"
     opened.panel.button.click()
     assert not opened.panel.button.isVisible()
     finish(opened)
@@ -82,9 +82,9 @@ def test_from_file_to_finished_volume(opened, projections, finish):
 @pytest.mark.window
 def test_diffusion_and_samples_make_a_volume_and_its_uncertainty(opened, projections, finish):
     section = opened.sections.diffusion
-    section.prior.setCurrentIndex(section.prior.findData("general"))
-    section.samples.setValue(1)
-    section.steps.setValue(4)
+    set_field(opened, "method.prior", "general")
+    set_field(opened, "method.samples", 1)
+    set_field(opened, "method.steps", 4)
     assert section.state == "general prior, 1 sample"
     opened.runs.start()
     finish(opened)
@@ -126,7 +126,7 @@ def test_a_second_run_overwrites_nothing(opened, finish):
 def test_results_are_not_offered_as_projections(opened, finish):
     opened.runs.start()
     finish(opened)
-    box = opened.sections.projections.layer_box
+    box = opened.sections.projections.chooser.box.native
     assert [box.itemText(index) for index in range(box.count())] == ["bar"]
 
 
@@ -212,7 +212,7 @@ def test_a_bad_file_is_one_sentence_in_the_dock(dock, tmp_path, finish):
 
 def test_projections_that_cannot_be_are_refused_in_one_sentence(dock, finish):
     dock.viewer.add_image(np.full(SHAPE, 7, np.float32), name="flat")
-    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
+    set_field(dock, "method.prior", "off")
     dock.runs.start()
     finish(dock)
     assert "same value" in dock.outcome.error.text()
@@ -220,7 +220,7 @@ def test_projections_that_cannot_be_are_refused_in_one_sentence(dock, finish):
 
 
 def test_a_missing_prior_keeps_nothing_and_says_so(opened, tmp_path, finish):
-    opened.sections.diffusion.use_file(str(tmp_path / "none.safetensors"))
+    opened.sections.diffusion.use_prior(str(tmp_path / "none.safetensors"))
     opened.runs.start()
     finish(opened)
     assert "none.safetensors" in opened.outcome.error.text()
@@ -256,24 +256,24 @@ def test_a_scale_that_another_reader_lost_is_read_again(dock, projections_file, 
     assert tuple(layer.scale) == (8.0, 2.0, 2.0)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
     assert section.calibrate.isHidden()
-    assert dock.sections.beam.step_length.value() == N
-    assert dock.sections.beam.provenance == "from file"
+    assert dock.document.acquisition.step_length == N
+    assert dock.document.step_length_source() == "from file"
 
 
 def test_a_step_length_that_is_only_assumed_says_so(dock, projections):
     dock.viewer.add_image(projections, name="plain", scale=(5, 1, 1), units=("um",) * 3)
-    assert dock.sections.beam.step_length.value() == 5
-    assert dock.sections.beam.provenance == "assumed: isotropic voxels"
-    dock.sections.beam.step_length.setValue(7)
-    assert dock.sections.beam.provenance == "set by hand"
+    assert dock.document.acquisition.step_length == 5
+    assert dock.document.step_length_source() == "assumed: isotropic voxels"
+    set_field(dock, "acquisition.step_length", 7)
+    assert dock.document.step_length_source() == "set by hand"
 
 
 def test_time_points_are_chosen(dock, projections, finish):
     series = np.stack([projections, projections[:, ::-1]])
     dock.viewer.add_image(series, name="series", axis_labels=("t", "z", "y", "x"))
-    dock.sections.diffusion.prior.setCurrentIndex(dock.sections.diffusion.prior.findData("off"))
-    dock.sections.guide.set_guide("nearest")
-    dock.sections.beam.step_length.setValue(N)
+    set_field(dock, "method.prior", "off")
+    set_field(dock, "method.guide", "nearest")
+    set_field(dock, "acquisition.step_length", N)
     (box,) = dock.sections.projections.chooser.axis_boxes
     box.setCurrentIndex(1)
     dock.runs.start()
@@ -285,8 +285,7 @@ def test_time_points_are_chosen(dock, projections, finish):
 def test_ground_truth_shares_its_contrast_and_is_measured_against(opened, projections, finish):
     truth = opened.viewer.add_image(histospline(projections, N) * 1.1, name="truth")
     truth.contrast_limits = (0, 77)
-    section = opened.sections.truth
-    section.layer_box.setCurrentIndex(section.layer_box.findText("truth"))
+    set_field(opened, "ground truth", "truth")
     # Its file gave no scale: it is put where the volume will lie.
     assert tuple(truth.scale) == (2.0, 2.0, 2.0)
     opened.runs.start()
@@ -296,16 +295,16 @@ def test_ground_truth_shares_its_contrast_and_is_measured_against(opened, projec
 
 
 def test_step_length_beyond_the_prior_switches_diffusion_off(opened):
-    opened.sections.diffusion.prior.setCurrentIndex(0)
-    opened.sections.beam.step_length.setValue(20)
-    assert opened.sections.config().diffusion == "off"
+    set_field(opened, "method.prior", "general")
+    set_field(opened, "acquisition.step_length", 20)
+    assert opened.document.method_of_run().diffusion == "off"
     assert "off" in opened.sections.diffusion.state
-    opened.sections.beam.step_length.setValue(6)
-    assert opened.sections.config().diffusion == "slab"
+    set_field(opened, "acquisition.step_length", 6)
+    assert opened.document.method_of_run().diffusion == "slab"
 
 
 def test_nothing_to_reconstruct_is_said_on_the_button(opened):
-    opened.sections.guide.set_guide("none")
+    set_field(opened, "method.guide", "none")
     assert not opened.panel.button.isEnabled()
     assert "nothing to reconstruct" in opened.panel.button.toolTip()
 
@@ -328,8 +327,7 @@ def test_3d_shows_the_volume_alone_and_gives_back_the_view(opened, finish):
 @pytest.mark.window
 def test_ground_truth_is_put_beside_the_volume(opened, projections, finish):
     truth = opened.viewer.add_image(histospline(projections, N), name="truth", visible=False)
-    section = opened.sections.truth
-    section.layer_box.setCurrentIndex(section.layer_box.findText("truth"))
+    set_field(opened, "ground truth", "truth")
     opened.runs.start()
     finish(opened)
     opened.outcome.side_by_side.click()
@@ -368,16 +366,16 @@ def test_a_fitted_inr_becomes_a_layer_and_is_used(opened, finish, tmp_path):
     assert opened.outcome.error.isHidden(), opened.outcome.error.text()
     assert names(opened) == ["bar", "bar INR"]
     guide = opened.sections.guide
-    assert guide.guide == "inr"
+    assert opened.document.value("method.guide") == "inr"
     assert guide.state == "INR, fitted"
-    assert guide.usable_inr.fitted is not None
-    assert guide.settings()["inr_file"] is None
+    assert opened.document.usable_inr.fitted is not None
+    assert opened.document.method_of_run().inr_file is None
     saved = tmp_path / "inr.safetensors"
     opened.runs.save_inr(saved)
-    assert guide.settings()["inr_file"] == saved
-    opened.sections.beam.step_length.setValue(N + 1)
-    assert guide.settings()["inr_file"] is None
-    opened.sections.beam.step_length.setValue(N)
+    assert opened.document.method_of_run().inr_file == saved
+    set_field(opened, "acquisition.step_length", N + 1)
+    assert opened.document.method_of_run().inr_file is None
+    set_field(opened, "acquisition.step_length", N)
     opened.runs.load_inr(saved)
     opened.runs.start()
     finish(opened)
@@ -390,7 +388,7 @@ def test_a_file_that_is_no_inr_is_refused(opened, tmp_path):
     path.write_bytes(b"\x80\x04 a pickle")
     opened.runs.load_inr(path)
     assert "model.safetensors" in opened.outcome.error.text()
-    assert opened.sections.guide.held is None
+    assert opened.document.inr is None
 
 
 def test_a_dropped_file_is_opened(dock, projections_file, qtbot, finish):
@@ -442,6 +440,6 @@ def test_closing_the_dock_ends_its_run_and_frees_it(viewer, projections, slow, q
 
 
 def test_outputs_lie_side_by_side(tmp_path):
-    outputs = tasks.outputs_for(tmp_path / "vessel volume.ome.tif", with_uncertainty=True)
+    outputs = Outputs.beside(tmp_path / "vessel volume.ome.tif", with_uncertainty=True)
     assert outputs.uncertainty == tmp_path / "vessel uncertainty.ome.tif"
-    assert tasks.outputs_for(tmp_path / "vessel", with_uncertainty=False).volume.name == "vessel.ome.tif"
+    assert Outputs.beside(tmp_path / "vessel", with_uncertainty=False).volume.name == "vessel.ome.tif"

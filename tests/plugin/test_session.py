@@ -10,11 +10,11 @@ import pytest
 from napari.utils.notifications import NotificationSeverity, notification_manager
 from qtpy.QtWidgets import QApplication
 
-from napari_microdiffusion.plugin.adapted_priors import AdaptedPriors
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.widgets.prior_chooser import AdaptedPriors
 from napari_microdiffusion.specimens import make_specimen
 
-from .conftest import PATIENCE_MS
+from .conftest import PATIENCE_MS, set_field
 
 DOCKS = ("Simulate projections", "Reconstruct volume", "Compare with ground truth", "Adapt prior")
 
@@ -61,14 +61,14 @@ def session(viewer, truth_layer, tmp_path, qtbot):
         qtbot.waitUntil(lambda: not runner.is_running, timeout=PATIENCE_MS)
 
     simulate.volume.chooser.select(truth_layer)
-    simulate.projections_tab.step_length.setValue(4)
+    set_field(simulate, "acquisition.step_length", 4)
     simulate.panel.button.click()
     wait(simulate.runner)
 
     sections = reconstruct.sections
     sections.projections.select(viewer.layers["truth projections n4"])
-    sections.diffusion.samples.setValue(1)
-    sections.diffusion.steps.setValue(2)
+    set_field(reconstruct, "method.samples", 1)
+    set_field(reconstruct, "method.steps", 2)
     reconstruct.panel.button.click()
     wait(reconstruct.runs)
     assert reconstruct.outcome.error.isHidden(), reconstruct.outcome.error.text()

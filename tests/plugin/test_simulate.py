@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.plugin.contributions import METADATA_KEY
-from napari_microdiffusion.plugin.placement import Placement
+from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.plugin.layers.placement import Placement
 from napari_microdiffusion.specimens import make_specimen
 
-from .conftest import PATIENCE_MS, dock_in
+from .conftest import PATIENCE_MS, dock_in, field_of, set_field
 
 pytestmark = pytest.mark.windowless
 
 DEPTH = 26
+STEP = "acquisition.step_length"
 
 
 @pytest.fixture
@@ -37,11 +38,11 @@ def finish(qtbot, dock):
 
 
 def test_projections_lie_where_the_volume_lies_and_know_their_step_length(dock, volume, finish, qtbot):
-    dock.projections_tab.step_length.setValue(6)
-    dock.detector.beam.setCurrentIndex(dock.detector.beam.findData("bessel"))
-    dock.detector.photons.setValue(200)
-    dock.detector.read_noise.setValue(2)
-    dock.detector.seed.setValue(9)
+    set_field(dock, STEP, 6)
+    set_field(dock, "acquisition.beam", "bessel")
+    set_field(dock, "photons", 200)
+    set_field(dock, "read_noise", 2)
+    set_field(dock, "seed", 9)
     assert "200 photons" in dock.detector.state
     dock.panel.button.click()
     finish()
@@ -58,17 +59,17 @@ def test_projections_lie_where_the_volume_lies_and_know_their_step_length(dock, 
     # The other dock takes step length, beam and truth from them.
     other = dock_in(dock.viewer, qtbot, "Reconstruct volume")
     other.sections.projections.select(layer)
-    assert (other.sections.beam.step_length.value(), other.sections.beam.provenance) == (6, "from file")
-    assert other.sections.beam.beam.currentData() == "bessel"
-    assert other.sections.truth.layer == source
+    assert (other.document.acquisition.step_length, other.document.step_length_source()) == (6, "from file")
+    assert other.document.acquisition.beam == "bessel"
+    assert other.document.truth == source
 
 
 def test_a_sweep_plots_quality_and_says_how_deep_the_beam_may_be(dock, finish, qtbot):
     dock.tabs.setCurrentWidget(dock.sweep_tab)
     assert dock.panel.button.text() == "Sweep the step length"
     # Only step lengths that leave two slabs are offered.
-    assert dock.sweep_tab.lengths.text() == "2 3 4 6 8 12"
-    dock.sweep_tab.lengths.setText("2, 4, 12")
+    assert field_of(dock, "step_lengths").text() == "2 3 4 6 8 12"
+    set_field(dock, "step_lengths", "2, 4, 12")
     dock.panel.button.click()
     finish()
     assert dock.messages.error.isHidden(), dock.messages.error.text()
@@ -77,10 +78,10 @@ def test_a_sweep_plots_quality_and_says_how_deep_the_beam_may_be(dock, finish, q
     assert reconstruction.y[0] > reconstruction.y[2]
     assert reconstruction.y[0] > by_linear.y[0]
     assert "µm" in dock.messages.message.text() or "R² < 0.5" in dock.messages.message.text()
-    dock.sweep_tab.metric_box.setCurrentIndex(1)
+    set_field(dock, "metric", "psnr")
     assert dock.sweep_tab.plot.y_title == "PSNR (dB)"
     dock.sweep_tab.plot.picked.emit(4.0)
-    assert dock.projections_tab.step_length.value() == 4
+    assert dock.document.acquisition.step_length == 4
 
     # Stopped after its first point it keeps that one.
     dock.panel.button.click()
@@ -97,7 +98,7 @@ def test_a_sweep_plots_quality_and_says_how_deep_the_beam_may_be(dock, finish, q
 
 
 def test_what_cannot_be_simulated_says_why(dock):
-    dock.projections_tab.step_length.setValue(14)
+    set_field(dock, STEP, 14)
     assert "no two slabs" in dock.panel.button.toolTip()
     dock.tabs.setCurrentWidget(dock.sweep_tab)
     for text, reason in (
@@ -106,7 +107,7 @@ def test_what_cannot_be_simulated_says_why(dock):
         ("2 14", "at most 13"),
         ("1", "from 2"),
     ):
-        dock.sweep_tab.lengths.setText(text)
+        set_field(dock, "step_lengths", text)
         assert not dock.panel.button.isEnabled()
         assert reason in dock.panel.button.toolTip()
     viewer = dock.viewer

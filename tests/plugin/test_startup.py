@@ -14,8 +14,8 @@ for name in ("Simulate projections", "Compare with ground truth", "Adapt prior")
     viewer.window.add_plugin_dock_widget("napari-microdiffusion", name)
     assert "torch" not in sys.modules, name + " imported torch"
 viewer.open_sample("napari-microdiffusion", "neurons")
-assert dock.sections.projections.layer.name == "neurons"
-assert dock.sections.truth.layer.name == "neurons ground truth"
+assert dock.document.projections.layer.name == "neurons"
+assert dock.document.truth.name == "neurons ground truth"
 assert "torch" not in sys.modules, "the sample imported torch"
 assert dock.panel.estimate.text().startswith("about")
 viewer.close()
@@ -31,7 +31,7 @@ def test_the_dock_and_a_sample_open_without_torch():
 
 LOAD_THE_LIBRARIES = """
 import sys
-from napari_microdiffusion.plugin.torch_libraries import load_torch_libraries
+from napari_microdiffusion.plugin.jobs.torch_libraries import load_torch_libraries
 load_torch_libraries()
 assert "torch" not in sys.modules
 import torch

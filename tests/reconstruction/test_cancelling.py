@@ -111,7 +111,8 @@ def test_cancelling_wins_over_stopping(measurement, configure):
 
 def test_another_thread_can_cancel_in_the_middle_of_an_evaluation(measure, configure):
     # Large enough that the samples would take many seconds.
-    measurement, token = measure(n=6, slabs=8, height=96, width=96), CancelToken()
+    # So many samples would take many seconds.
+    measurement, token = measure(n=6, slabs=6, height=64, width=64), CancelToken()
     config = configure(samples=64, steps=16)
     run = reconstruct(measurement.projections, measurement.acquisition, config, cancel=token)
     timer, reported = threading.Timer(0.3, token.cancel), 0

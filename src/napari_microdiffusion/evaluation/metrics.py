@@ -166,6 +166,11 @@ def _matched(reconstruction: Volume, truth: Volume) -> tuple[Volume, Volume, int
         raise UserError(f"{shapes}; both must be volumes with axes (z, y, x).")
     if 0 in reconstruction.shape:
         raise UserError(f"{shapes}; there is nothing to compare.")
+    for name, volume in (("reconstruction", reconstruction), ("ground truth", truth)):
+        if volume.dtype.kind not in "uif":
+            raise UserError(
+                f"the {name} is of type {volume.dtype}; intensities as whole or real numbers are needed."
+            )
     if reconstruction.shape[1:] != truth.shape[1:]:
         raise UserError(f"{shapes}; both must have the same height and width.")
     if len(truth) < len(reconstruction):

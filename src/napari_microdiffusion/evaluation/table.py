@@ -9,26 +9,54 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Column:
-    """How one metric is shown: its heading, number format, and whether more is better (None: no merit)."""
+    """How one metric is shown: heading, number format, whether more is better (None: no merit), meaning."""
 
     heading: str
     form: str
     more_is_better: bool | None
+    meaning: str = ""
 
 
 COLUMNS: dict[str, Column] = {
-    "psnr": Column("PSNR (dB)", ".2f", True),
-    "psnr_foreground": Column("PSNR fg (dB)", ".2f", True),
-    "ssim": Column("SSIM", ".4f", True),
-    "ssim_3d": Column("SSIM 3D", ".4f", True),
-    "dice": Column("Dice", ".4f", True),
+    "psnr": Column(
+        "PSNR (dB)", ".2f", True, "Mean over the slices of the peak signal-to-noise ratio, in dB."
+    ),
+    "psnr_foreground": Column("PSNR fg (dB)", ".2f", True, "PSNR over the truth's foreground alone, in dB."),
+    "ssim": Column(
+        "SSIM",
+        ".4f",
+        True,
+        "Mean over the slices of the structural similarity in windows of 7 × 7 pixels; 1 is the truth.",
+    ),
+    "ssim_3d": Column("SSIM 3D", ".4f", True, "Structural similarity in windows of 7 × 7 × 7 voxels."),
+    "dice": Column(
+        "Dice",
+        ".4f",
+        True,
+        "Overlap of the foregrounds, above one threshold taken from the truth; 1 is the truth.",
+    ),
     "dice_per_slice_otsu": Column("Dice/slice", ".4f", True),
-    "null_space_r2": Column("null R²", ".3f", True),
-    "axial_centroid_error_median": Column("z error", ".2f", False),
+    "null_space_r2": Column(
+        "null R²",
+        ".3f",
+        True,
+        "Share of what no projection sees that is right: 0 for repeating each projection, 1 for the truth.",
+    ),
+    "axial_centroid_error_median": Column(
+        "z error",
+        ".2f",
+        False,
+        "How far structures lie from where they should along z; median, in slices.",
+    ),
     "axial_centroid_error_p90": Column("z error p90", ".2f", False),
     "border_inner_step_ratio": Column("border step", ".2f", None),
     "reprojection_rmse": Column("vs. true proj., RMSE", ".1e", None),
-    "reprojection_max": Column("vs. true proj., max", ".1e", None),
+    "reprojection_max": Column(
+        "vs. true proj., max",
+        ".1e",
+        None,
+        "Largest difference between the projections of both volumes, of the truth's range.",
+    ),
 }
 
 

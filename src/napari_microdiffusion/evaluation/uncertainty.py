@@ -13,6 +13,11 @@ from ..errors import UserError
 Array = NDArray[Any]
 Interval = tuple[Array, Array]
 
+FOREGROUND = 0.1
+"""Voxels dimmer than this share of the brightest are background: relative uncertainty says nothing there."""
+
+_SAMPLED_VOXELS = 4_000_000
+
 # Half-widths, in standard deviations, of a normal distribution's central intervals, by percent.
 _NORMAL_HALF_WIDTH = {50: 0.6744897501960817, 90: 1.6448536269514722}
 
@@ -121,3 +126,18 @@ def _check_same_shape(*arrays: Array) -> None:
     if len(shapes) > 1:
         named = " and ".join(sorted("×".join(map(str, s)) for s in shapes))
         raise UserError(f"volumes of shapes {named} cannot be compared voxel by voxel; they must be equal.")
+
+
+def median_relative(volume: Array, spread: Array) -> float | None:
+    """Median of uncertainty / intensity where there is something to see; None where there is nothing.
+
+    Parameters
+    ----------
+    volume, spread : ndarray, shape (Z, H, W)
+        A volume and its uncertainty; of large ones some voxels, from everywhere.
+    """
+    step = max(1, round((volume.size / _SAMPLED_VOXELS) ** 0.5))
+    volume, spread = (array[:, ::step, ::step] for array in (volume, spread))
+    low, high = np.percentile(volume, (1, 99.9))
+    seen = volume - low > FOREGROUND * (high - low)
+    return float(np.median(spread[seen] / (volume[seen] - low))) if seen.any() else None

@@ -16,7 +16,7 @@ from napari_microdiffusion.io.reading import open_image
 
 # What is read of a large image: planes spread over it, the first and the last among them.
 _SAMPLED_BYTES = 2**25
-_FEWEST_PLANES = 3
+_FEWEST_PLANES, _MOST_PLANES = 3, 64
 # Of these, percentiles are taken from so many pixels, which tell them to a tenth of a per cent.
 _RANKED_PIXELS = 2**21
 
@@ -120,7 +120,9 @@ def _intensities(data: Any) -> dict[str, Any]:
     outer = data.shape[:-2]
     total = prod(outer)
     size = max(prod(data.shape[-2:]) * data.dtype.itemsize, 1)
-    count = min(total, max(_SAMPLED_BYTES // size, _FEWEST_PLANES))
+    count = total
+    if total * size > _SAMPLED_BYTES:
+        count = min(total, max(min(_SAMPLED_BYTES // size, _MOST_PLANES), _FEWEST_PLANES))
     chosen = np.unique(np.linspace(0, total - 1, count).round().astype(int))
     if count == total:
         flat = np.asarray(data[...]).reshape(-1)

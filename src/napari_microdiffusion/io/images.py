@@ -30,6 +30,9 @@ class ImageStack:
         Slices per projection, 2 to 64, where this package wrote it into the file; otherwise None.
     beam
         Name of the beam, where this package wrote it into the file; otherwise None.
+    origin
+        Centre of the first voxel (z, y, x) in `unit`, where this package wrote it into the file; otherwise
+        None.
     path
         The file, or None.
     name
@@ -48,6 +51,7 @@ class ImageStack:
     unit: str = "um"
     step_length: int | None = None
     beam: str | None = None
+    origin: Scale | None = None
     path: Path | None = None
     name: str = "image"
     metadata: dict[str, Any] = field(default_factory=dict)

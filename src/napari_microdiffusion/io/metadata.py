@@ -39,6 +39,8 @@ class FileMetadata:
         Name of the beam as this package wrote it, or None.
     channels
         Names of the channels, empty where there are none.
+    origin
+        Centre of the first voxel (z, y, x) in `unit` as this package wrote it, or None.
     description
         Whatever else this package wrote into the file: settings, versions, seed.
     notes
@@ -52,12 +54,13 @@ class FileMetadata:
     step_length: int | None = None
     beam: str | None = None
     channels: tuple[str, ...] = ()
+    origin: Scale | None = None
     description: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def without_scale(self) -> "FileMetadata":
         """Return the rest, where the pixels are not those that the spacing was written for."""
-        return replace(self, scale=None, pixel_size=None, unit="um")
+        return replace(self, scale=None, pixel_size=None, origin=None, unit="um")
 
 
 def positive(value: object) -> float | None:
@@ -83,7 +86,7 @@ def lateral_and_depth(z: float | None, y: float | None, x: float | None) -> dict
 
 
 def own_values(items: Mapping[str, object]) -> dict[str, Any]:
-    """Return `step_length`, `beam` and `description` from the keys that start with `PREFIX`.
+    """Return `step_length`, `beam`, `origin` and `description` from the keys that start with `PREFIX`.
 
     A step length outside 2 to 64, or one that is no whole number, counts as absent: the caller then asks.
     """
@@ -91,6 +94,7 @@ def own_values(items: Mapping[str, object]) -> dict[str, Any]:
         key.removeprefix(PREFIX): str(value).strip() for key, value in items.items() if key.startswith(PREFIX)
     }
     found: dict[str, Any] = {"beam": own.get("beam") or None, "step_length": None, "description": {}}
+    found["origin"] = _origin(own.get("origin", ""))
     number = own.get("step_length", "")
     if re.fullmatch(r"\d{1,4}", number) and MIN_STEP_LENGTH <= int(number) <= MAX_STEP_LENGTH:
         found["step_length"] = int(number)
@@ -103,8 +107,19 @@ def own_values(items: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
+def _origin(text: str) -> Scale | None:
+    try:
+        z, y, x = (float(part) for part in text.split())
+    except ValueError:
+        return None
+    return (z, y, x) if all(map(math.isfinite, (z, y, x))) else None
+
+
 def own_items(
-    step_length: int | None, beam: str | None, description: Mapping[str, Any] | None
+    step_length: int | None,
+    beam: str | None,
+    description: Mapping[str, Any] | None,
+    origin: Scale | None = None,
 ) -> dict[str, str]:
     """Return the keys and values that `own_values` understands, ready to be written into a file."""
     items: dict[str, str] = {}
@@ -112,6 +127,8 @@ def own_items(
         items[PREFIX + "step_length"] = str(step_length)
     if beam is not None:
         items[PREFIX + "beam"] = beam
+    if origin is not None:
+        items[PREFIX + "origin"] = " ".join(repr(float(value)) for value in origin)
     if description:
         # On one line, since ImageJ's Info property holds one key and value a line.
         items[PREFIX + "description"] = json.dumps(dict(description), ensure_ascii=True, allow_nan=False)

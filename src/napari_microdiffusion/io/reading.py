@@ -86,6 +86,7 @@ def open_image(
             unit=metadata.unit,
             step_length=metadata.step_length,
             beam=metadata.beam,
+            origin=metadata.origin,
             path=path,
             name=name,
             metadata={

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from hashlib import sha256
+from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def write_image(
     description: Mapping[str, Any] | None = None,
     step_length: int | None = None,
     beam: str | None = None,
+    origin: Scale | None = None,
 ) -> None:
     """Write a stack as OME-TIFF, ImageJ hyperstack or OME-Zarr, whole or not at all.
 
@@ -62,6 +64,9 @@ def write_image(
         What JSON can hold: settings, versions, seed. It comes back as `metadata["description"]`.
     step_length, beam
         Written for projections, so that they are known when the file is read again.
+    origin
+        Centre of the first voxel (z, y, x) in `unit`; also where other programs look for it: as the positions
+        of the planes, the origin of the image, or a translation. Only with a scale.
 
     Raises
     ------
@@ -73,15 +78,16 @@ def write_image(
     lower = target.name.lower()
     kind = "OME-Zarr" if lower.endswith(FOLDER_SUFFIX) else "OME TIFF" if ".ome." in lower else "ImageJ TIFF"
     array = _storable(np.asarray(data), axes, kind, target.name)
+    place = _place(origin, scale, unit)
     spacing, unit = _spacing(scale, unit, target.name)
-    items = own_items(step_length, beam, description)
+    items = own_items(step_length, beam, description, place)
     if kind == "OME-Zarr":
         with whole_folder(target) as temporary:
-            write_zarr_image(temporary, array, axes, spacing, unit, channels, items)
+            write_zarr_image(temporary, array, axes, spacing, unit, channels, items, place)
     elif kind == "OME TIFF":
-        _write_ome(target, array, axes, spacing, unit, channels, items)
+        _write_ome(target, array, axes, spacing, unit, channels, items, place)
     else:
-        _write_imagej(target, array, axes, spacing, unit, items)
+        _write_imagej(target, array, axes, spacing, unit, items, place)
 
 
 def _storable(array: npt.NDArray[Any], axes: str, kind: str, name: str) -> npt.NDArray[Any]:
@@ -128,6 +134,15 @@ def _spacing(scale: Scale | None, unit: str, name: str) -> tuple[Scale | None, s
     return (values[0], values[1], values[2]), "pixel" if is_pixel_unit(unit) else "um"
 
 
+def _place(origin: Scale | None, scale: Scale | None, unit: str) -> Scale | None:
+    """Return the origin in micrometres, or in pixels where these are the unit; None at zero."""
+    if origin is None or scale is None or not any(origin):
+        return None
+    factor = 1.0 if is_pixel_unit(unit) else micrometres(unit) or 1.0
+    z, y, x = (float(value) * factor for value in origin)
+    return (z, y, x)
+
+
 def _write_ome(
     target: Path,
     array: npt.NDArray[Any],
@@ -136,6 +151,7 @@ def _write_ome(
     unit: str,
     channels: Sequence[str],
     items: dict[str, str],
+    origin: Scale | None,
 ) -> None:
     import tifffile
 
@@ -147,10 +163,17 @@ def _write_ome(
         for axis, value in zip("ZYX", spacing, strict=True):
             metadata[f"PhysicalSize{axis}"] = value
             metadata[f"PhysicalSize{axis}Unit"] = "µm" if unit == "um" else unit
+    if origin is not None and spacing is not None:
+        planes, depth = prod(array.shape[:-2]), array.shape[-3]
+        positions = {"X": [origin[2]] * planes, "Y": [origin[1]] * planes}
+        # Depth runs fastest in the order of the file.
+        positions["Z"] = [origin[0] + spacing[0] * (plane % depth) for plane in range(planes)]
+        length = "µm" if unit == "um" else unit
+        metadata["Plane"] = {f"Position{axis}": values for axis, values in positions.items()}
+        metadata["Plane"] |= {f"Position{axis}Unit": [length] * planes for axis in "XYZ"}
     # Of the content, so that the same image is the same bytes.
-    metadata["UUID"] = (
-        f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + sha256(array.reshape(-1).view(np.uint8)).hexdigest())}"
-    )
+    content = sha256(array.reshape(-1).data).hexdigest()
+    metadata["UUID"] = f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + content)}"
     if channels and "c" in axes:
         metadata["Channel"] = {"Name": list(channels)}
     if items:
@@ -176,6 +199,7 @@ def _write_imagej(
     spacing: Scale | None,
     unit: str,
     items: dict[str, str],
+    origin: Scale | None,
 ) -> None:
     import tifffile
 
@@ -184,6 +208,9 @@ def _write_imagej(
     if spacing is not None:
         metadata |= {"spacing": spacing[0], "unit": unit}
         resolution = (_pixels_per_unit(spacing[2]), _pixels_per_unit(spacing[1]))
+    if origin is not None and spacing is not None:
+        # The pixel at which the coordinates are zero.
+        metadata |= {f"{axis}origin": -origin[k] / spacing[k] for k, axis in enumerate("zyx")}
     if items:
         metadata["Info"] = "".join(f"{key} = {value}\n" for key, value in items.items())
     # All six axes, or an image one pixel wide is taken for samples of a pixel, all in one plane.

@@ -43,6 +43,18 @@ class Outputs:
     uncertainty: Path | None = None
     inr: Path | None = None
 
+    @classmethod
+    def beside(cls, path: Path, with_uncertainty: bool) -> "Outputs":
+        """The files for a volume at `path`, the uncertainty beside it under the same name."""
+        lower = path.name.lower()
+        ending = next((s for s in IMAGE_SUFFIXES if lower.endswith(s)), None)
+        if ending is None:
+            ending = ".ome.tif"
+            path = path.with_name(path.name + ending)
+        stem = path.name[: -len(ending)].removesuffix(" volume")
+        beside = path.with_name(f"{stem} uncertainty{path.name[-len(ending) :]}")
+        return cls(path, beside if with_uncertainty else None)
+
     @property
     def provenance(self) -> Path:
         """The JSON beside the volume."""
@@ -128,8 +140,11 @@ class Outputs:
         record = short_record(result.provenance)
         written: dict[str, str] = {}
 
+        origin = None if voxel is None else _origin_of_volume(source, n, voxel)
+
         def image(what: str, path: Path, data: Any) -> None:
-            write_image(path, data, scale=voxel, unit=source.unit, description={"quantity": what, **record})
+            about = {"quantity": what, **record}
+            write_image(path, data, scale=voxel, unit=source.unit, origin=origin, description=about)
             written[what] = str(path)
 
         with set_aside(self.provenance):
@@ -142,10 +157,23 @@ class Outputs:
         content = result.provenance | (settings.provenance() if settings is not None else {})
         content |= {"outputs": dict(written)}
         read = input_record(source)
-        origin = {"file": read["file"], "name": read["name"], "read": read}
-        content["input"] = {**content["input"], **result.provenance["input"], **origin}
+        told = {"file": read["file"], "name": read["name"], "read": read}
+        content["input"] = {**content["input"], **result.provenance["input"], **told}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
+
+
+def _origin_of_volume(
+    source: ImageStack, n: int, voxel: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Centre of the volume's first voxel: its slices are centred on the slabs.
+
+    Projections without an origin of their own start at zero, or, where they tell their step length, so that
+    the volume they were made of does.
+    """
+    half = (n - 1) / 2 * voxel[0]
+    z, y, x = source.origin or (0.0 if source.step_length is None else half, 0.0, 0.0)
+    return (z - half, y, x)
 
 
 def _with_suffix(path: Path) -> Path:

@@ -48,6 +48,17 @@ PAPER_SMALL: dict[str, Any] = {
     },
 }
 
+PAPER_SYSTEMS = {
+    "MicroDiffusion": ("inr", "paper"),
+    "Interpolation diffusion": ("linear", "paper"),
+    "Cubic interpolation diffusion": ("cubic", "paper"),
+    "Naive diffusion": ("none", "paper"),
+    "INR": ("inr", "off"),
+    "Interpolation": ("linear", "off"),
+    "Cubic interpolation": ("cubic", "off"),
+}
+"""The seven systems of the paper's Table 1, as guide and diffusion."""
+
 PresetName = Literal["paper", "paper-small"]
 PRESETS: dict[str, dict[str, Any]] = {"paper": PAPER, "paper-small": PAPER_SMALL}
 PRESET_WORDS = {

@@ -54,10 +54,9 @@ class SweepPoint:
 
 def sweep(
     volume: np.ndarray,
-    step_lengths: Sequence[int],
+    acquisitions: Sequence[Acquisition],
     config: ReconstructionConfig = FAST,
     *,
-    beam: str = "uniform",
     noise: DetectorNoise | None = None,
     cancel: CancelToken | None = None,
 ) -> Iterator[SweepProgress | SweepPoint]:
@@ -67,11 +66,10 @@ def sweep(
     ----------
     volume : ndarray, shape (Z, H, W)
         Point-scanned intensities. At each n, slices beyond whole slabs are dropped.
-    step_lengths : sequence of int
-        2 to 64 and at most Z / 2.
+    acquisitions : sequence of Acquisition
+        The beam at each step length, which are at most Z / 2, each once.
     config : ReconstructionConfig
         The method.
-    beam : {"uniform", "bessel", "airy"}
     noise : DetectorNoise, optional
         The same photons per projection at every step length: the light of a frame, not of a slice.
     cancel : CancelToken, optional
@@ -91,15 +89,16 @@ def sweep(
     """
     if volume.ndim != 3:
         raise UserError(f"the volume has shape {volume.shape}; it must be a stack of slices, (z, y, x)")
-    chosen = check_step_lengths(step_lengths, len(volume))
+    check_step_lengths([acquisition.step_length for acquisition in acquisitions], len(volume))
+    chosen = sorted(acquisitions, key=lambda acquisition: acquisition.step_length)
     validate_projections(volume, "the volume")
     cancel, noise = cancel or CancelToken(), noise or DetectorNoise()
-    for number, n in enumerate(chosen):
+    for number, acquisition in enumerate(chosen):
+        n = acquisition.step_length
         if cancel.stopped:
             return
         cancel.check()
         yield SweepProgress(f"n = {n}: projections", number / len(chosen))
-        acquisition = Acquisition.model_validate({"step_length": n, "beam": beam})
         projections = simulate_projections(volume, acquisition, **noise.model_dump())
         stages = _one(volume, projections, acquisition, config, cancel)
         for step in stages:
@@ -146,3 +145,15 @@ def deepest(points: Sequence[SweepPoint], at_least: float = HALF) -> SweepPoint 
             break
         found = point
     return found
+
+
+def answer(points: Sequence[SweepPoint], slice_depth: float | None = None, unit: str = "") -> str:
+    """How deep the beam may be, in a sentence; `slice_depth` is the slices' spacing in `unit`."""
+    found = deepest(points)
+    if found is None:
+        n = points[0].step_length
+        return f"Already at n = {n}, less than half of what no projection sees comes back (R² < {HALF})."
+    n, r2 = found.step_length, found.metrics["null_space_r2"]
+    depth = "" if slice_depth is None else f", a step of {n * slice_depth:.3g} {unit}"
+    seen = "more than half of what no projection sees comes back"
+    return f"Up to n = {n}{depth}, {seen} (null-space R² {r2:.2f})."

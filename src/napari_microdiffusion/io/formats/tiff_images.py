@@ -73,7 +73,8 @@ def _images(file: "TiffFile", path: Path, axes: str | None, stack: ExitStack) ->
     """Return the images of a file; where axes are given and its own words lead nowhere, its pages."""
     try:
         if axes is None or not file.is_scanimage:
-            return _described(file, path, stack)
+            with as_user_error(path):
+                return _described(file, path, stack)
     except UserError:
         if axes is None:
             raise
@@ -137,10 +138,16 @@ def _chosen(images: list[TiffImage], path: Path, axes: str | None, position: int
     notes = [*([_ASSUMED] if assumed else []), *notes, *image.metadata.notes, *image.notes]
     kept = kept_shape(names, shape)
 
+    page = tuple(size for size in image.series.keyframe.shape if size > 1)
+    outer = next((k for k in range(len(kept) - 1) if tuple(s for s in kept[k:] if s > 1) == page), 0)
+
     def pixels(at: Mapping[str, int]) -> npt.NDArray[Any]:
-        planes = np.arange(prod(kept[:-2])).reshape(kept[:-2])[_index(letters[:-2], at)]
-        some = load_planes(image, path, planes) if at and letters.endswith("yx") else None
-        return load(image, path).reshape(kept)[_index(letters, at)] if some is None else some
+        if not at.keys() & set(letters[:outer]):
+            return load(image, path).reshape(kept)[_index(letters, at)]
+        # The pages that are chosen, and of them the samples that are.
+        pages = np.arange(prod(kept[:outer])).reshape(kept[:outer])[_index(letters[:outer], at)]
+        some = load_planes(image, path, pages).reshape(*pages.shape, *kept[outer:])
+        return some[(slice(None),) * pages.ndim + _index(letters[outer:], at)]
 
     return ImageSource(
         letters,

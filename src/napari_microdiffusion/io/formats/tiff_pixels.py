@@ -28,31 +28,28 @@ def load(image: TiffImage, path: Path) -> npt.NDArray[Any]:
         return _in_own_type(data, image).reshape(image.shape)
 
 
-def load_planes(image: TiffImage, path: Path, planes: npt.NDArray[np.integer]) -> npt.NDArray[Any] | None:
-    """Read some planes.
+def load_planes(image: TiffImage, path: Path, planes: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
+    """Read some pages, each a plane or the samples of one.
 
     Parameters
     ----------
     image, path
         The image and its file.
     planes
-        Numbers of planes in the order of the file, in an array of any shape.
+        Numbers of pages in the order of the file, in an array of any shape.
 
     Returns
     -------
-    ndarray or None
-        Of the shape of `planes` and of a plane; None where a page of the file is no plane, so that it takes
-        `load`.
+    ndarray
+        Of the shape of `planes` and of a page.
     """
     series = image.series
-    height, width = image.shape[-2:]
-    if image.axes[-2:] != "YX" or series.keyframe.shape != (height, width):
-        return None
+    page = series.keyframe.shape
     file = series.keyframe.parent
     with as_user_error(path):
         if series.dataoffset is not None and not series.is_multifile:
             stored = np.dtype(series.dtype).newbyteorder(file.byteorder)
-            shape = (math.prod(image.shape[:-2]), height, width)
+            shape = (math.prod(image.shape) // math.prod(page), *page)
             whole = file.filehandle.memmap_array(stored, shape, series.dataoffset)
             return _in_own_type(np.asarray(whole[planes]), image)
         numbers = [int(plane) for plane in planes.ravel()]
@@ -60,7 +57,7 @@ def load_planes(image: TiffImage, path: Path, planes: npt.NDArray[np.integer]) -
             data = _of_several_files([series[number] for number in numbers])
         else:
             data = file.asarray(numbers, series=series)
-    return _in_own_type(data, image).reshape(*planes.shape, height, width)
+    return _in_own_type(data, image).reshape(*planes.shape, *page)
 
 
 def _of_several_files(pages: Sequence[Page | None]) -> npt.NDArray[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.io.axes import NAME_AXES
 from napari_microdiffusion.io.formats.file_faults import unfit
 from napari_microdiffusion.io.formats.imagej import imagej_metadata, resolution
 from napari_microdiffusion.io.formats.tiff_image import Page, TiffImage, planes_of, stacked
@@ -60,6 +61,9 @@ def plain_images(file: "TiffFile", path: Path) -> list[TiffImage]:
 
 def _series(file: "TiffFile", every: Sequence[Page]) -> list["TiffPageSeries"]:
     """Return what tifffile takes for one image each, without thumbnails."""
+    text = file.pages.first.description
+    if text.startswith("{") and ('"axes"' in text or '"shape"' in text) and not _table(text):
+        raise UserError(f"{file.filename} has a description of its axes that cannot be read; {NAME_AXES}.")
     try:
         return [series for series in file.series if not series.keyframe.is_reduced]
     except RuntimeError:
@@ -72,16 +76,16 @@ def _series(file: "TiffFile", every: Sequence[Page]) -> list["TiffPageSeries"]:
 
 def _tables(all_series: Sequence["TiffPageSeries"]) -> list[dict[str, Any]]:
     """Return what tifffile wrote of each image, empty for one of which it wrote nothing."""
-    tables = []
-    for series in all_series:
-        text = getattr(series.keyframe, "description", "").strip()
-        try:
-            table = json.loads(text) if text.startswith("{") else {}
-        except (ValueError, RecursionError):
-            table = {}
-        is_ours = isinstance(table, dict) and isinstance(table.get("shape"), list)
-        tables.append(table if is_ours and all(isinstance(size, int) for size in table["shape"]) else {})
-    return tables
+    return [_table(getattr(series.keyframe, "description", "")) for series in all_series]
+
+
+def _table(text: str) -> dict[str, Any]:
+    try:
+        table = json.loads(text) if text.strip().startswith("{") else {}
+    except (ValueError, RecursionError):
+        table = {}
+    is_ours = isinstance(table, dict) and isinstance(table.get("shape"), list)
+    return table if is_ours and all(isinstance(size, int) for size in table["shape"]) else {}
 
 
 def _joined(

@@ -104,14 +104,12 @@ class TileEvaluator:
             self._stored[window.key] = inputs
         return inputs
 
-    def evaluate(
-        self, inputs: TileInputs, state: "Tensor | None", sigma: float
-    ) -> "tuple[np.ndarray, Tensor]":
+    def evaluate(self, inputs: TileInputs, x: "Tensor | None", sigma: float) -> "tuple[np.ndarray, Tensor]":
         """The denoised residual of a window: in unit intensities (array) and normalised (tensor)."""
         import torch
 
         with torch.inference_mode(), device_errors():
-            noisy = torch.zeros_like(inputs.scale) if state is None else state.to(self.device)[None]
+            noisy = torch.zeros_like(inputs.scale) if x is None else x.to(self.device)[None]
             level = torch.full((1,), sigma, device=self.device)
             normal = self.denoiser(noisy, level, inputs.condition, inputs.globals, inputs.mask)
             residual: np.ndarray = (normal * inputs.scale)[0].cpu().numpy()

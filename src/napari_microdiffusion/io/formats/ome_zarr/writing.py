@@ -20,6 +20,7 @@ def write_zarr_image(
     unit: str,
     channels: Sequence[str],
     items: Mapping[str, str],
+    origin: Scale | None = None,
 ) -> None:
     """Write an image as OME-Zarr 0.4, which most programs read, at its full resolution alone.
 
@@ -35,6 +36,8 @@ def write_zarr_image(
         Names of the channels.
     items
         Attributes of our own.
+    origin
+        Centre of the first voxel (z, y, x) in `unit`; None for zero.
     """
     import zarr
 
@@ -45,7 +48,11 @@ def write_zarr_image(
         length = {"unit": "micrometer"} if kind == "space" and spacing is not None and unit == "um" else {}
         named.append({"name": letter, "type": kind, **length})
     scale = [float(lengths.get(letter, 1.0)) for letter in axes]
-    dataset = {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+    transforms: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
+    if origin is not None:
+        place = dict(zip("zyx", origin, strict=True))
+        transforms.append({"type": "translation", "translation": [place.get(letter, 0.0) for letter in axes]})
+    dataset = {"path": "0", "coordinateTransformations": transforms}
     attributes: dict[str, Any] = {
         "multiscales": [{"version": "0.4", "name": "image", "axes": named, "datasets": [dataset]}],
         **items,

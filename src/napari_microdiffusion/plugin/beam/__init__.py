@@ -1,0 +1,1 @@
+"""The form of the beam, its optics calculator, measured beams, and its picture."""

@@ -1,0 +1,142 @@
+"""How two volumes are looked at together in the viewer; each way gives back what it changed."""
+
+from typing import Any
+
+import numpy as np
+from napari import Viewer
+from napari.layers import Image
+
+from ..layers.metadata import METADATA_KEY
+from ..layers.placement import Placement
+from ..layers.stack import Stack, planewise
+
+MODES = {
+    "side by side": "Side by side",
+    "overlay": "Overlay",
+    "curtain": "Curtain",
+    "checkerboard": "Checkerboard",
+}
+_TRUTH_COLOUR, _OTHER_COLOUR = "green", "magenta"
+_ERROR_COLOURS = [[0.3, 0.65, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 0.5, 0.15, 1.0]]
+# Squares along the shorter side of a plane of the checkerboard.
+_SQUARES = 8
+_KEPT = ("visible", "colormap", "blending", "opacity", "contrast_limits")
+
+
+class CompareViews:
+    """One way of looking at a time."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self.mode = ""
+        self.mixed: Image | None = None
+        self._before: list[tuple[Any, dict[str, Any]]] = []
+        self._had_grid = False
+        self._pair: tuple[Any, Any] = (None, None)
+
+    def show(self, mode: str, truth: Stack, chosen: Stack, all_chosen: list[Stack]) -> None:
+        """Look in one way, after giving back what another one changed."""
+        self.end()
+        viewer = self._viewer
+        self.mode = mode
+        self._before = [(layer, {name: getattr(layer, name) for name in _KEPT}) for layer in _images(viewer)]
+        self._had_grid = viewer.canvas.grid.enabled
+        shown = all_chosen if mode == "side by side" else [chosen]
+        wanted = [truth.layer, *(stack.layer for stack in shown)]
+        for layer in viewer.layers:
+            layer.visible = any(layer == other for other in wanted)
+        for layer in wanted[1:]:
+            layer.contrast_limits = truth.layer.contrast_limits
+        if mode == "side by side":
+            viewer.canvas.grid.enabled = True
+            viewer.reset_view()
+        elif mode == "overlay":
+            truth.layer.colormap, chosen.layer.colormap = _TRUTH_COLOUR, _OTHER_COLOUR
+            lower, upper = sorted((truth.layer, chosen.layer), key=viewer.layers.index)
+            lower.blending, upper.blending = "opaque", "additive"
+        else:
+            self._mix(mode, truth, chosen)
+
+    def move_curtain(self, position: float) -> None:
+        """Hang the curtain elsewhere, 0 at the left to 1 at the right."""
+        if self.mode == "curtain" and self.mixed is not None:
+            self.mixed.data = mixed(*self._pair, "curtain", position)
+
+    def end(self) -> None:
+        """Give back the view as it was."""
+        if not self.mode:
+            return
+        viewer, self.mode = self._viewer, ""
+        mixed, self.mixed = self.mixed, None
+        if mixed is not None and mixed in viewer.layers:
+            viewer.layers.remove(mixed)
+        for layer, looks in self._before:
+            if layer in viewer.layers:
+                for name, value in looks.items():
+                    setattr(layer, name, value)
+        self._before, self._pair = [], (None, None)
+        if viewer.canvas.grid.enabled != self._had_grid:
+            viewer.canvas.grid.enabled = self._had_grid
+            viewer.reset_view()
+
+    def _mix(self, pattern: str, truth: Stack, chosen: Stack) -> None:
+        selected = set(self._viewer.layers.selection)
+        self._pair = (truth.data, chosen.data)
+        self.mixed = self._viewer.add_image(
+            mixed(truth.data, chosen.data, pattern),
+            name=f"{truth.name} | {chosen.name}",
+            contrast_limits=truth.layer.contrast_limits,
+            colormap=truth.layer.colormap,
+            metadata={METADATA_KEY: {"role": "mixed"}},
+            **truth.placement.layer_arguments(),
+        )
+        truth.layer.visible = chosen.layer.visible = False
+        self._viewer.layers.selection = selected
+
+
+def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
+    """Two volumes on one grid in one picture, made plane by plane as the viewer asks for it.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (at least Z, H, W)
+        `first` is left of the curtain; where one is longer, its last planes are left out.
+    position : float
+        Where the curtain hangs, 0 at the left to 1 at the right.
+
+    Returns
+    -------
+    dask array, shape (Z, H, W), float32
+    """
+    import dask.array as da
+
+    depth = min(len(first), len(second))
+    height, width = first.shape[1:]
+    y, x = np.ogrid[:height, :width]
+    if pattern == "curtain":
+        is_first = np.broadcast_to(x < round(position * width), (height, width))
+    else:
+        side = max(1, min(height, width) // _SQUARES)
+        is_first = (y // side + x // side) % 2 == 0
+    volumes = [planewise(volume)[:depth].astype(np.float32) for volume in (first, second)]
+    return da.where(is_first, *volumes)
+
+
+def add_error(viewer: Viewer, name: str, error: np.ndarray, bound: float, placement: Placement) -> Image:
+    """Add an error map: black where the reconstruction is right, orange too bright, blue too dark."""
+    from napari.utils.colormaps import Colormap
+
+    return viewer.add_image(
+        error,
+        name=f"{name} error",
+        contrast_limits=(-bound, bound),
+        colormap=Colormap(_ERROR_COLOURS, name="error"),
+        metadata={METADATA_KEY: {"role": "error"}},
+        **placement.layer_arguments(),
+    )
+
+
+def _images(viewer: Viewer) -> list[Any]:
+    from napari.layers import Image
+
+    return [layer for layer in viewer.layers if isinstance(layer, Image)]

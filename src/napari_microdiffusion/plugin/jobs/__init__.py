@@ -1,0 +1,1 @@
+"""Threads and progress: one job at a time for each dock."""

@@ -1,0 +1,152 @@
+"""Does one activity of a dock at a time: starts it, shows how it gets on, ends it."""
+
+import time
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QApplication, QWidget
+
+from ..widgets.message_panel import MessagePanel
+from .activity import Activity
+from .activity_dock import ActivityDock
+from .job import End, Job, sentence
+from .run_panel import RunPanel
+
+# Whoever waited longer than this may be looking elsewhere, and a message says that it is done.
+NOTIFY_AFTER_S = 8.0
+CANCELLED = "Cancelled; nothing of it is kept."
+
+
+class Runner(QObject):
+    """A dock's activities, one at a time.
+
+    Signals: `began` with what is being done, in words; `finished` with an activity that ended well; `ended`
+    after any end.
+
+    Parameters
+    ----------
+    panel : RunPanel
+        Shows the progress.
+    messages : MessagePanel
+        Says what came of it.
+    parent : QWidget
+        The dock.
+    """
+
+    began = Signal(str)
+    finished = Signal(object)
+    ended = Signal()
+
+    def __init__(self, panel: RunPanel, messages: MessagePanel, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.panel, self.messages = panel, messages
+        self.job = Job(self)
+        self.activity: Activity | None = None
+        self._reason = ""
+        self._started = 0.0
+        self._activity_dock = ActivityDock()
+        self.job.arrived.connect(self._handle)
+        self.job.flushed.connect(self._flush)
+        self.job.ended.connect(self._end)
+        panel.stop_wanted.connect(self.stop)
+        panel.cancel_wanted.connect(self._cancel)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is being done."""
+        return self.job.is_running
+
+    def begin(self, activity: Activity) -> bool:
+        """Start an activity, unless there is one; say whether it was started."""
+        if self.is_running:
+            return False
+        self.activity, self._reason = activity, ""
+        self._started = time.monotonic()
+        if activity.keeps_messages:
+            self.messages.error.hide()
+        else:
+            self.messages.clear()
+        self.panel.begin(activity.text, activity.can_stop)
+        self._activity_dock.begin(activity.text)
+        self.began.emit(activity.text)
+        self.job.start(activity.source)
+        return True
+
+    def stop(self) -> None:
+        """End the activity early and keep what there is."""
+        if self.is_running and self.activity is not None and self.activity.can_stop:
+            self.panel.ending("Stopping …")
+            self.job.stop()
+
+    def cancel(self, reason: str = "") -> None:
+        """End what is running and keep nothing of it; the reason is shown afterwards."""
+        if self.is_running:
+            self._reason = reason
+            self.panel.ending("Cancelling …")
+            self.job.cancel()
+
+    def abandon(self) -> None:
+        """Cancel without a word; the dock is going."""
+        self.job.abandon()
+        self._activity_dock.end()
+        self.activity = None
+
+    def layer_removed(self, layer: Any) -> bool:
+        """Cancel what cannot go on without a layer; say whether that was so."""
+        if self.activity is None or not self.activity.needs(layer):
+            return False
+        self.cancel(f"The layer “{layer.name}” was removed, so this was cancelled.")
+        return True
+
+    def fail(self, text: str, defect: BaseException | None = None) -> None:
+        """Show what went wrong, in the dock and in napari; a traceback only for a defect of the program."""
+        from napari.utils.notifications import notification_manager, show_error
+
+        text = sentence(text)
+        self.messages.fail(text)
+        if defect is None:
+            show_error(text)
+        else:
+            notification_manager.receive_error(type(defect), defect, defect.__traceback__)
+
+    def _cancel(self) -> None:
+        self.cancel()
+
+    def _handle(self, event: Any) -> None:
+        # After a layer was removed the rest of the stream has nowhere to go.
+        if self.activity is not None and not self._reason:
+            self.panel.handle(event)
+            self._activity_dock.handle(event)
+            self.activity.handle(event)
+
+    def _flush(self) -> None:
+        if self.activity is not None and not self._reason:
+            self.activity.flush()
+
+    def _end(self, end: End) -> None:
+        activity, self.activity = self.activity, None
+        self._activity_dock.end()
+        self.panel.idle()
+        if activity is None:
+            return
+        activity.ended(end)
+        if end.cancelled:
+            self.messages.clear()
+            self.messages.say(self._reason or CANCELLED)
+        elif end.message:
+            self.fail(end.message, end.defect)
+        else:
+            self.finished.emit(activity)
+            self._notify(activity)
+        self.ended.emit()
+
+    def _notify(self, activity: Activity) -> None:
+        """Tell who may be looking elsewhere: in napari's corner, and in the system's list of windows."""
+        if time.monotonic() - self._started < NOTIFY_AFTER_S or not activity.done:
+            return
+        from napari.utils.notifications import show_info
+
+        show_info(activity.done)
+        dock = self.parent()
+        if isinstance(dock, QWidget):
+            QApplication.alert(dock.window())

@@ -1,0 +1,1 @@
+"""Layers: what they may be, where they lie, and how results stream into them."""

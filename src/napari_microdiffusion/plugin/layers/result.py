@@ -1,0 +1,292 @@
+"""Events in, layer updates out: the volume and its uncertainty as they grow."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...optics import Acquisition
+from ...reconstruction.events import Finished, SliceReady, StageStarted
+from ..jobs.job import TICK_MS
+from .contrast import Contrast
+from .metadata import METADATA_KEY, known_beam
+from .placement import Placement
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image
+
+# Redrawing a volume in 3D sends all of it to the graphics card again.
+SECONDS_BETWEEN_3D = 0.25
+SECONDS_BETWEEN_2D = 0.1
+# The preview is over in a moment; every redraw would only delay it.
+SECONDS_BETWEEN_PREVIEWS = 0.3
+LONGEST_PAUSE = 1.0
+# Where a redraw in 3D takes longer than this, volumes are drawn by the processor: a redraw at the end of each
+# stage must do then.
+SLOW_3D = 0.25
+# Share of the GUI thread's time that redrawing may take.
+REDRAW_SHARE = 0.3
+
+
+class ResultLayers:
+    """The layers of one reconstruction.
+
+    Parameters
+    ----------
+    name : str
+        Of the projections; the layers are called after it.
+    placement : Placement
+        Of the volume.
+    shape : tuple of int
+        Slices, rows, columns.
+    acquisition : Acquisition
+        Step length and beam.
+    limits : tuple of float
+        Contrast limits to begin with.
+    truth : napari.layers.Image, optional
+        Shares its contrast limits with the volume.
+    """
+
+    def __init__(
+        self,
+        viewer: "Viewer",
+        name: str,
+        placement: Placement,
+        shape: tuple[int, int, int],
+        acquisition: Acquisition,
+        limits: tuple[float, float],
+        truth: "Image | None" = None,
+    ) -> None:
+        self.viewer, self.name, self.placement, self.shape = viewer, name, placement, shape
+        self.step_length = acquisition.step_length
+        self._known = known_beam(acquisition)
+        self.truth = truth
+        self._follows = True
+        self.uncertainty: Image | None = None
+        self._limits = tuple(truth.contrast_limits) if truth is not None else limits
+        self._stage = "preview"
+        self._bright = 1.0
+        self._has_result = False
+        self._is_slow_3d, self._stage_is_new = False, False
+        self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
+        self._next_redraw = self._flushed_at = 0.0
+        self._latest_z: int | None = None
+        # In 3D an empty volume would take as long to draw as a full one.
+        self._is_covered = viewer.dims.ndisplay == 3
+        self.volume: Image = self._add(
+            "volume", " (preview)", np.zeros(shape, np.float32), self._limits, visible=not self._is_covered
+        )
+        self._started_at = self._followed_to = self._point()
+
+    def handle(self, event: Any) -> None:
+        """Take one event of the run; `flush` then redraws."""
+        if isinstance(event, SliceReady):
+            self._write(event)
+        elif isinstance(event, Contrast):
+            self._settle_contrast(event)
+        elif isinstance(event, StageStarted):
+            self._stage = event.stage
+            self._stage_is_new = True
+            self._rename("" if event.stage == "samples" else " (preview)")
+        elif isinstance(event, Finished):
+            self._finish(event)
+
+    @property
+    def follow(self) -> bool:
+        """Whether the viewer shows the slices as they come; it ends when the person moves the slider."""
+        return self._follows
+
+    @follow.setter
+    def follow(self, on: bool) -> None:
+        if on and not self._follows:
+            self._followed_to = self._point()
+        self._follows = on
+
+    def flush(self) -> None:
+        """Redraw what changed, unless the last redraw was too short ago."""
+        now = time.perf_counter()
+        if self._flushed_at:
+            painting = now - self._flushed_at - TICK_MS / 1000
+            self._is_slow_3d |= painting > SLOW_3D and self.viewer.dims.ndisplay == 3
+            pause = min(painting / REDRAW_SHARE, LONGEST_PAUSE)
+            self._next_redraw = max(self._next_redraw, now + pause)
+            self._flushed_at = 0.0
+        waits = self._is_slow_3d and self.viewer.dims.ndisplay == 3 and not self._stage_is_new
+        if now < self._next_redraw or not self._anything_new() or waits:
+            return
+        self._stage_is_new = False
+        self._uncover()
+        # Another slice on screen has been read anew from all layers.
+        if not (self.follow and self._follow()):
+            for quantity, layer in (("volume", self.volume), ("uncertainty", self.uncertainty)):
+                changed = self._changed[quantity]
+                if layer is not None and changed and self._shows(layer, changed):
+                    layer.refresh(extent=False, thumbnail=False, highlight=False)
+        for slices in self._changed.values():
+            slices.clear()
+        # What is drawn here is painted later, between two ticks: a late tick tells what that took.
+        spent = time.perf_counter() - now
+        self._flushed_at = now + spent
+        self._next_redraw = now + max(self._pause(), spent / REDRAW_SHARE)
+
+    def _anything_new(self) -> bool:
+        return any(self._changed.values())
+
+    def _pause(self) -> float:
+        if self.viewer.dims.ndisplay == 3:
+            return SECONDS_BETWEEN_3D
+        return SECONDS_BETWEEN_PREVIEWS if self._stage == "preview" else SECONDS_BETWEEN_2D
+
+    def remove(self) -> None:
+        """Take the layers away: the run was cancelled."""
+        for layer in (self.volume, self.uncertainty):
+            if layer is not None and layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        self._return()
+
+    def keep_unfinished(self) -> bool:
+        """After a failure, keep what is better than a preview under an honest name; say whether there was."""
+        if not self._has_result:
+            self.remove()
+            return False
+        self._uncover()
+        self._rename(" (incomplete)")
+        for layer in (self.volume, self.uncertainty):
+            if layer is not None and layer in self.viewer.layers:
+                layer.refresh()
+        return True
+
+    def _add(self, role: str, suffix: str, data: np.ndarray, limits: Any, **look: Any) -> "Image":
+        return add_volume(
+            self.viewer,
+            f"{self.name} {role}{suffix}",
+            role,
+            data,
+            self.placement,
+            limits,
+            self._known,
+            **look,
+        )
+
+    def _rename(self, suffix: str) -> None:
+        name = f"{self.name} volume{suffix}"
+        # napari appends [1] where the name is taken; asking again for the same one would count on.
+        if not self.volume.name.startswith(name) or self.volume.name.partition(" [")[0] != name:
+            self.volume.name = name
+
+    def _write(self, event: SliceReady) -> None:
+        if event.quantity == "uncertainty":
+            if self.uncertainty is None:
+                self._add_uncertainty(event)
+            assert self.uncertainty is not None
+            self.uncertainty.data[(event.z, *event.region.index)] = event.plane
+        else:
+            self.volume.data[(event.z, *event.region.index)] = event.plane
+            self._has_result |= event.stage not in ("preview", "guide")
+            self._latest_z = event.z
+        self._changed[event.quantity].add(event.z)
+
+    def _add_uncertainty(self, event: SliceReady) -> None:
+        top = max(float(np.percentile(event.plane, 99.9)), 1e-6 * max(self._limits[1], 1e-30))
+        self._add_spread(np.zeros(self.shape, np.float32), top)
+
+    def _finish(self, event: Finished) -> None:
+        result = event.result
+        # The engine's own arrays hold the same values; taking them frees the copies made here.
+        self.volume.data = result.volume
+        if result.uncertainty is not None:
+            if self.uncertainty is None:
+                self._add_spread(result.uncertainty, 1.0)
+            assert self.uncertainty is not None
+            self.uncertainty.data = result.uncertainty
+            self.uncertainty.contrast_limits = (0.0, self._bright)
+        for layer in (self.volume, self.uncertainty):
+            if layer is not None:
+                # So that napari's own "save" keeps what made it.
+                layer.metadata[METADATA_KEY]["provenance"] = result.provenance
+        self._uncover()
+        self._rename(" (stopped)" if result.stopped else "")
+        self._return()
+
+    def _add_spread(self, values: np.ndarray, top: float) -> None:
+        selected = set(self.viewer.layers.selection)
+        self.uncertainty = self._add("uncertainty", "", values, (0.0, top), colormap="inferno", visible=False)
+        # A hidden layer that comes by itself must not take the controls from the one in use.
+        self.viewer.layers.selection = selected
+
+    def _settle_contrast(self, contrast: Contrast) -> None:
+        """Fit the contrast to the volume, unless the person changed it or a ground truth gives it."""
+        self._bright = contrast.uncertainty
+        if self.truth is not None or tuple(self.volume.contrast_limits) != tuple(self._limits):
+            return
+        self.volume.contrast_limits = (contrast.low, contrast.high)
+        self._limits = tuple(self.volume.contrast_limits)
+
+    def _uncover(self) -> None:
+        """Show the volume once there is something in it."""
+        if self._is_covered:
+            self._is_covered = False
+            self.volume.visible = True
+
+    # The slice on screen
+
+    def _point(self) -> float:
+        """Where the viewer is along z."""
+        point = self.viewer.dims.point
+        return float(point[-3]) if len(point) >= 3 else 0.0
+
+    def _follow(self) -> bool:
+        """Go to the newest slice; say whether it is another than before."""
+        if self._latest_z is None or self.viewer.dims.ndisplay == 3 or self.viewer.dims.ndim < 3:
+            return False
+        if self._point() != self._followed_to:
+            self._follows = False  # the person moved the slider
+            return False
+        # The middle of a slab that arrived whole says more than its last slice.
+        n = self.step_length
+        before = self._followed_to
+        self._go_to(min(self._latest_z // n * n + n // 2, self.shape[0] - 1))
+        self._latest_z = None
+        return self._followed_to != before
+
+    def _go_to(self, z: int) -> None:
+        world = self.placement.translate[0] + z * self.placement.scale[0]
+        self.viewer.dims.set_point(self.viewer.dims.ndim - 3, world)
+        self._followed_to = self._point()
+
+    def _return(self) -> None:
+        """After the run, go back to where the person was."""
+        if self.follow and self.viewer.dims.ndisplay == 2 and self.viewer.dims.ndim >= 3:
+            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, self._started_at)
+
+    def _shows(self, layer: "Image", slices: set[int]) -> bool:
+        """Whether one of the slices is on screen."""
+        dims = self.viewer.dims
+        if not layer.visible:
+            return False
+        if dims.ndisplay == 3 or tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
+            return True
+        z = (self._point() - self.placement.translate[0]) / self.placement.scale[0]
+        return round(z) in slices
+
+
+def add_volume(
+    viewer: "Viewer",
+    name: str,
+    role: str,
+    data: np.ndarray,
+    placement: Placement,
+    limits: Any,
+    known: dict[str, Any],
+    **look: Any,
+) -> "Image":
+    """Add an image layer that the dock made, with what is known of it; never under another layer's name."""
+    return viewer.add_image(
+        data,
+        name=name,
+        contrast_limits=limits,
+        metadata={METADATA_KEY: {"role": role, **known}},
+        **placement.layer_arguments(),
+        **look,
+    )

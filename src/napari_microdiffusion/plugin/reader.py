@@ -1,0 +1,105 @@
+"""The reader that the manifest names: TIFF and OME-Zarr stacks into image layers."""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..io import ImageStack, UnchosenPosition, is_stack, read_image
+from ..optics.recorded_beam import KEY, beam_in
+from .layers.metadata import METADATA_KEY, LayerData
+from .layers.placement import AXES, Placement
+
+Reader = Callable[[Any], list[LayerData]]
+
+READABLE = (".tif", ".tiff", ".lsm", ".zarr")
+
+# What a saved result can be; neither is offered as projections.
+_RESULTS = ("volume", "uncertainty", "INR", "ground truth")
+
+# For stacks with several channels, one layer each.
+_CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
+
+
+def get_reader(path: str | PathLike[str] | Sequence[str]) -> Reader | None:
+    """Give the reader for a TIFF or OME-Zarr stack, or None for RGB, single images and everything else.
+
+    Looks at the header alone.
+    """
+    if isinstance(path, Sequence) and not isinstance(path, str):
+        if len(path) != 1:
+            return None
+        path = path[0]
+    if Path(path).suffix.lower() not in READABLE or not is_stack(path):
+        return None
+    return read_layers
+
+
+def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
+    """Read a stack into image layers with scale, units and axis labels, one for each channel.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used; see `io.read_image`.
+    """
+    if isinstance(path, Sequence) and not isinstance(path, str):
+        path = path[0]
+    return file_layers(path)
+
+
+def file_layers(path: str | PathLike[str], axes: str | None = None) -> list[LayerData]:
+    """As `read_layers`; `axes` names the axes where the file does not. Of several positions all."""
+    try:
+        return image_layers(read_image(path, axes))
+    except UnchosenPosition as several:
+        positions = range(len(several.positions))
+        return [layer for at in positions for layer in image_layers(read_image(path, axes, position=at))]
+
+
+def image_layers(image: ImageStack) -> list[LayerData]:
+    """Turn a stack into layer data; a time axis stays the first axis of its layers."""
+    placed = Placement.of_image(image)
+    arguments = placed.layer_arguments()
+    if "t" in image.axes:
+        arguments = {
+            "scale": (1.0, *placed.scale),
+            "translate": (0.0, *placed.translate),
+            "units": ("pixel", *placed.units),
+            "axis_labels": ("t", *AXES),
+        }
+    if "c" not in image.axes:
+        known = {METADATA_KEY: _known_of(image)}
+        return [(image.data, {"name": image.name, "metadata": known, **arguments}, "image")]
+    axis, names = image.axes.index("c"), image.metadata.get("channels") or ()
+    layers: list[LayerData] = []
+    for index in range(image.data.shape[axis]):
+        name = names[index] if index < len(names) else f"channel {index}"
+        look = {
+            "name": f"{image.name} {name}",
+            "colormap": _CHANNEL_COLOURS[index % len(_CHANNEL_COLOURS)],
+            "blending": "additive",
+            "metadata": {METADATA_KEY: _known_of(image, index)},
+        }
+        layers.append((np.take(image.data, index, axis), {**look, **arguments}, "image"))
+    return layers
+
+
+def _known_of(image: ImageStack, channel: int = 0) -> dict[str, Any]:
+    """What is noted on a layer: what the file says, and for a saved result the settings that made it."""
+    description = image.metadata.get("description") or {}
+    quantity = description.get("quantity", "")
+    if isinstance(quantity, list):
+        quantity = quantity[channel] if channel < len(quantity) else ""
+    role = quantity if quantity in _RESULTS else "image" if image.step_length is None else "projections"
+    known = {
+        "role": role,
+        "step_length": image.step_length,
+        "beam": image.beam,
+        KEY: beam_in(description),
+        "path": None if image.path is None else str(image.path),
+        "notes": list(image.metadata.get("notes", ())),
+    }
+    return known | ({"provenance": description} if "settings" in description else {})

@@ -1,0 +1,93 @@
+"""The questions for files that the dock asks."""
+
+from itertools import permutations
+from pathlib import Path
+
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
+
+from .controller import Controller
+from .tasks import AxesWanted
+
+# A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
+IMAGES = (
+    "Images (*.tif *.tiff *.lsm zarr.json .zattrs .zgroup);;"
+    "Settings of a result (*.json *.yaml *.yml);;All files (*)"
+)
+RESULTS = "OME-TIFF (*.ome.tif);;OME-Zarr (*.ome.zarr);;ImageJ TIFF (*.tif)"
+_AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
+MODELS = "Checkpoints (*.safetensors)"
+
+
+class Dialogs:
+    """Asks for a file and passes it on; nothing happens without an answer.
+
+    Parameters
+    ----------
+    dock : QWidget
+        Whose window the dialogs belong to.
+    """
+
+    def __init__(self, dock: QWidget, runs: Controller) -> None:
+        self._dock, self._runs = dock, runs
+
+    def projections(self) -> None:
+        """A file of projections to open."""
+        if path := self._existing("Open projections", IMAGES):
+            self._runs.open_path(str(path))
+
+    def inr_to_load(self) -> None:
+        """An INR to use."""
+        if path := self._existing("Load an INR", MODELS):
+            self._runs.load_inr(path)
+
+    def prior(self) -> None:
+        """A prior to use."""
+        if path := self._existing("Choose a prior", MODELS):
+            self._runs.sections.diffusion.use_prior(str(path))
+
+    def inr_to_save(self) -> None:
+        """Where the INR is to be saved."""
+        if path := self._new("Save the INR", "inr.safetensors", MODELS):
+            self._runs.save_inr(path)
+
+    def result(self) -> None:
+        """Where the last result is to be saved."""
+        if self._runs.last is None:
+            return
+        found = self._runs.last.projections
+        beside = found.known.get("path")
+        safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in found.name)
+        suggested = (Path(beside).parent if beside else Path.home()) / f"{safe} volume.ome.tif"
+        if folder := self._runs.preferences.folder("save"):
+            suggested = Path(folder) / suggested.name
+        if path := self._new("Save the volume", str(suggested), RESULTS):
+            self._runs.save_to(path)
+
+    def axes(self, question: AxesWanted) -> None:
+        """Which axes a file has that does not say so."""
+        sizes = " × ".join(str(size) for size in question.sizes)
+        orders = ["".join(order) for order in permutations("tcz", len(question.sizes) - 2) if "z" in order]
+        words = {", ".join(_AXIS_WORDS[letter] for letter in order): order + "yx" for order in orders}
+        text = (
+            f"{Path(question.path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+        )
+        answer, is_given = QInputDialog.getItem(self._dock.window(), "Axes", text, list(words), 0, False)
+        if is_given:
+            self._runs.open_file(question.path, words[answer])
+        else:
+            self._runs.fail(question.message)
+
+    def _existing(self, title: str, kinds: str) -> Path | None:
+        preferences = self._runs.preferences
+        path, _ = QFileDialog.getOpenFileName(self._dock.window(), title, preferences.folder("open"), kinds)
+        if not path:
+            return None
+        preferences.store_folder("open", Path(path))
+        return Path(path)
+
+    def _new(self, title: str, suggested: str, kinds: str) -> Path | None:
+        path, _ = QFileDialog.getSaveFileName(self._dock.window(), title, suggested, kinds)
+        if not path:
+            return None
+        self._runs.preferences.store_folder("save", Path(path))
+        return Path(path)

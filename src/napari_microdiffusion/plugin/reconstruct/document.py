@@ -1,0 +1,168 @@
+"""The document of the dock "Reconstruct volume": settings, and the layers and the INR that a run takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import UsageError, UserError
+from ...optics import Acquisition
+from ...optics.recorded_beam import BEAM_FIELDS
+from ...reconstruction.estimate import estimate
+from ...settings.asked import STEP_LENGTH
+from ...settings.method import ReconstructionConfig
+from ..document import RunDocument
+from ..jobs.job import spare_threads
+from ..layers.stack import Stack
+
+if TYPE_CHECKING:
+    from ...inr import FittedInr
+
+NO_PROJECTIONS = "Choose projections first: drop a TIFF on the dock or open a sample."
+NOTHING_TO_DO = "No first estimate and no diffusion leave nothing to reconstruct: choose one of them."
+
+
+@dataclass(frozen=True, eq=False)
+class HeldInr:
+    """An INR at hand, and what it belongs to.
+
+    Attributes
+    ----------
+    text : str
+        Where it comes from, in words.
+    path : Path or None
+        Its file, where it was saved or came from one.
+    belongs_to : tuple or None
+        What identifies the projections, the beam and the settings it was fitted with; None for one from a
+        file, which the engine checks.
+    fitted : FittedInr or None
+        Itself, where it was fitted here.
+    """
+
+    text: str
+    path: Path | None
+    belongs_to: tuple[object, ...] | None = None
+    fitted: "FittedInr | None" = None
+
+
+class ReconstructionDocument(RunDocument):
+    """The settings of a reconstruction, its layers and its INR.
+
+    Attributes
+    ----------
+    truth : napari.layers.Image or None
+    inr : HeldInr or None
+    """
+
+    truth: Any = None
+    inr: Any = None
+
+    @property
+    def slabs(self) -> int:
+        """Slabs of the chosen projections."""
+        return 0 if self.projections is None else self.projections.shape[0] // self.views_in_the_stack
+
+    @property
+    def views_in_the_stack(self) -> int:
+        """Views that the chosen stack of projections holds."""
+        return 2 if self.value("acquisition.views") == 2 and not self.is_apart else 1
+
+    @property
+    def second_view(self) -> Stack | None:
+        """The mirrored view, where it is in a layer of its own."""
+        is_wanted = self.is_apart and self.value("acquisition.views") == 2
+        return self.mirrored if is_wanted else None
+
+    @property
+    def inr_identity(self) -> tuple[object, ...] | None:
+        """What an INR belongs to: the projections, the beam, and the settings of its fit."""
+        found, second = self.projections, self.second_view
+        if found is None or self.problem:
+            return None
+        method, optics = self.run.resolved.method, self.acquisition
+        beam = tuple(getattr(optics, name) for name in sorted(BEAM_FIELDS))
+        apart = None if second is None else (hash(second.layer), id(second.layer.data))
+        of_fit = (method.inr, method.light)
+        return (
+            hash(found.layer),
+            id(found.layer.data),
+            found.chosen,
+            apart,
+            optics.step_length,
+            beam,
+            of_fit,
+        )
+
+    @property
+    def usable_inr(self) -> HeldInr | None:
+        """The INR at hand, if it belongs to the chosen projections, beam and settings."""
+        held = self.inr
+        return held if held is not None and held.belongs_to in (None, self.inr_identity) else None
+
+    def forget_layer(self, layer: object) -> None:
+        """A layer is gone, and the INR that was fitted to it with it."""
+        held = self.inr
+        if held is not None and held.belongs_to is not None and held.belongs_to[0] == hash(layer):
+            self.change(inr=None)
+
+    def acquisition_of_run(self) -> Acquisition:
+        """The optics, if they fit the chosen layers.
+
+        Raises
+        ------
+        UsageError
+            For settings that cannot be, a mirrored view that is missing, or an odd number of projections for
+            two views.
+        """
+        found = self.projections
+        if self.is_apart and self.value("acquisition.views") == 2 and self.mirrored is None:
+            raise UsageError(
+                "no other image layer has the size of the projections, so there is no mirrored view; "
+                "open it, or choose another number of views"
+            )
+        if found is not None and found.shape[0] % self.views_in_the_stack:
+            raise UsageError(
+                f"“{found.name}” has {found.shape[0]} projections, but two views of the same slabs make an "
+                "even number"
+            )
+        return self.acquisition
+
+    def method_of_run(self) -> ReconstructionConfig:
+        """The method with the INR at hand, and with processor threads that leave the window one.
+
+        Raises
+        ------
+        UsageError
+            For settings that cannot be.
+        """
+        method = self.method
+        held = self.usable_inr if method.guide == "inr" else None
+        return method.model_copy(
+            update={
+                "inr_file": None if held is None else held.path,
+                "threads": method.threads or spare_threads(),
+            }
+        )
+
+    def judge(self) -> tuple[str, str]:
+        """What a run would cost, and why it cannot be started; either may be empty."""
+        found = self.projections
+        if found is None:
+            return "", NO_PROJECTIONS
+        try:
+            acquisition, method = self.acquisition_of_run(), self.method_of_run()
+            shape = (max(1, self.slabs), *found.shape[1:])
+            cost = str(estimate(shape, acquisition, method, has_inr=self.usable_inr is not None))
+        except UserError as error:
+            return "", str(error)
+        return cost, NOTHING_TO_DO if method.guide == "none" and method.diffusion == "off" else ""
+
+    def step_length_source(self) -> str:
+        """How the step length is known, in words."""
+        if self.projections is None:
+            return ""
+        origin, recorded = self.run.origin(STEP_LENGTH), self.recorded
+        if origin == "file":
+            return "from file"
+        if recorded.suggested is None and "step_length" not in recorded.acquisition:
+            return "not in the file: check it"
+        return "assumed: isotropic voxels" if origin == "assumed" else "set by hand"

@@ -1,0 +1,103 @@
+"""Which layer holds the projections, and what of it is used."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from napari import Viewer
+from napari.layers import Image
+
+from ....io.images import ImageStack
+from ....optics.recorded_beam import KEY
+from ....settings.recorded import NOTHING_RECORDED, Recorded
+from ...layers.placement import spacing_um
+from ...layers.roles import why_no_projections
+from ...layers.stack import Stack
+from ...widgets.layer_chooser import LayerChooser
+from ...widgets.section import Section, button, column, label
+from ..document import ReconstructionDocument
+
+
+@dataclass(frozen=True, eq=False)
+class Projections(Stack):
+    """A stack of projections (N, H, W) inside a layer."""
+
+    @property
+    def recorded(self) -> Recorded:
+        """What the layer's file and scale say of the acquisition."""
+        placement, known = self.placement, self.known
+        spacing = spacing_um(placement)
+        return Recorded.of_projections(
+            ImageStack(
+                data=np.empty((0, 0, 0)),
+                scale=spacing if placement.is_known else placement.scale,
+                unit="um" if spacing is not None else placement.units[-1],
+                step_length=known.get("step_length"),
+                beam=known.get("beam"),
+                name="the file",
+                metadata={"description": {KEY: known.get(KEY) or {}}},
+            )
+        )
+
+
+class ProjectionsSection(Section):
+    """Choice of the projections."""
+
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
+        super().__init__("Projections", is_open=True)
+        self.document = document
+        self.open_file = button("…", "Open a TIFF of projections")
+        self.open_file.setFixedWidth(36)
+        tip = "Image layers that can be projections: stacks of at least two grey planes."
+        self.chooser = LayerChooser(viewer, why_no_projections, "projections", tip, self.open_file)
+        self._about = label(tone="dim", wrap=True)
+        self.flaws = label(tone="warning", wrap=True)
+        self.flaws.hide()
+        lost = "Another reader opened this file and lost its voxel size."
+        self.calibrate = button("Read the scale from the file", lost)
+        again = "Read the file again with our reader; this layer stays, hidden."
+        self.reopen = button("Open the file with these apart", again)
+        self.reopen.hide()
+        self.set_content(column(self.chooser, self._about, self.flaws, self.reopen, self.calibrate))
+        self.chooser.changed.connect(self.take)
+        self.refresh()
+
+    def select(self, layer: Image) -> None:
+        """Choose a layer, if it is on the list."""
+        self.chooser.select(layer)
+
+    def refresh(self) -> None:
+        """Take the list from the viewer, keeping the choice where it still exists."""
+        self.chooser.refresh()
+        self.take()
+
+    def take(self) -> None:
+        """Tell the document what is chosen and what is known of it."""
+        layer, before = self.chooser.layer, self.document.projections
+        found = None if layer is None else Projections(layer, self.chooser.chosen)
+        is_same_layer = found is not None and before is not None and found.layer is before.layer
+        recorded = NOTHING_RECORDED if found is None else found.recorded
+        if not is_same_layer or recorded != self.document.recorded:
+            self.document.record(recorded, projections=found)
+        elif found is not None and not found.is_same_as(before):
+            self.document.change(projections=found)
+        self._describe()
+
+    def show_flaws(self, flaws: list[str], is_mixed: bool = False) -> None:
+        """Warn of what would ruin a result; offer to read the file again where that would mend it."""
+        self.reopen.setVisible(is_mixed)
+        self.flaws.setText("\n".join(f"⚠ {flaw}" for flaw in flaws))
+        self.flaws.setVisible(bool(flaws))
+
+    def _describe(self) -> None:
+        found = self.document.projections
+        self.calibrate.setVisible(False)
+        if found is None:
+            self._about.setText("No image layer can be projections yet.")
+            self.set_state("none")
+            return
+        text = found.describe("slabs")
+        notes = " ".join(found.known.get("notes", ()))
+        self._about.setText(f"{text}\n{notes}" if notes else text)
+        is_lost = not found.placement.is_known and not found.known
+        self.calibrate.setVisible(is_lost and bool(found.layer.source.path))
+        self.set_state(found.name)

@@ -1,0 +1,110 @@
+"""An optional ground truth beside the result."""
+
+from typing import Any
+
+from napari import Viewer
+from napari.layers import Image
+
+from ....settings.asked import STEP_LENGTH
+from ...layers.metadata import known_of
+from ...layers.placement import Placement
+from ...widgets.layer_chooser import LayerChooser
+from ...widgets.section import Section, column, label
+from ..document import ReconstructionDocument
+
+NONE = "None"
+_TIP = (
+    "A point-scanned volume of the same place. It is never used for the reconstruction: it shares its "
+    "contrast with the result, and the result is measured against it."
+)
+_MADE_HERE = ("volume", "uncertainty", "INR", "error", "mixed")
+
+
+class TruthSection(Section):
+    """Choice of a layer that holds the volume as a point scan saw it."""
+
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
+        super().__init__("Ground truth")
+        self.document = document
+        self._seen: tuple[Any, ...] = ()
+        self.chooser = LayerChooser(viewer, self._why_not, "ground truth", _TIP, none=NONE)
+        self._about = label(tone="dim", wrap=True)
+        self.set_content(column(self.chooser, self._about))
+        self.chooser.changed.connect(self._choose)
+        document.events.revision.connect(self._follow)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take the list from the viewer, keeping the choice where it still fits."""
+        self.chooser.refresh()
+        self._describe()
+
+    def _follow(self, _revision: int = 0) -> None:
+        """Look for the truth of other projections; other slices need another one."""
+        found = self.document.projections
+        seen = (None if found is None else found.layer, self._slices)
+        if seen == self._seen:
+            return
+        is_other, self._seen = not self._seen or seen[0] != self._seen[0], seen
+        self.refresh()
+        if is_other:
+            self.chooser.select(self._truth_of_sample())
+
+    @property
+    def _slices(self) -> int:
+        """Slices of the volume."""
+        return self.document.slabs * int(self.document.value(STEP_LENGTH))
+
+    def _why_not(self, layer: Any) -> str:
+        from napari.layers import Image
+
+        found = self.document.projections
+        if found is None or not isinstance(layer, Image) or layer.rgb or layer.multiscale:
+            return "no volume"
+        shape, fits = tuple(layer.data.shape), False
+        if len(shape) == 3 and shape[1:] == found.shape[1:]:
+            # A stack whose last slices fill no whole slab has a few more than the volume.
+            fits = 0 <= shape[0] - self._slices < self.document.value(STEP_LENGTH)
+        return "" if fits and known_of(layer).get("role") not in _MADE_HERE else "another shape"
+
+    def _truth_of_sample(self) -> Image | None:
+        found = self.document.projections
+        if found is None:
+            return None
+        simulated_from = found.known.get("truth")
+        for layer in self.chooser.layers:
+            of_these = known_of(layer).get("of") == found.layer.name
+            if of_these or (simulated_from and layer.name == simulated_from):
+                return layer
+        return None
+
+    def _choose(self) -> None:
+        layer = self.chooser.layer
+        if layer is not None:
+            self._align(layer)
+        if layer is not self.document.truth:
+            self.document.change(truth=layer)
+        self._describe()
+
+    def _align(self, layer: Image) -> None:
+        """Put a truth whose file gave no scale where the volume will lie."""
+        found, current = self.document.projections, Placement.of_layer(layer)
+        placement = (
+            Placement() if found is None else found.placement.of_volume(self.document.value(STEP_LENGTH))
+        )
+        if not current.is_known and current.scale == (1.0, 1.0, 1.0) and placement != current:
+            layer.scale, layer.translate = placement.scale, placement.translate
+            layer.units = placement.units
+            layer.axis_labels = ("z", "y", "x")
+
+    def _describe(self) -> None:
+        found, hint = self.document.projections, ""
+        if found is None:
+            hint = "Choose projections first."
+        elif not self.chooser.layers:
+            height, width = found.shape[1:]
+            hint = f"No image layer has the volume's shape, {self._slices} × {height} × {width}."
+        self._about.setText(hint)
+        self._about.setVisible(bool(hint))
+        layer = self.chooser.layer
+        self.set_state("none: uncertainty only" if layer is None else layer.name)

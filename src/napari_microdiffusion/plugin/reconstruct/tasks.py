@@ -1,0 +1,157 @@
+"""What the dock asks its job to do: streams of events that run in the job's thread and touch no layer."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import Cancelled
+from ...io import ImageStack
+from ...io.axes import UnnamedAxes
+from ...optics import Acquisition
+from ...reconstruction.events import CancelToken, Finished
+from ...settings.method import ReconstructionConfig
+from ..jobs.job import Saved, Step
+from ..jobs.torch_libraries import load_torch_libraries
+from ..layers.contrast import Brightness
+from ..layers.metadata import LayerData
+from ..reader import file_layers
+from ..sample_data import open_vasculature
+
+if TYPE_CHECKING:
+    from ...inr import FittedInr
+    from ...reconstruction.outputs import Outputs
+    from ...reconstruction.result import ReconstructionResult
+
+
+@dataclass(frozen=True, eq=False)
+class LayersMade:
+    """Layers of a file that was read, or of a sample, and the number of the one to be chosen."""
+
+    layers: list[LayerData]
+    chosen: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A result with what can be said of it: the median relative uncertainty, the closeness to the truth."""
+
+    result: "ReconstructionResult"
+    median_uncertainty: float | None
+    metrics: dict[str, Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Reconstructs, and measures the result against the truth where there is one.
+
+    Attributes
+    ----------
+    projections : array_like, shape (N, H, W)
+        May be lazy (dask, memory-mapped); read in the thread.
+    acquisition : Acquisition
+    config : ReconstructionConfig
+    truth : array_like or None
+    inr : FittedInr or None
+        One fitted before.
+    second_view : array_like or None
+        The projections with the mirrored beam, where they lie in an array of their own.
+    """
+
+    projections: Any
+    acquisition: Acquisition
+    config: ReconstructionConfig
+    truth: Any = None
+    inr: "FittedInr | None" = None
+    second_view: Any = None
+
+    def __call__(self, cancel: CancelToken) -> Iterator[Any]:
+        """The engine's events, then `Judged`."""
+        needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
+        if needs_torch:
+            load_torch_libraries()
+        from ...evaluation.uncertainty import median_relative
+        from ...reconstruction.engine import reconstruct
+
+        # A copy: what is painted into the layer during the run must not change what it is made from.
+        projections = np.array(self.projections)
+        if self.second_view is not None:
+            projections = np.concatenate([projections, np.asarray(self.second_view)])
+        seen = Brightness()
+        for event in reconstruct(projections, self.acquisition, self.config, inr=self.inr, cancel=cancel):
+            yield from seen.told_before(event)
+            yield event
+            if isinstance(event, Finished):
+                result = event.result
+                median = None
+                if result.uncertainty is not None:
+                    median = median_relative(result.volume, result.uncertainty)
+                metrics = yield from self._compare(result, cancel)
+                yield Judged(result, median, metrics)
+
+    def _compare(
+        self, result: "ReconstructionResult", cancel: CancelToken
+    ) -> Generator[Step, None, dict[str, Any] | None]:
+        if self.truth is None:
+            return None
+        from ...evaluation import comparing
+
+        n = self.acquisition.step_length
+        profile = self.acquisition.profile
+        for step in comparing(result.volume, np.asarray(self.truth), n, profile=profile):
+            if cancel.cancelled:
+                raise Cancelled("the run was cancelled")
+            if cancel.stopped:
+                break
+            if step.metrics is not None:
+                return step.metrics
+            yield Step("Comparing with the ground truth", step.fraction)
+        return None
+
+
+@dataclass(frozen=True)
+class AxesWanted:
+    """A file that does not name its axes: which are they? `message` says so where nobody answers."""
+
+    path: str
+    sizes: tuple[int, ...]
+    message: str
+
+
+@dataclass(frozen=True)
+class ReadFile:
+    """Reads a file with our reader; `axes` names its axes where it does not."""
+
+    path: str
+    axes: str | None = None
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
+        """One `LayersMade`, or one `AxesWanted`."""
+        try:
+            yield LayersMade(file_layers(self.path, self.axes))
+        except UnnamedAxes as error:
+            yield AxesWanted(self.path, error.sizes, str(error))
+
+
+@dataclass(frozen=True)
+class MakeSample:
+    """Grows the vasculature sample."""
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade]:
+        """One `LayersMade`."""
+        # The truth comes first, so that the projections lie above it.
+        yield LayersMade(open_vasculature(), chosen=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class SaveResult:
+    """Writes volume, uncertainty and settings."""
+
+    outputs: "Outputs"
+    result: "ReconstructionResult"
+    source: ImageStack
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
+        """One `Saved`."""
+        yield Saved(self.outputs.write(self.result, self.source))

@@ -1,0 +1,139 @@
+"""What all docks are: sections that scroll, a foot that stays, napari's theme, and a clean end."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from napari import Viewer
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
+
+from .section import column
+from .theme import Appearance
+
+PLUGIN = "napari-microdiffusion"
+MIN_WIDTH = 340
+WIDTH = 400
+
+
+class Dock(QWidget):
+    """A dock widget."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self._was_docked = False
+        self._listening: list[tuple[Any, Callable[..., None]]] = []
+        self._at_end: list[Callable[[], None]] = []
+        self.setMinimumWidth(MIN_WIDTH)
+
+    def sizeHint(self) -> QSize:
+        """As wide as the sections need to be read without breaks."""
+        hint = super().sizeHint()
+        hint.setWidth(WIDTH)
+        return hint
+
+    def fill(self, above: Sequence[QWidget], below: Sequence[QWidget]) -> None:
+        """Put widgets into the part that scrolls and into the foot; once, last."""
+        inner = QWidget()
+        layout = column(*above, None, inside=inner)
+        layout.setContentsMargins(8, 8, 8, 4)
+        layout.setSpacing(2)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inner)
+        bar = scroll.verticalScrollBar()
+        if bar is not None:
+            self.setMinimumWidth(max(MIN_WIDTH, inner.minimumSizeHint().width() + bar.sizeHint().width()))
+        line = QFrame()
+        line.setObjectName("line")
+        line.setFixedHeight(1)
+        foot = column(*below)
+        foot.setContentsMargins(8, 8, 8, 8)
+        foot.setSpacing(8)
+        whole = column(inside=self)
+        whole.setSpacing(0)
+        whole.addWidget(scroll, 1)
+        whole.addWidget(line)
+        whole.addLayout(foot)
+        self.listen(self.viewer.events.theme, self._theme_changed)
+        self._theme_changed()
+
+    def listen(self, emitter: Any, slot: Callable[..., None]) -> None:
+        """Connect to a viewer's events until the dock closes."""
+        emitter.connect(slot)
+        self._listening.append((emitter, slot))
+
+    def watch_layers(self, refresh: Callable[[], None], removed: Callable[[Any], object]) -> None:
+        """Follow the viewer's layers: `refresh` after each change, `removed` with a layer that is gone."""
+        layers = self.viewer.layers.events
+
+        def take(event: Any) -> None:
+            if event.type == "removed":
+                removed(event.value)
+            refresh()
+
+        for emitter in (layers.inserted, layers.removed, layers.renamed, layers.reordered, layers.units):
+            self.listen(emitter, take)
+
+    def at_end(self, action: Callable[[], None]) -> None:
+        """What is to be done when the dock closes."""
+        self._at_end.append(action)
+
+    def bind(self, keys: str, action: Callable[[], None], button: QWidget | None = None) -> None:
+        """Bind keys to an action while the dock is in the window; a button tells them in its tooltip."""
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.activated.connect(action)
+        if button is not None:
+            button.setProperty("keys", QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText))
+            button.setToolTip(with_keys(button, button.toolTip()))
+
+    def restyle(self, appearance: Appearance) -> None:
+        """Follow the theme beyond the style sheet and what is drawn."""
+
+    def close_down(self) -> None:
+        """End what is running and leave the viewer alone."""
+        for action in self._at_end:
+            action()
+        for widget in self.findChildren(QWidget):
+            # Forms are bound to settings, and magicgui's widgets end by being closed.
+            release = getattr(widget, "release", None)
+            if release is not None:
+                release()
+        for emitter, slot in self._listening:
+            emitter.disconnect(slot)
+        self._at_end, self._listening = [], []
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice when napari closes the dock: it takes the widget out of it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._was_docked = True
+            elif self._was_docked:
+                self.close_down()
+        return bool(super().event(event))
+
+    def _theme_changed(self, _event: Any = None) -> None:
+        appearance = Appearance.of_theme(str(self.viewer.theme))
+        self.setStyleSheet(appearance.style_sheet())
+        for widget in self.findChildren(QWidget):
+            if hasattr(widget, "set_appearance"):
+                widget.set_appearance(appearance)
+        self.restyle(appearance)
+
+
+def with_keys(button: QWidget, text: str) -> str:
+    """A tooltip with the keys that are bound to the button."""
+    keys = button.property("keys")
+    if not keys:
+        return text
+    inner = text.removeprefix("<qt>").removesuffix("</qt>")
+    return f"<qt>{inner} ({keys})</qt>"
+
+
+def open_dock(viewer: Viewer, name: str) -> Any:
+    """Open one of our docks by the name in the menu, or bring the open one to the front."""
+    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    return widget

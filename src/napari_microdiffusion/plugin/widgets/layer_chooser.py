@@ -1,0 +1,141 @@
+"""A choice among the viewer's stacks, with a box for each further axis such as channel or time."""
+
+from collections.abc import Callable
+from typing import Any
+
+from magicgui.widgets import ComboBox
+from napari import Viewer
+from napari.layers import Image
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFormLayout, QWidget
+
+from .form import narrow
+from .section import form, label, row
+
+MEAN = "mean of all"
+# What stands for None in a box: magicgui tells of no change to None.
+_NO_LAYER, _ALL = "", -1
+_AXIS_WORDS = {"c": "channel", "channel": "channel", "t": "time", "time": "time"}
+
+
+class LayerChooser(QWidget):
+    """A box of layers, and one for each axis before the last three.
+
+    `changed` is emitted when another stack is chosen.
+
+    Parameters
+    ----------
+    why_not : callable
+        Says of a layer why it cannot be chosen; nothing where it can.
+    name : str
+        Of the box, for tests and accessibility.
+    beside : QWidget, optional
+        A button beside the box.
+    none : str
+        The entry for no layer; without it there is always one chosen where there is any.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        why_not: Callable[[Any], str],
+        name: str,
+        tip: str = "",
+        beside: QWidget | None = None,
+        none: str = "",
+    ) -> None:
+        super().__init__()
+        self._viewer, self._why_not, self._none = viewer, why_not, none
+        self.layers: list[Image] = []
+        self._axes: list[ComboBox] = []
+        self.box = ComboBox(name=name.replace(" ", "_"), choices=self._choices)
+        self.box.native.setObjectName(name)
+        self.box.native.setToolTip(f"<qt>{tip}</qt>")
+        self.box.changed.connect(self._choose)
+        self.refusals = label(tone="dim", wrap=True)
+        self._form: QFormLayout = form()
+        self._form.setContentsMargins(0, 0, 0, 0)
+        widgets = [narrow(self.box.native), *([beside] if beside is not None else [])]
+        self._form.addRow(row(*widgets, stretch=0))
+        self._form.addRow(self.refusals)
+        self.setLayout(self._form)
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer."""
+        return self.box.value or None
+
+    @property
+    def chosen(self) -> tuple[int | None, ...]:
+        """Index along each axis before the last three; None for the mean over it."""
+        return tuple(None if box.value == _ALL else box.value for box in self._axes)
+
+    @property
+    def axis_boxes(self) -> list[Any]:
+        """The boxes of the axes before the last three."""
+        return [box.native for box in self._axes]
+
+    def select(self, layer: Any) -> None:
+        """Choose a layer, if it is on the list."""
+        if layer in self.layers or (layer is None and self._none):
+            self.box.value = layer or _NO_LAYER
+
+    def refresh(self) -> None:
+        """Take the list from the viewer, keeping the choice where it still exists."""
+        before = self.layer
+        reasons = {layer: self._why_not(layer) for layer in self._viewer.layers}
+        self.layers = [layer for layer, reason in reasons.items() if not reason]
+        with self.box.changed.blocked():
+            self.box.reset_choices()
+            if before in self.layers:
+                self.box.value = before
+            elif self._none:
+                self.box.value = _NO_LAYER
+        self.box.native.setEnabled(bool(self.layers))
+        # Why a layer is missing matters to whoever looks for it, so while there is no other.
+        said = [reason for reason in reasons.values() if reason] if not self.layers else []
+        self.refusals.setText("\n".join(f"{reason}." for reason in said[:3]))
+        self.refusals.setVisible(bool(said) and not self._none)
+        has_other_axes = before is not None and len(self._axes) != before.ndim - 3
+        if self.layer is not before or before is None or has_other_axes:
+            self._choose()
+
+    def release(self) -> None:
+        """Let go of the viewer; the dock is going."""
+        for box in (self.box, *self._axes):
+            box.changed.disconnect()
+            box.close()
+
+    def _choices(self, _box: Any) -> list[tuple[str, Any]]:
+        first: list[tuple[str, Any]] = [(self._none, _NO_LAYER)] if self._none else []
+        return [*first, *((layer.name, layer) for layer in self.layers)]
+
+    def _choose(self, _layer: Any = None) -> None:
+        for box in self._axes:
+            box.changed.disconnect()
+            self._form.removeRow(box.native)
+        self._axes.clear()
+        layer = self.layer
+        if layer is not None and not self._none:
+            for axis, size in enumerate(layer.data.shape[:-3]):
+                self._add_axis(layer, axis, size, str(layer.axis_labels[axis]))
+        self.changed.emit()
+
+    def _add_axis(self, layer: Image, axis: int, size: int, name: str) -> None:
+        word = _AXIS_WORDS.get(name.lower(), f"axis {axis}")
+        choices: list[tuple[str, Any]] = [(str(index), index) for index in range(size)]
+        step = self._viewer.dims.current_step
+        offset = len(step) - layer.ndim
+        shown = min(max(step[offset + axis], 0), size - 1) if offset >= 0 else 0
+        mean = [(MEAN, _ALL)] if word == "time" else []
+        box = ComboBox(choices=[*choices, *mean], value=shown)
+        if mean:
+            box.native.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")
+        box.changed.connect(self._tell)
+        self._axes.append(box)
+        self._form.insertRow(1 + axis, word, narrow(box.native, 4))
+
+    def _tell(self, _value: Any) -> None:
+        self.changed.emit()

@@ -1,0 +1,121 @@
+"""The writer that the manifest names: image layers into OME-TIFF and OME-Zarr, with what is known of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from ..io import provenance_path, write_image, write_json
+from ..optics.recorded_beam import KEY
+from ..settings.files import short_record
+from .layers.metadata import METADATA_KEY, LayerData
+from .layers.placement import Placement
+
+_LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
+
+
+def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
+    """Write image layers into one file: one as a stack, several of the same shape and place as its channels.
+
+    Axes, scale and units are kept, and of our own layers the step length, the beam and the settings that made
+    them, which also go into a provenance file beside the image.
+
+    Parameters
+    ----------
+    path
+        Ends in `.ome.tif`, `.ome.tiff` or `.ome.zarr`.
+    layers
+        Data, attributes and type of each, as napari hands them over.
+
+    Returns
+    -------
+    list of str
+        The files that were written.
+
+    Raises
+    ------
+    UserError
+        For colour, several resolutions, axes without a name, layers that do not match, and where the
+        operating system refuses.
+    """
+    first, attributes, _ = layers[0]
+    axes = _axes_of(first, attributes)
+    names = [str(attributes["name"]) for _, attributes, _ in layers]
+    for data, others, _ in layers[1:]:
+        if _axes_of(data, others) != axes or np.shape(data) != np.shape(first):
+            raise UserError(
+                f"“{names[0]}” and “{others['name']}” differ in size, so they cannot be the channels of one "
+                "file; save them one at a time."
+            )
+        if _placement(others) != _placement(attributes):
+            raise UserError(
+                f"“{names[0]}” and “{others['name']}” lie in different places or have different scales, so "
+                "they cannot be the channels of one file; save them one at a time."
+            )
+    arrays = [np.asarray(data) for data, _, _ in layers]
+    if len(arrays) > 1:
+        if "c" in axes:
+            raise UserError(f"“{names[0]}” has channels already; save the layers one at a time.")
+        place = axes.index("z")
+        axes = f"{axes[:place]}c{axes[place:]}"
+        arrays = [np.stack(arrays, axis=place)]
+    placement = _placement(attributes)
+    known = [_known(attributes) for _, attributes, _ in layers]
+    provenance = next((k["provenance"] for k in known if k.get("provenance")), None)
+    write_image(
+        path,
+        arrays[0],
+        axes=axes,
+        scale=placement.scale if placement.is_known else None,
+        unit=placement.units[-1] if placement.is_known else "um",
+        channels=names if len(layers) > 1 else (),
+        step_length=known[0].get("step_length") if known[0].get("role") == "projections" else None,
+        beam=known[0].get("beam") if known[0].get("role") == "projections" else None,
+        description=_description([str(k.get("role", "image")) for k in known], provenance, known[0].get(KEY)),
+    )
+    if provenance is None or "input" not in provenance:
+        return [path]
+    beside = provenance_path(path)
+    write_json(beside, {**provenance, "outputs": {str(k.get("role", "image")): path for k in known}})
+    return [path, str(beside)]
+
+
+def _description(
+    roles: list[str], provenance: Mapping[str, Any] | None, beam: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    if set(roles) <= {"image", "projections"}:
+        return {KEY: beam} if beam and roles[0] == "projections" else {}
+    record = short_record(provenance) if provenance else {}
+    return {"quantity": roles if len(roles) > 1 else roles[0], **record}
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    found = (attributes.get("metadata") or {}).get(METADATA_KEY)
+    return found if isinstance(found, dict) else {}
+
+
+def _placement(attributes: Mapping[str, Any]) -> Placement:
+    scale = [float(value) for value in attributes["scale"]][-3:]
+    translate = [float(value) for value in attributes["translate"]][-3:]
+    units = [str(unit) for unit in attributes.get("units") or ("pixel",) * 3][-3:]
+    return Placement((scale[0], scale[1], scale[2]), (translate[0], translate[1], translate[2]), tuple(units))  # type: ignore[arg-type]
+
+
+def _axes_of(data: Any, attributes: Mapping[str, Any]) -> str:
+    """Return the letters of a layer's axes."""
+    name = attributes["name"]
+    if attributes.get("rgb") or attributes.get("multiscale"):
+        what = "is a colour picture" if attributes.get("rgb") else "has several resolutions"
+        raise UserError(f"“{name}” {what}, which this writer does not keep; save it with another.")
+    dimensions = len(np.shape(data))
+    if dimensions < 3:
+        raise UserError(f"“{name}” is a single plane; this writer saves stacks (z, y, x).")
+    labels = [str(label) for label in attributes.get("axis_labels") or ()][: dimensions - 3]
+    letters = [_LEADING.get(label.lower(), "") for label in labels]
+    if "".join(letters) not in ("", "t", "c", "tc") or len(letters) != dimensions - 3 or "" in letters:
+        raise UserError(
+            f"“{name}” has {dimensions - 3} axes before z, y and x; label them t (time) and c (channel), in "
+            "this order."
+        )
+    return "".join(letters) + "zyx"
