@@ -7,6 +7,7 @@ that fails is reported in one line and leaves the others alone.
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -297,6 +298,10 @@ def _collected(futures: "dict[Future[Any], Piece]", cancel: CancelToken) -> Iter
             done, waiting = wait(waiting, timeout=_PATIENCE_S, return_when="FIRST_COMPLETED")
         except NotYet:
             continue
+        except CancelledError:
+            # By no wish of ours: so ends what a scheduler had that is gone.
+            done = {future for future in waiting if future.cancelled()}
+            waiting = waiting - done
         for future in done:
             # A worker that died, or a defect: the others still have their work to do.
             error = _error_of(future)
@@ -313,8 +318,7 @@ def _error_of(future: "Future[Any]") -> BaseException | None:
     error: BaseException | None = future.exception()
     if isinstance(error, KilledWorker):
         return RunFailed(
-            "its worker was lost, more than once: out of memory, most likely; give each worker more, or run it "
-            "alone"
+            "its worker was lost: out of memory, most likely; give each worker more, or run this file alone"
         )
     return error
 

@@ -55,10 +55,10 @@ def digest(path: str) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def lasting(path: str) -> dict:
+def lasting(path: str, *but: str) -> dict:
     """A provenance without the times that a run took and the names it wrote to."""
     content = json.loads(Path(path).read_text())
-    return {key: value for key, value in content.items() if key not in ("seconds", "outputs", "output")}
+    return {key: value for key, value in content.items() if key not in {"seconds", "outputs", "output", *but}}
 
 
 @pytest.mark.parametrize("ending", [".tif", ".ome.tif", ".ome.zarr"])
@@ -79,7 +79,7 @@ def test_a_run_is_repeated_to_the_byte_from_its_provenance_alone(run, guide):
     run("-o", "w.tif", "--uncertainty", "w_uncertainty.tif", "--config", "v.provenance.json")
     assert digest("v.tif") == digest("w.tif")
     assert digest("v_uncertainty.tif") == digest("w_uncertainty.tif")
-    assert lasting("v.provenance.json") == lasting("w.provenance.json")
+    assert lasting("v.provenance.json", "origins") == lasting("w.provenance.json", "origins")
 
 
 @pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])

@@ -300,5 +300,5 @@ def test_a_full_memory_outside_the_network_fails_in_plain_words(
 
     monkeypatch.setattr(guides, "fit_inr", full)
     monkeypatch.setattr(run_state.RunState, "write", full)
-    with pytest.raises(RunFailed, match="memory|allocate"):
+    with pytest.raises(RunFailed, match=r"memory|allocate"):
         record(measurement, configure(**settings))
