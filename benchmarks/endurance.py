@@ -4,9 +4,9 @@
     .ci/with-screen python benchmarks/endurance.py --dock [--cycles 200] [--settle 20]   # in the viewer
 
 A cycle is a run that is cancelled after its first slices, then one that goes to its end. Resident memory,
-threads, open files and, in the viewer, Qt objects and layers are measured after `--settle` cycles and after the
-last, and printed as a table and as JSON. The exit code is 1 where memory grew by more than 5 % or anything else
-at all.
+threads, open files and, in the viewer, Qt objects and layers are measured after `--settle` cycles and after
+the last, and printed as a table and as JSON. The exit code is 1 where memory grew by more than 5 %, or
+anything else at all.
 """
 
 import argparse

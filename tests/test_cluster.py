@@ -4,7 +4,6 @@ import errno
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_microdiffusion import cluster
-from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch, work_on
+from napari_microdiffusion.cluster import Work, pieces_of, run_batch, work_on
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.io.formats import tiff_images
@@ -163,23 +162,6 @@ def test_cancelling_ends_the_batch_and_keeps_what_is_written(files, folder, requ
     assert 1 <= len(volumes(reports)) < 5
 
 
-def test_nothing_answers_at_the_address():
-    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    with (
-        pytest.raises(UserError, match="No Dask scheduler answers at nowhere://"),
-        connected("nowhere://x", 1),
-    ):
-        pass
-
-
-def test_without_dask_the_message_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(cluster, "find_spec", lambda _name: None)
-    with pytest.raises(UserError, match=r"napari-microdiffusion\[cluster\]"), connected(None, 2):
-        pass
-    with connected(None, 1) as client:
-        assert client is None
-
-
 @pytest.fixture
 def share_gone(monkeypatch):
     """Takes the network share of the files whose names have a mark away, once their headers are read."""
@@ -273,18 +255,6 @@ def test_a_lost_worker_costs_its_piece_alone(files, folder):
         (again,) = run_batch(pieces[1:], WORK, client=made)
         assert again.error == ""
     assert len(volumes([reports["a.ome.tif"], again])) == 2
-
-
-def test_a_lost_scheduler_is_told(files, folder):
-    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
-    pieces, _ = pieces_of(files, folder)
-    with distributed.LocalCluster(**options) as local, distributed.Client(local) as made:
-        futures = {made.submit(time.sleep, 5, pure=False): piece for piece in pieces[:2]}
-        made.cancel(list(futures))
-        reports = list(cluster._collected(futures, CancelToken()))
-    assert [report.error for report in reports] == [reports[0].error] * 2
-    assert "the cluster lost it" in reports[0].error
 
 
 def test_the_input_of_another_piece_is_not_overwritten(tmp_path):
