@@ -57,7 +57,7 @@ def test_success_is_0_and_resuming_does_only_the_rest(run):
 @pytest.mark.parametrize("missing", ["a_volume.ome.tif", "a_volume.provenance.json", "a_uncertainty.ome.tif"])
 def test_resuming_does_what_is_not_whole(run, tmp_path, missing):
     """As a process that was killed leaves it, or a person who cleans up."""
-    quick = ("--guide", "nearest", "--samples", 1, "--steps", 1)
+    quick = ("--guide", "nearest", "--samples", 1, "--steps", 4)
     kept = ("a.tif", "-n", 2, "-o", "out", "--uncertainty", *quick)
     assert run(*kept).exit_code == 0
     Path("out", missing).unlink()
