@@ -179,7 +179,7 @@ def pieces_of(
         chosen = (work or Work()).input_for(source)
         try:
             count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
-        except UserError as error:
+        except (UserError, OSError) as error:
             nowhere = Outputs(folder / f"{image_name(source)}_volume{ending}")
             unreadable.append(Report(Piece(source, nowhere, chosen), {}, _line(error)))
             continue
@@ -298,9 +298,25 @@ def _collected(futures: "dict[Future[Any], Piece]", cancel: CancelToken) -> Iter
         except NotYet:
             continue
         for future in done:
-            error = future.exception()
             # A worker that died, or a defect: the others still have their work to do.
+            error = _error_of(future)
             yield future.result() if error is None else Report(futures[future], {}, _line(error))
+
+
+def _error_of(future: "Future[Any]") -> BaseException | None:
+    from distributed.scheduler import KilledWorker
+
+    if future.cancelled():
+        return RunFailed(
+            "the cluster lost it, as when its scheduler ended; a batch that resumes does it again"
+        )
+    error: BaseException | None = future.exception()
+    if isinstance(error, KilledWorker):
+        return RunFailed(
+            "its worker was lost, more than once: out of memory, most likely; give each worker more, or run it "
+            "alone"
+        )
+    return error
 
 
 @contextmanager

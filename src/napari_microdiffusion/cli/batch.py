@@ -53,7 +53,7 @@ def batch(
         asked.setdefault("method", {})["threads"] = threads_for(workers)
     output_folder(output)
     pieces, reports = pieces_of(inputs, output, ending, work, uncertainty=uncertainty)
-    skipped = [piece for piece in pieces if resume and piece.outputs.provenance.is_file()]
+    skipped = [piece for piece in pieces if resume and piece.outputs.are_written()]
     pieces = [piece for piece in pieces if piece not in skipped]
     for report in reports:
         _say_report(report)
