@@ -112,6 +112,8 @@ class DockSession:
 
     def cycle(self) -> None:
         """Cancel a run after its first slices, run one to its end and remove what it made."""
+        from qtpy.QtCore import QEvent
+
         self.reached = ""
         self.dock.panel.button.click()
         self._wait(lambda: self.reached == "posterior mean" or not self.dock.runs.is_running)
@@ -122,7 +124,8 @@ class DockSession:
         for layer in [layer for layer in self.viewer.layers if layer.name != "projections"]:
             self.viewer.layers.remove(layer)
         self._wait(lambda: True)
-        self.application.sendPostedEvents(None, 52)  # what is to be deleted later is deleted now
+        # What is to be deleted later is deleted now.
+        self.application.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
     def objects(self) -> dict[str, int]:
         """Qt's objects and the viewer's layers."""
