@@ -8,7 +8,13 @@ from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.errors import RunFailed
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import IntensityScale
-from napari_microdiffusion.reconstruction.device import DeviceFull, DeviceLost, device_errors, until_done
+from napari_microdiffusion.reconstruction.device import (
+    DeviceFull,
+    DeviceLost,
+    NotFinite,
+    device_errors,
+    until_done,
+)
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Notice, StageStarted
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
@@ -242,7 +248,14 @@ def test_a_prior_that_answers_with_no_numbers_fails_in_plain_words(
 def test_a_card_that_computes_no_numbers_hands_over_to_the_processor(
     wide, configure, record, monkeypatch, pretended_card
 ):
-    broken_answers(monkeypatch, 1, 2)
+    evaluate = evaluator_module.TileEvaluator.evaluate
+
+    def broken(self, *arguments):
+        if isinstance(self.device, pretended_card):
+            raise NotFinite("NaN")
+        return evaluate(self, *arguments)
+
+    monkeypatch.setattr(evaluator_module.TileEvaluator, "evaluate", broken)
     found = record(wide, configure(samples=0))
     assert notices(found)[-1] == "The GPU computes values that are no numbers: going on with the CPU."
     assert found.result.device == "cpu"
@@ -287,5 +300,5 @@ def test_a_full_memory_outside_the_network_fails_in_plain_words(
 
     monkeypatch.setattr(guides, "fit_inr", full)
     monkeypatch.setattr(run_state.RunState, "write", full)
-    with pytest.raises(RunFailed, match="memory|allocate"):
+    with pytest.raises(RunFailed, match=r"memory|allocate"):
         record(measurement, configure(**settings))

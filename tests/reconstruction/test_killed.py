@@ -11,8 +11,8 @@ import pytest
 
 from napari_microdiffusion.io import read_image, write_image
 
-# Writes a result over an older one again and again, each time in a process that is killed by the system at its
-# next change to a folder or file: after 0 of them, after 1, and so on until one was not reached.
+# Writes a result over an older one again and again, each time in a process that is killed by the system at
+# its next change to a folder or file: after 0 of them, after 1, and so on until it comes to its end.
 KILLED_AGAIN_AND_AGAIN = """
 import os, signal, sys
 from pathlib import Path

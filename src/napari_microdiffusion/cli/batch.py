@@ -40,7 +40,8 @@ def batch(
 
     Ctrl-C ends it; what is written stays, and --resume goes on.
     """
-    from ..cluster import Work, connected, pieces_of, run_batch, threads_for
+    from ..cluster import Work, pieces_of, run_batch
+    from ..dask_cluster import connected, threads_for
     from ..reconstruction.events import CancelToken
 
     if ending not in IMAGE_SUFFIXES:

@@ -113,8 +113,8 @@ class Outputs:
     ) -> dict[str, str]:
         """Write what the result has, each file whole or not at all, and the provenance last.
 
-        The provenance of an earlier run under these names is gone before its volume is, so that none ever lies
-        beside another volume than its own.
+        The provenance of an earlier run under these names is gone before its volume is, so that none ever
+        lies beside another volume than its own.
 
         Parameters
         ----------
