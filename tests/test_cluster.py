@@ -1,5 +1,9 @@
 """Many files and time points: here, one after the other, and on a Dask cluster of threads."""
 
+import errno
+import os
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_microdiffusion import cluster
-from napari_microdiffusion.cluster import Work, connected, pieces_of, run_batch, work_on
+from napari_microdiffusion.cluster import Work, pieces_of, run_batch, work_on
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.io.formats import tiff_images
@@ -158,21 +162,99 @@ def test_cancelling_ends_the_batch_and_keeps_what_is_written(files, folder, requ
     assert 1 <= len(volumes(reports)) < 5
 
 
-def test_nothing_answers_at_the_address():
-    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+@pytest.fixture
+def share_gone(monkeypatch):
+    """Takes the network share of the files whose names have a mark away, once their headers are read."""
+
+    def take(mark: str) -> None:
+        for name in ("read", "read_array", "readinto", "read_segments", "memmap_array"):
+            real = getattr(tifffile.FileHandle, name)
+
+            def reading(self, *arguments, _real=real, **options):
+                if mark in self.name and _is_for_pixels():
+                    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+                return _real(self, *arguments, **options)
+
+            monkeypatch.setattr(tifffile.FileHandle, name, reading)
+
+    return take
+
+
+def _is_for_pixels() -> bool:
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name in ("asarray", "segments", "decode"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@pytest.mark.parametrize("where", ["here", "cluster"])
+def test_a_share_that_is_gone_fails_its_files_alone_and_they_are_done_later(
+    files, folder, share_gone, monkeypatch, where, request
+):
+    pieces, _ = pieces_of(files, folder)
+    before = [path.read_bytes() for path in files]
+    made = request.getfixturevalue("client") if where == "cluster" else None
+    share_gone("series")
+    reports = list(run_batch(pieces, WORK, client=made))
+    monkeypatch.undo()
+    errors = [report.error for report in reports if report.error]
+    assert len(errors) == 3
+    assert all("series.ome.tif cannot be read (Stale file handle)" in error for error in errors)
+    assert len(volumes(reports)) == 2
+    assert not [path for path in folder.iterdir() if path.suffix == ".part"]
+    assert [path.read_bytes() for path in files] == before
+    left = [piece for piece in pieces if not piece.outputs.are_written()]
+    assert [piece.input.time for piece in left] == [0, 1, 2]
+    again = list(run_batch(left, WORK, client=made))
+    assert [report.error for report in again] == ["", "", ""]
+    check([*reports, *again])
+
+
+def test_a_share_that_is_gone_while_headers_are_read(files, folder, monkeypatch):
+    real = cluster.read_sizes
+
+    def reading(path, *rest):
+        if path.name == "a.ome.tif":
+            raise OSError(errno.EHOSTDOWN, "Host is down")
+        return real(path, *rest)
+
+    monkeypatch.setattr(cluster, "read_sizes", reading)
+    pieces, unreadable = pieces_of(files, folder)
+    assert len(pieces) == 4
+    assert "Host is down" in unreadable[0].error
+
+
+def test_a_lost_worker_costs_its_piece_alone(files, folder):
+    """Of two processes one is killed in the middle of its piece, as the system does where memory ends."""
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    import dask
+
+    pieces, _ = pieces_of(files[:2], folder)
+
+    def dies(piece, work):
+        if piece.source.name == "b.ome.tif":
+            (piece.outputs.volume.parent / ".microdiffusion-0123456789ab.part").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        return work_on(piece, work)
+
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
-        pytest.raises(UserError, match="No Dask scheduler answers at nowhere://"),
-        connected("nowhere://x", 1),
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(**options) as local,
+        distributed.Client(local) as made,
     ):
-        pass
-
-
-def test_without_dask_the_message_says_how_to_get_it(monkeypatch):
-    monkeypatch.setattr(cluster, "find_spec", lambda _name: None)
-    with pytest.raises(UserError, match=r"napari-microdiffusion\[cluster\]"), connected(None, 2):
-        pass
-    with connected(None, 1) as client:
-        assert client is None
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cluster, "work_on", dies)
+            reports = {report.piece.name: report for report in run_batch(pieces, WORK, client=made)}
+        assert reports["a.ome.tif"].error == ""
+        assert "its worker was lost" in reports["b.ome.tif"].error
+        assert not pieces[1].outputs.are_written()
+        # The cluster has another worker by now, and the piece is done after all.
+        (again,) = run_batch(pieces[1:], WORK, client=made)
+        assert again.error == ""
+    assert len(volumes([reports["a.ome.tif"], again])) == 2
 
 
 def test_the_input_of_another_piece_is_not_overwritten(tmp_path):

@@ -42,3 +42,16 @@ def test_commands_and_their_options_exist(page):
         known = {flag for parameter in commands[name].params for flag in parameter.opts} | {"--help"}
         used = re.findall(r"(?<=\s)--?[a-z][\w-]*", rest.split("#")[0].split("|")[0])
         assert [flag for flag in used if flag not in known] == []
+
+
+def test_every_fault_names_a_test_that_exists(repository):
+    page = (DOCS / "faults.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    rows = [row for row in rows if not row.startswith("| ---")]
+    assert len(rows) > 15
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert len(cells) == 4, row
+        file, _, name = cells[3].strip("`").partition("::")
+        tests = (repository / file).read_text(encoding="utf-8")
+        assert re.search(rf"^def {name}\(", tests, re.MULTILINE), row

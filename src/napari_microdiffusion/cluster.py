@@ -4,15 +4,13 @@ Each piece of work reads its own file and writes its own outputs, so only names 
 that fails is reported in one line and leaves the others alone.
 """
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .dask_cluster import settled
 from .errors import Cancelled, RunFailed, UserError
 from .io import ImageStack, check_not_read, depth_stack, image_name, open_image, read_sizes, sources_of
 from .reconstruction.events import CancelToken, Finished
@@ -29,10 +27,7 @@ from .settings.resolve import (
 )
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
-
-# How long a Ctrl-C waits at most to be noticed while a cluster works.
-_PATIENCE_S = 0.2
+    from distributed import Client
 
 
 @dataclass(frozen=True)
@@ -179,7 +174,7 @@ def pieces_of(
         chosen = (work or Work()).input_for(source)
         try:
             count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
-        except UserError as error:
+        except (UserError, OSError) as error:
             nowhere = Outputs(folder / f"{image_name(source)}_volume{ending}")
             unreadable.append(Report(Piece(source, nowhere, chosen), {}, _line(error)))
             continue
@@ -266,7 +261,9 @@ def run_batch(
         return
     futures = {client.submit(work_on, piece, work, pure=False): piece for piece in pieces}
     try:
-        yield from _collected(futures, token)
+        for future, error in settled(futures, token):
+            # A worker that died, or a defect: the others still have their work to do.
+            yield future.result() if error is None else Report(futures[future], {}, _line(error))
     finally:
         client.cancel(list(futures))
 
@@ -283,65 +280,6 @@ def _overwriting(pieces: Sequence[Piece]) -> dict[int, Report]:
             except UserError as error:
                 refused[index] = Report(piece, {}, _line(error))
     return refused
-
-
-def _collected(futures: "dict[Future[Any], Piece]", cancel: CancelToken) -> Iterator[Report]:
-    from distributed import TimeoutError as NotYet
-    from distributed import wait
-
-    waiting = set(futures)
-    while waiting:
-        if cancel.cancelled:
-            raise Cancelled("the batch was cancelled")
-        try:
-            done, waiting = wait(waiting, timeout=_PATIENCE_S, return_when="FIRST_COMPLETED")
-        except NotYet:
-            continue
-        for future in done:
-            error = future.exception()
-            # A worker that died, or a defect: the others still have their work to do.
-            yield future.result() if error is None else Report(futures[future], {}, _line(error))
-
-
-@contextmanager
-def connected(scheduler: str | None, workers: int) -> "Iterator[Client | None]":
-    """Connect to a Dask cluster, or start one of local processes; None where one process is enough.
-
-    Parameters
-    ----------
-    scheduler : str or None
-        Address, such as tcp://host:8786.
-    workers : int
-        Processes on this machine, where there is no address.
-
-    Raises
-    ------
-    UserError
-        If Dask is missing or nothing answers at the address.
-    """
-    if scheduler is None and workers <= 1:
-        yield None
-        return
-    if find_spec("distributed") is None:
-        raise UserError('Several workers need Dask: pip install "napari-microdiffusion[cluster]".')
-    from distributed import Client, LocalCluster
-
-    if scheduler is None:
-        options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
-        with LocalCluster(**options) as cluster, Client(cluster) as client:
-            yield client
-        return
-    try:
-        client = Client(scheduler, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise UserError(f"No Dask scheduler answers at {scheduler} ({_line(error)}).") from error
-    with client:
-        yield client
-
-
-def threads_for(workers: int) -> int:
-    """Processor threads for each of several processes on this machine."""
-    return max(1, (os.cpu_count() or 1) // max(workers, 1))
 
 
 def _line(error: BaseException) -> str:

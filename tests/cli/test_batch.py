@@ -54,6 +54,23 @@ def test_success_is_0_and_resuming_does_only_the_rest(run):
     assert Path("out/a_volume.provenance.json").stat().st_mtime_ns == before
 
 
+def test_resuming_does_what_is_not_whole(run):
+    """As a process that was killed leaves it, or a person who cleans up."""
+    from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
+
+    sizes = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}
+    Prior(new_denoiser(sizes).eval(), {}).save("tiny.safetensors")
+    quick = ("--guide", "nearest", "--samples", 1, "--steps", 2, "--prior", "tiny.safetensors")
+    words = ("a.tif", "-n", 2, "-o", "out", "--uncertainty", *quick)
+    assert run(*words).exit_code == 0
+    for missing in ("a_volume.ome.tif", "a_volume.provenance.json", "a_uncertainty.ome.tif"):
+        Path("out", missing).unlink()
+        Path("out", ".microdiffusion-0123456789ab.part").write_text("half of it")
+        answers = [json.loads(run(*words, "--resume", "--json").stdout) for _ in range(2)]
+        assert [(a["skipped"], len(a["written"])) for a in answers] == [(0, 1), (1, 0)]
+        assert Path("out", missing).exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

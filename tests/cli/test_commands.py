@@ -1,5 +1,6 @@
 """The command line: specimen, simulate, compare, info; help, exit codes, and the one line of an error."""
 
+import errno
 import io
 import json
 import subprocess
@@ -244,6 +245,16 @@ def test_a_defect_is_one_line_too_unless_debugged(run, monkeypatch):
         result.stderr == "microdiffusion: a defect of the program: KeyError: 'axes' (--debug shows where)\n"
     )
     assert type(run("info", "truth.tif", "--debug").exception).__name__ == "KeyError"
+
+
+def test_a_disk_that_is_gone_is_no_defect(run, monkeypatch):
+    def gone(*_arguments):
+        raise OSError(errno.ESTALE, "Stale file handle", "/share/truth.tif")
+
+    monkeypatch.setattr("napari_microdiffusion.cli.volumes.describe", gone)
+    result = run("info", "truth.tif")
+    assert result.exit_code == 1
+    assert result.stderr == "microdiffusion: /share/truth.tif cannot be read or written: Stale file handle\n"
 
 
 def test_progress_is_shown_on_a_terminal_only(monkeypatch):

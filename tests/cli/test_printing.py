@@ -70,11 +70,11 @@ def test_ctrl_c_soon_after_the_start(tmp_path: Path) -> None:
     # Says when the interpreter is there, so that the signal meets the program and not the interpreter.
     start = "from napari_microdiffusion.cli import main; print('here', flush=True); main()"
     words = [sys.executable, "-c", start, "demo", "-o", str(tmp_path / "demo")]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in errors

@@ -1,5 +1,6 @@
 """Forms made from the settings' models: every field, with its words and range, and every digit."""
 
+import ast
 import json
 import os
 import shutil
@@ -65,7 +66,7 @@ def test_a_prior_from_a_file_is_chosen_and_named(tmp_path):
     document = ReconstructionDocument()
     section = DiffusionSection(document)
     asked = []
-    section.file_wanted.connect(lambda: asked.append(True))
+    section.prior.file_wanted.connect(lambda: asked.append(True))
     set_field(section, "method.prior", "From a file…")
     assert asked
     assert document.method.prior == "general"
@@ -133,7 +134,7 @@ import sys
 from qtpy.QtWidgets import QApplication, QDoubleSpinBox
 from napari.components import ViewerModel
 application = QApplication([])
-from napari_microdiffusion.plugin.reconstruct.preferences import manifest_properties
+from napari_microdiffusion.plugin.reconstruct.preferences import stored_fields
 from napari_microdiffusion.plugin.reconstruct.view import ReconstructWidget
 from napari_microdiffusion.plugin.simulate.view import SimulateWidget
 for Dock in ReconstructWidget, SimulateWidget:
@@ -146,7 +147,7 @@ for Dock in ReconstructWidget, SimulateWidget:
     dock.document.ask({"acquisition.ripple": 0.12345678901234566})
     assert dock.document.acquisition.ripple == 0.12345678901234566
     dock.close_down()
-assert manifest_properties()["ripple"]["maximum"] == 1
+assert "ripple" in [field.name for field in stored_fields()]
 """
 
 
@@ -169,3 +170,27 @@ def test_a_field_added_in_one_place_is_found_in_the_docks(tmp_path):
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_form_that_is_released_is_connected_to_nothing():
+    document = RunDocument()
+    before = len(document.events.revision)
+    form = Form(document, ("method.seed", "method.guide"))
+    widgets = [bound.widget for bound in form.fields.values()]
+    assert len(document.events.revision) == before + 1
+    form.release()
+    assert len(document.events.revision) == before
+    assert [len(widget.changed) for widget in widgets] == [0, 0]
+
+
+def test_fields_are_made_in_one_place():
+    by_hand = {"QSpinBox", "QDoubleSpinBox", "QComboBox", "QCheckBox"}
+    plugin = Path(napari_microdiffusion.__file__).parent / "plugin"
+    made = [
+        f"{path.relative_to(plugin)}:{node.lineno}"
+        for path in plugin.rglob("*.py")
+        if path.relative_to(plugin).parts[0] != "widgets"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in by_hand
+    ]
+    assert made == []

@@ -2,7 +2,8 @@
 
 import pytest
 
-from napari_microdiffusion.plugin.layers.placement import Placement, short_unit
+from napari_microdiffusion.optics.placement import short_unit
+from napari_microdiffusion.plugin.layers.placement import Placement
 
 
 @pytest.mark.parametrize("n", [2, 5, 6])

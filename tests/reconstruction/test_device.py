@@ -8,7 +8,13 @@ from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.errors import RunFailed
 from napari_microdiffusion.inr import fit_inr
 from napari_microdiffusion.optics import IntensityScale
-from napari_microdiffusion.reconstruction.device import DeviceFull, DeviceLost, device_errors, until_done
+from napari_microdiffusion.reconstruction.device import (
+    DeviceFull,
+    DeviceLost,
+    NotFinite,
+    device_errors,
+    until_done,
+)
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Notice, StageStarted
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
@@ -191,3 +197,108 @@ def test_an_attempt_is_repeated_until_it_ends_or_nothing_is_left_to_change():
 
     assert list(driven()) == ["begun", "smaller", "begun", "smaller", "begun", "done"]
     assert recovered == ["full", "full"]
+
+
+def broken_answers(monkeypatch, *calls):
+    """Makes the network answer with NaN in some of its calls; returns how often it was called."""
+    real, made = Denoiser.forward, []
+
+    def forward(self, *given):
+        made.append(None)
+        answer = real(self, *given)
+        if not calls or len(made) in calls:
+            answer = answer.clone()
+            answer.view(-1)[3] = float("nan")
+        return answer
+
+    monkeypatch.setattr(Denoiser, "forward", forward)
+    return made
+
+
+@pytest.fixture
+def known_weight(monkeypatch):
+    """Leaves out the measurement of the prior's weight, so that calls of the network can be counted."""
+    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: 1.0)
+
+
+@pytest.mark.parametrize("call", [2, 5], ids=["posterior mean", "samples"])
+def test_an_answer_that_is_no_number_is_computed_again(
+    measurement, configure, record, monkeypatch, known_weight, call
+):
+    whole = record(measurement, configure(samples=1))
+    broken_answers(monkeypatch, call)
+    found = record(measurement, configure(samples=1))
+    assert notices(found) == [
+        *notices(whole),
+        "The prior's answer held values that are no numbers: computing it again.",
+    ]
+    np.testing.assert_array_equal(found.result.volume, whole.result.volume)
+    np.testing.assert_array_equal(found.result.uncertainty, whole.result.uncertainty)
+
+
+def test_a_prior_that_answers_with_no_numbers_fails_in_plain_words(
+    measurement, configure, record, monkeypatch, known_weight
+):
+    calls = broken_answers(monkeypatch)
+    with pytest.raises(RunFailed, match="values that are no numbers, and did so again"):
+        record(measurement, configure())
+    assert len(calls) == 2
+
+
+def test_a_card_that_computes_no_numbers_hands_over_to_the_processor(
+    wide, configure, record, monkeypatch, pretended_card
+):
+    evaluate = evaluator_module.TileEvaluator.evaluate
+
+    def broken(self, *arguments):
+        if isinstance(self.device, pretended_card):
+            raise NotFinite("NaN")
+        return evaluate(self, *arguments)
+
+    monkeypatch.setattr(evaluator_module.TileEvaluator, "evaluate", broken)
+    found = record(wide, configure(samples=0))
+    assert notices(found)[-1] == "The GPU computes values that are no numbers: going on with the CPU."
+    assert found.result.device == "cpu"
+    assert np.isfinite(found.result.volume).all()
+
+
+def test_a_volume_that_holds_no_numbers_is_never_a_result(measurement, configure, record, monkeypatch):
+    from napari_microdiffusion.reconstruction import guides
+
+    monkeypatch.setitem(guides.INTERPOLATIONS, "linear", lambda given, n: np.repeat(given, n, 0) * np.nan)
+    with pytest.raises(RunFailed, match="the volume holds values that are no numbers"):
+        record(measurement, configure(guide="linear", diffusion="off"))
+
+
+def test_a_fit_that_diverged_is_told(measurement, configure, record, monkeypatch):
+    from dataclasses import replace
+
+    from napari_microdiffusion.inr import fitting
+
+    real, fits = fitting.fit_grid, []
+
+    def fit(*given):
+        fits.append(None)
+        for step in real(*given):
+            yield replace(step, loss=float("nan")) if len(fits) == 1 and step.step == 2 else step
+
+    monkeypatch.setattr(fitting, "fit_grid", fit)
+    found = record(measurement, configure(guide="inr", diffusion="off"))
+    assert "The fit of the INR diverged at step 2: it begins anew" in notices(found)[0]
+    assert found.result.notices == notices(found)
+    assert np.isfinite(found.result.volume).all()
+
+
+@pytest.mark.parametrize("settings", [{"guide": "linear", "diffusion": "off"}, {"guide": "inr"}, {}], ids=str)
+def test_a_full_memory_outside_the_network_fails_in_plain_words(
+    measurement, configure, record, monkeypatch, settings
+):
+    from napari_microdiffusion.reconstruction import guides, run_state
+
+    def full(*_given, **_options):
+        raise MemoryError("Unable to allocate 40. GiB")
+
+    monkeypatch.setattr(guides, "fit_inr", full)
+    monkeypatch.setattr(run_state.RunState, "write", full)
+    with pytest.raises(RunFailed, match=r"memory|allocate"):
+        record(measurement, configure(**settings))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 _CANCELLED = 130
+_INTERRUPTED = "microdiffusion: interrupted; nothing was written"
 # What the system answers where the answer of a command cannot be printed: disk full, terminal or pipe gone.
 _NOT_PRINTED = (errno.ENOSPC, errno.EIO, errno.EPIPE, errno.EBADF)
 
@@ -20,12 +22,15 @@ def main() -> None:
 
     The commands are loaded here, so that a Ctrl-C meanwhile is answered as any other.
     """
-    try:
-        from .program import main as run
+    # Ended at once: an exception may get lost in what libraries do while they are loaded.
+    before = signal.signal(signal.SIGINT, lambda *_: _end())
+    from .program import main as run
 
+    signal.signal(signal.SIGINT, before)
+    try:
         run()
     except KeyboardInterrupt:
-        print("microdiffusion: interrupted; nothing was written", file=sys.stderr)
+        print(_INTERRUPTED, file=sys.stderr)
         sys.exit(_CANCELLED)
     except OSError as error:
         if error.errno not in _NOT_PRINTED or "--debug" in sys.argv:
@@ -34,6 +39,11 @@ def main() -> None:
         # What is left in the buffer would be tried once more at the end, and fail with a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
+
+
+def _end() -> None:
+    os.write(2, f"{_INTERRUPTED}\n".encode())
+    os._exit(_CANCELLED)
 
 
 def __getattr__(name: str) -> Any:

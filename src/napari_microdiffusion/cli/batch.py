@@ -40,7 +40,8 @@ def batch(
 
     Ctrl-C ends it; what is written stays, and --resume goes on.
     """
-    from ..cluster import Work, connected, pieces_of, run_batch, threads_for
+    from ..cluster import Work, pieces_of, run_batch
+    from ..dask_cluster import connected, threads_for
     from ..reconstruction.events import CancelToken
 
     if ending not in IMAGE_SUFFIXES:
@@ -53,7 +54,7 @@ def batch(
         asked.setdefault("method", {})["threads"] = threads_for(workers)
     output_folder(output)
     pieces, reports = pieces_of(inputs, output, ending, work, uncertainty=uncertainty)
-    skipped = [piece for piece in pieces if resume and piece.outputs.provenance.is_file()]
+    skipped = [piece for piece in pieces if resume and piece.outputs.are_written()]
     pieces = [piece for piece in pieces if piece not in skipped]
     for report in reports:
         _say_report(report)

@@ -116,6 +116,10 @@ def _failure(error: Exception) -> tuple[str, int]:
         return str(error), 1
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller image, fewer samples or --memory", 1
+    if isinstance(error, OSError) and error.errno is not None:
+        # A disk or a network share that was there when its file was opened.
+        where = error.filename or "a file"
+        return f"{where} cannot be read or written: {error.strerror or error}", 1
     return f"a defect of the program: {type(error).__name__}: {error} (--debug shows where)", 1
 
 

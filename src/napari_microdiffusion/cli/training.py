@@ -55,6 +55,8 @@ def train(
     with interrupts(lambda: ended.append(True)), progress_bar() as show:
         for report in training.run():
             step = report.step
+            if step.notice:
+                say(f"{PROGRAM}: note: {step.notice}")
             loss = step.loss if loss is None else 0.98 * loss + 0.02 * step.loss
             validation = validation if report.validation is None else report.validation
             text = f"step {step.step}, loss {loss:.3g}" + (

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from math import cos, pi
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from ..errors import UserError
 from ..io.checkpoints import load_checkpoint, save_checkpoint
+from .divergence import DivergenceWatch
 
 Batch = TypeVar("Batch")
 KIND = "training-state"
@@ -36,17 +38,21 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What one step reported."""
+    """What one step reported; `notice` is a sentence where the training went back to an earlier state."""
 
     step: int
     fraction: float
     loss: float
     gradient: float
     learning_rate: float
+    notice: str = ""
 
 
 class Fitting(Generic[Batch]):
     """AdamW with warm-up, cosine rate and an exponential moving average of the weights.
+
+    A batch without a finite gradient is left out. Where there is none for several steps, or the loss has
+    grown far beyond what it was, the training goes back to its last good state and on at half the rate.
 
     Parameters
     ----------
@@ -85,6 +91,7 @@ class Fitting(Generic[Batch]):
         )
         self.step = 0
         self.elapsed = 0.0
+        self._watch = DivergenceWatch(self._learned)
 
     @property
     def fraction(self) -> float:
@@ -95,8 +102,15 @@ class Fitting(Generic[Batch]):
         return self.elapsed / (60 * self.settings.minutes)
 
     def run(self, batches: Iterator[Batch]) -> Iterator[TrainingStep]:
-        """Train until the schedule ends, yielding after every step; the caller may stop at any of them."""
+        """Train until the schedule ends, yielding after every step; the caller may stop at any of them.
+
+        Raises
+        ------
+        RunFailed
+            If it diverges again and again.
+        """
         self.model.train()
+        self._watch = DivergenceWatch(self._learned)
         while self.fraction < 1:
             started = time.monotonic()
             step = self._advance(next(batches))
@@ -110,6 +124,7 @@ class Fitting(Generic[Batch]):
             s.learning_rate
             * min(1, (self.step + 1) / s.warmup_steps)
             * (s.final_rate + (1 - s.final_rate) * (1 + cos(pi * self.fraction)) / 2)
+            * self._watch.rate
         )
         for group in self.optimiser.param_groups:
             group["lr"] = rate
@@ -117,18 +132,39 @@ class Fitting(Generic[Batch]):
         loss = self.loss(self.model, batch, self.generator)
         loss.backward()
         gradient = float(nn.utils.clip_grad_norm_(self.model.parameters(), s.gradient_limit))
+        self.step += 1
         if np.isfinite(gradient):
             self.optimiser.step()
-        self.step += 1
-        # A short memory at first, so that the average is not mostly the random start.
-        decay = min(s.ema_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for name, value in self.model.state_dict().items():
-                self.average[name].lerp_(value, 1 - decay)
-        return TrainingStep(self.step, self.fraction, float(loss.detach()), gradient, rate)
+            # A short memory at first, so that the average is not mostly the random start.
+            decay = min(s.ema_decay, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                for name, value in self.model.state_dict().items():
+                    self.average[name].lerp_(value, 1 - decay)
+        value_of_loss, notice = float(loss.detach()), ""
+        if self._watch.is_diverged(value_of_loss, gradient):
+            self._learn_again(self._watch.good)
+            self._watch.restarted()
+            notice = (
+                f"The training diverged at step {self.step}: it goes on from its last good state with "
+                f"{self._watch.rate:g} of the learning rate."
+            )
+        return TrainingStep(self.step, self.fraction, value_of_loss, gradient, rate, notice)
+
+    def _learned(self) -> dict[str, Any]:
+        """A copy of what training changes; steps, time and noise go on."""
+        parts = {"model": self.model.state_dict(), "average": self.average}
+        return deepcopy({**parts, "optimiser": self.optimiser.state_dict()})
+
+    def _learn_again(self, good: dict[str, Any]) -> None:
+        self.model.load_state_dict(good["model"])
+        self.average = good["average"]
+        self.optimiser.load_state_dict(good["optimiser"])
 
     def save(self, path: str | Path) -> None:
         """Write everything that continuing needs: weights, average, optimiser, generator."""
+        if self._watch.is_doubtful:
+            # Weights that gave no finite gradient may be none themselves: a good file is not lost to them.
+            self._learn_again(deepcopy(self._watch.good))
         tensors = {f"model.{k}": v.numpy() for k, v in _plain(self.model.state_dict()).items()}
         tensors |= {f"average.{k}": v.numpy() for k, v in _plain(self.average).items()}
         for index, state in self.optimiser.state_dict()["state"].items():

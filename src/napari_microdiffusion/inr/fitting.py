@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from math import isfinite
 from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import UsageError, UserError
+from ..errors import RunFailed, UsageError, UserError
 from ..interpolation import first_estimate
 from ..optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH, BeamOperator
-from .grid_fitting import fit_grid
+from .grid_fitting import NOISE_FLOOR, fit_grid
 from .paper_fitting import fit_paper
 from .settings import InrSettings
 from .steps import FitSteps
+
+# A loss of so many times the first, and that of a field that misses every projection by its whole range, is
+# that of a fit which has diverged. A good start may well be left for a while at much smaller losses.
+DIVERGED = 10.0
+# The rate of a fit that begins anew, relative to that before, and how often it may.
+RATE_FACTOR, MOST_RESTARTS = 0.25, 3
 
 
 def fit_inr(
@@ -67,6 +76,8 @@ def fit_inr(
         For projections that are no finite stack.
     UsageError
         For a profile or start of a wrong shape.
+    RunFailed
+        If the fit diverges again and again, each time at a smaller rate.
     """
     settings = settings or InrSettings()
     measured = np.ascontiguousarray(projections, np.float32)
@@ -90,14 +101,45 @@ def fit_inr(
         shape = operator.extended_shape
         if settings.field == "paper":
             raise UsageError("the paper's field is made for slabs that do not overlap; choose the grid field")
-        volume = first_estimate(measured, operator) if volume is None else volume
     if volume is not None and volume.shape != shape:
         raise UsageError(f"the start must be a volume of shape {shape}, not {volume.shape}.")
-    if settings.field == "grid":
-        fitting = fit_grid(measured, weights, settings, seed, device, volume, shape, operator)
-    else:
-        fitting = fit_paper(measured, weights, settings, seed, device)
+
+    def begin(at: InrSettings) -> FitSteps:
+        if at.field == "paper":
+            return fit_paper(measured, weights, at, seed, device)
+        # The fit works in place on the volume that it starts from.
+        own = None if volume is None else volume.copy()
+        if own is None and operator is not None:
+            own = first_estimate(measured, operator)
+        return fit_grid(measured, weights, at, seed, device, own, shape, operator)
+
+    fitting = _begun_anew_where_diverged(begin, settings)
     return fitting if settings.minutes is None else _ended(fitting, 60 * settings.minutes)
+
+
+def _begun_anew_where_diverged(begin: Callable[[InrSettings], FitSteps], settings: InrSettings) -> FitSteps:
+    """The steps of a fit; one that diverged is left for another from the start, at a smaller rate."""
+    notice, at = "", settings
+    for attempt in range(MOST_RESTARTS + 1):
+        if attempt:
+            at = settings.model_copy(update={"learning_rate": settings.rate * RATE_FACTOR**attempt})
+        most = 1 / NOISE_FLOOR**2 if settings.field == "grid" else 1.0
+        for number, step in enumerate(begin(at)):
+            most = most if number else max(most, step.loss)
+            if not isfinite(step.loss) or step.loss > DIVERGED * most:
+                notice = (
+                    f"The fit of the INR diverged at step {step.step}: it begins anew with "
+                    f"{RATE_FACTOR ** (attempt + 1):g} of the learning rate."
+                )
+                break
+            yield replace(step, notice=notice)
+            notice = ""
+        else:
+            return
+    raise RunFailed(
+        f"the fit of the INR diverged {MOST_RESTARTS + 1} times, each time at a smaller rate; choose another "
+        "guide, or an INR with a smaller learning rate"
+    )
 
 
 def _ended(fitting: FitSteps, seconds: float) -> FitSteps:

@@ -26,12 +26,15 @@ class FitStep:
     fitted
         The field as far as it is fitted. It is live: it changes as the fit goes on, and stays once the fit
         is left.
+    notice
+        A sentence where the fit had diverged and began anew; else empty.
     """
 
     step: int
     steps: int
     loss: float
     fitted: FittedInr
+    notice: str = ""
 
 
 FitSteps = Iterator[FitStep]

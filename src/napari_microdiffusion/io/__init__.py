@@ -1,6 +1,6 @@
 """Images with their axes and scale, and checkpoints with their header: everything that touches a file."""
 
-from napari_microdiffusion.io.atomic import check_output, output_folder, whole_file, write_json
+from napari_microdiffusion.io.atomic import check_output, output_folder, set_aside, whole_file, write_json
 from napari_microdiffusion.io.axes import UnnamedAxes
 from napari_microdiffusion.io.checkpoints import (
     Checkpoint,
@@ -54,6 +54,7 @@ __all__ = [
     "read_sizes",
     "read_table",
     "save_checkpoint",
+    "set_aside",
     "sources_of",
     "suggest_step_length",
     "validate_projections",

@@ -48,7 +48,7 @@ def whole_file(path: str | PathLike[str]) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise UserError(f"{path} cannot be written: {_reason(error)}.") from error
 
 
 @contextmanager
@@ -87,7 +87,38 @@ def whole_folder(path: str | PathLike[str]) -> Iterator[Path]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise UserError(f"{path} cannot be written: {_reason(error)}.") from error
+
+
+@contextmanager
+def set_aside(path: str | PathLike[str]) -> Iterator[None]:
+    """Remove a file while what it describes is replaced; where that fails, it is there again.
+
+    Parameters
+    ----------
+    path
+        The file, which need not exist.
+
+    Raises
+    ------
+    UserError
+        Where the operating system refuses.
+    """
+    target = Path(os.path.realpath(path))
+    aside = target.with_name(_temporary_name())
+    try:
+        os.replace(target, aside)
+    except FileNotFoundError:
+        yield
+        return
+    except OSError as error:
+        raise UserError(f"{path} cannot be replaced: {error.strerror or error}.") from error
+    try:
+        yield
+    except BaseException:
+        os.replace(aside, target)
+        raise
+    aside.unlink(missing_ok=True)
 
 
 def check_output(path: str | PathLike[str], suffixes: Sequence[str] | None = None) -> None:
@@ -127,7 +158,7 @@ def check_output(path: str | PathLike[str], suffixes: Sequence[str] | None = Non
             pass
         probe.unlink()
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise UserError(f"{path} cannot be written: {_reason(error)}.") from error
 
 
 def _check_folder_output(target: Path) -> None:
@@ -170,6 +201,12 @@ def write_json(path: str | PathLike[str], content: Any) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     with whole_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _reason(error: OSError) -> str:
+    # NumPy gives no reason where a disk is full, only how many items it has taken.
+    is_cut_short = error.strerror is None and "requested and" in str(error)
+    return "no room is left for it" if is_cut_short else error.strerror or str(error)
 
 
 def _temporary_name() -> str:

@@ -172,9 +172,10 @@ def stack_axes(
     ]
     if strange:
         words_of_sizes = ", ".join(f"{word} ({size})" for word, size in strange)
+        example = "ctzyx"[-min(len(letters), 5) :]
         message = (
             f"{name} has axes beside channel, time and depth: {words_of_sizes}; save one such stack alone, "
-            "or name them with the setting axes, for example --axes tzyx."
+            f"or name them with the setting axes, for example --axes {example}."
         )
         # Of up to five axes a person can tell the order; y and x are the last two of each page.
         if set(unnamed) == set(extra) and letters[-2:] == ["Y", "X"] and len(letters) in (3, 4, 5):

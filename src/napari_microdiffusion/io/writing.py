@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from hashlib import sha256
 from math import prod
 from os import PathLike
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import numpy.typing as npt
@@ -169,6 +171,9 @@ def _write_ome(
         length = "µm" if unit == "um" else unit
         metadata["Plane"] = {f"Position{axis}": values for axis, values in positions.items()}
         metadata["Plane"] |= {f"Position{axis}Unit": [length] * planes for axis in "XYZ"}
+    # Of the content, so that the same image is the same bytes.
+    content = sha256(array.reshape(-1).data).hexdigest()
+    metadata["UUID"] = f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + content)}"
     if channels and "c" in axes:
         metadata["Channel"] = {"Name": list(channels)}
     if items:

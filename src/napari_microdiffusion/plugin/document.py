@@ -40,7 +40,7 @@ class FormSettings(EventedModel):
     revision: int = 0
 
     def change(self, **values: Any) -> None:
-        """Set several attributes at once; observers are told once."""
+        """Set several attributes at once; one event for all."""
         with self.events.blocked():
             for name, value in values.items():
                 setattr(self, name, value)

@@ -92,6 +92,10 @@ class DeviceLost(DeviceError):
     """It answers no more: unplugged, reset by its driver, or broken by an earlier error."""
 
 
+class NotFinite(DeviceError):
+    """It answered with values that are no numbers, as memory that fails can."""
+
+
 @contextmanager
 def device_errors() -> Iterator[None]:
     """Raise what torch reports in several ways as `DeviceFull` or `DeviceLost`; other errors pass."""

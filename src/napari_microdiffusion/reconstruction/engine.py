@@ -80,6 +80,10 @@ def reconstruct(
     except (RuntimeError, MemoryError) as error:
         # napari's workers lose a RuntimeError without a sign, and torch raises little else.
         raise RunFailed(f"the reconstruction failed: {error}") from error
+    if not np.isfinite(state.volume.sum(dtype=np.float64)):
+        raise RunFailed(
+            "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
+        )
     left = misfit(facts, consistency, state.volume)
     if not stopped and (warning := misfit_warning(left, facts)) is not None:
         yield state.notice(warning)

@@ -14,6 +14,7 @@ from ..io import (
     check_output,
     input_record,
     provenance_path,
+    set_aside,
     sources_of,
     write_image,
     write_json,
@@ -58,6 +59,11 @@ class Outputs:
     def provenance(self) -> Path:
         """The JSON beside the volume."""
         return provenance_path(self.volume)
+
+    def are_written(self) -> bool:
+        """Whether an earlier run wrote all of them: the provenance is written last."""
+        images = [path for path in (self.volume, self.uncertainty, self.inr) if path is not None]
+        return self.provenance.is_file() and all(path.exists() for path in images)
 
     def check(self, config: ReconstructionConfig, sources: Iterable[Path | None] = ()) -> None:
         """Refuse before a long run what could not be written after it.
@@ -105,7 +111,10 @@ class Outputs:
     def write(
         self, result: ReconstructionResult, source: ImageStack, settings: Resolved | None = None
     ) -> dict[str, str]:
-        """Write what the result has.
+        """Write what the result has, each file whole or not at all, and the provenance last.
+
+        The provenance of an earlier run under these names is gone before its volume is, so that none ever
+        lies beside another volume than its own.
 
         Parameters
         ----------
@@ -138,7 +147,8 @@ class Outputs:
             write_image(path, data, scale=voxel, unit=source.unit, origin=origin, description=about)
             written[what] = str(path)
 
-        image("volume", self.volume, result.volume)
+        with set_aside(self.provenance):
+            image("volume", self.volume, result.volume)
         if self.uncertainty is not None and result.uncertainty is not None:
             image("uncertainty", self.uncertainty, result.uncertainty)
         if self.inr is not None and result.inr is not None:

@@ -28,6 +28,7 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
         "misfit_correlation": misfit.correlation if misfit else None,
         "light": [round(float(gain), 4) for gain in facts.light.gains] if facts.light.is_changed else None,
         "device": state.device,
+        "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
         "pedestal": round(state.pedestal, 4),
         "prior_weight": round(state.prior_weight, 4),
         "out_of_distribution": state.out_of_distribution,

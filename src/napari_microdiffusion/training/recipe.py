@@ -16,7 +16,7 @@ from ..diffusion.out_of_distribution import TrainingDistribution
 from ..diffusion.preconditioning import Denoiser
 from ..diffusion.prior import Prior, new_denoiser
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
-from ..errors import UserError
+from ..errors import RunFailed, UserError
 from ..optics import IntensityScale
 from .ahead import batches_ahead
 from .batches import batches, collate, draw_stack, learn_units
@@ -188,7 +188,7 @@ class PriorTraining:
         stream = (batches_ahead if ahead else batches)(
             self.settings, self.recipe.seed + 7919 * self.fitting.step
         )
-        for step in self.fitting.run(stream):
+        for step in self._steps(stream):
             due = time.monotonic() - saved > save_every_s or step.fraction >= 1
             validation = self.validate() if due else None
             self.curve.add(step, validation)
@@ -196,6 +196,14 @@ class PriorTraining:
                 self.save(validation)
                 saved = time.monotonic()
             yield TrainingReport(step, validation)
+
+    def _steps(self, stream: Iterator[SlabBatch]) -> Iterator[TrainingStep]:
+        try:
+            yield from self.fitting.run(stream)
+        except RunFailed:
+            # Given up, at the last good state.
+            self.save()
+            raise
 
     def averaged(self) -> Prior:
         """The prior with averaged weights, on a denoiser of its own, and with the share of those before."""

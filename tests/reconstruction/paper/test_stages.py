@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from napari_microdiffusion.errors import Cancelled, UsageError, UserError
+from napari_microdiffusion.errors import Cancelled, RunFailed, UsageError, UserError
 from napari_microdiffusion.optics import ProjectionOperator, make_consistent
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import (
     CancelToken,
     Finished,
     LossPoint,
+    Notice,
     Progress,
     SliceReady,
     StageStarted,
@@ -297,3 +298,36 @@ def test_an_inr_that_was_given_is_not_changed(small):
     other = run(small, grid)[0].inr
     with pytest.raises(UsageError, match="field is paper"):
         list(reconstruct(small.projections, small.acquisition, config, inr=other))
+
+
+def test_a_training_that_diverges_goes_on_and_is_told(small, monkeypatch):
+    from napari_microdiffusion.diffusion import divergence
+    from napari_microdiffusion.reconstruction.paper import stages
+
+    real, losses = stages.denoising_loss, []
+
+    def loss(*given):
+        losses.append(None)
+        return real(*given) * (float("nan") if len(losses) in (3, 4) else 1)
+
+    monkeypatch.setattr(divergence, "PATIENCE", 2)
+    monkeypatch.setattr(stages, "denoising_loss", loss)
+    result, events = run(small, tiny())
+    (notice,) = [event.text for event in events if isinstance(event, Notice)]
+    assert "The training diverged at step 4: it goes on from its last good state" in notice
+    assert result.notices == [notice]
+    assert np.isfinite(result.volume).all()
+
+
+def test_slices_that_are_no_numbers_are_never_a_result_and_the_training_is_kept(small, tmp_path, monkeypatch):
+    from napari_microdiffusion.reconstruction.paper import stages
+
+    path = tmp_path / "state.safetensors"
+    with monkeypatch.context() as patch:
+        real = stages.predict_clean
+        patch.setattr(stages, "predict_clean", lambda *given: real(*given) * float("nan"))
+        with pytest.raises(RunFailed, match="slices that are no numbers"):
+            run(small, tiny(checkpoint=path))
+    result, events = run(small, tiny(checkpoint=path))
+    assert not any(isinstance(event, LossPoint) for event in events)
+    assert np.isfinite(result.volume).all()

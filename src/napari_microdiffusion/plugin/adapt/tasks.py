@@ -46,7 +46,7 @@ class AdaptPrior:
     Attributes
     ----------
     references : sequence of array_like, shape (Z, H, W)
-        As lazy as they like.
+        May be lazy (dask, memory-mapped).
     minutes : float
     path : Path
         Where the prior goes.

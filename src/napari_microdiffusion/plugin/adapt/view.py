@@ -97,9 +97,9 @@ class AdaptWidget(Dock):
             self.plot.add(event.step, event.loss)
         elif isinstance(event, Adapted):
             share = "" if event.explained is None else f"; it explains {100 * event.explained:.0f} % of "
-            told = f"{share}what the first estimate misses" if share else ""
+            note = f"{share}what the first estimate misses" if share else ""
             self.messages.say(
-                f"Saved as {event.path} after {event.steps} steps{told}. "
+                f"Saved as {event.path} after {event.steps} steps{note}. "
                 "Choose it under Diffusion in the dock Reconstruct volume."
             )
             AdaptedPriors.of_session().add(event.path)

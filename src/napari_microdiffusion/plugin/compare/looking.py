@@ -70,9 +70,9 @@ class CompareViews:
         mixed, self.mixed = self.mixed, None
         if mixed is not None and mixed in viewer.layers:
             viewer.layers.remove(mixed)
-        for layer, kept in self._before:
+        for layer, looks in self._before:
             if layer in viewer.layers:
-                for name, value in kept.items():
+                for name, value in looks.items():
                     setattr(layer, name, value)
         self._before, self._pair = [], (None, None)
         if viewer.canvas.grid.enabled != self._had_grid:

@@ -5,6 +5,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWidget, QTableWidgetItem
+from superqt.utils import signals_blocked
 
 from ...evaluation.table import COLUMNS
 
@@ -56,8 +57,12 @@ class ScoreTable(QTableWidget):
 
     def show_scores(self, rows: Sequence[tuple[str, dict[str, Any]]]) -> None:
         """Fill the table anew, keeping the row that is chosen."""
-        kept = max(0, self.currentRow())
-        self.blockSignals(True)
+        selected = max(0, self.currentRow())
+        with signals_blocked(self):
+            self._fill(rows, selected)
+        self._fit()
+
+    def _fill(self, rows: Sequence[tuple[str, dict[str, Any]]], selected: int) -> None:
         self.setRowCount(len(rows))
         for number, (name, metrics) in enumerate(rows):
             self._set(number, 0, name).setToolTip(name)
@@ -69,9 +74,7 @@ class ScoreTable(QTableWidget):
         if len(rows) > 1:
             self._mark_best(len(rows))
         if rows:
-            self.selectRow(min(kept, len(rows) - 1))
-        self.blockSignals(False)
-        self._fit()
+            self.selectRow(min(selected, len(rows) - 1))
 
     def _mark_best(self, count: int) -> None:
         for column, key in enumerate(SHOWN, 1):

@@ -29,7 +29,7 @@ class CompareVolumes:
     Attributes
     ----------
     truth : array_like, shape (Z, H, W)
-        As lazy as it likes, as are the reconstructions.
+        May be lazy (dask, memory-mapped), as may the reconstructions.
     reconstructions : sequence of (name, array_like)
     n : int or None
         Step length; None leaves out what depends on slabs.

@@ -26,7 +26,7 @@ class Activity:
     needed : sequence of layers
         Those that the job cannot go on without.
     done : str
-        What is told when it is done and took long; nothing by default.
+        Shown when it is done and took long; nothing by default.
     can_stop : bool
         Whether "Stop and keep" means anything.
     keeps_messages : bool

@@ -24,7 +24,7 @@ class ActivityDock:
         self._changed_at = 0.0
 
     def begin(self, text: str) -> None:
-        """Take note of something that begins; the entry comes with what is heard of it later."""
+        """Record what begins; the entry comes with its first event that is not at once."""
         self._stage = text
         self._changed_at = time.monotonic() + SECONDS_BEFORE - SECONDS_BETWEEN
 

@@ -12,7 +12,7 @@ from .activity_dock import ActivityDock
 from .job import End, Job, sentence
 from .run_panel import RunPanel
 
-# Whoever waited longer than this may be looking elsewhere and is told that it is done.
+# Whoever waited longer than this may be looking elsewhere, and a message says that it is done.
 NOTIFY_AFTER_S = 8.0
 CANCELLED = "Cancelled; nothing of it is kept."
 
@@ -79,7 +79,7 @@ class Runner(QObject):
             self.job.stop()
 
     def cancel(self, reason: str = "") -> None:
-        """End what is running and keep nothing of it; the reason is told afterwards."""
+        """End what is running and keep nothing of it; the reason is shown afterwards."""
         if self.is_running:
             self._reason = reason
             self.panel.ending("Cancelling …")

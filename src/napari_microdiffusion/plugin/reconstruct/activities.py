@@ -4,7 +4,7 @@ from typing import Any
 
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, LossPoint, Notice
-from ...reconstruction.outcome import describe_outcome
+from ...reconstruction.result import describe_outcome
 from ..jobs.activity import Activity
 from ..jobs.job import End, Source
 from ..jobs.run_panel import RunPanel

@@ -27,7 +27,7 @@ from .saved_settings import SETTINGS_SUFFIXES
 from .sections.together import Sections
 from .tasks import LayersMade, MakeSample, ReadFile, Reconstruction, SaveResult
 
-# An INR fitted on its own is kept as the field says it, so neither diffusion nor consistency.
+# An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
 
 

@@ -49,7 +49,7 @@ class Reconstruction:
     Attributes
     ----------
     projections : array_like, shape (N, H, W)
-        As lazy as it likes; read in the thread.
+        May be lazy (dask, memory-mapped); read in the thread.
     acquisition : Acquisition
     config : ReconstructionConfig
     truth : array_like or None

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
+from ...optics.placement import short_unit
 from ...settings.asked import STEP_LENGTH
 from ...studies.sweep_settings import DEFAULT_LENGTHS, SweepSettings
 from ..document import FormSettings, RunDocument
-from ..layers.placement import short_unit
 from ..widgets.form import Form
 from ..widgets.line_plot import Curve
 from ..widgets.metric_plot import MetricPlot

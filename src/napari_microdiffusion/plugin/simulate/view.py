@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QTabWidget
 
 from ...errors import UserError
 from ...optics import Acquisition, DetectorNoise, check_step_lengths
+from ...optics.placement import short_unit
 from ...settings.asked import STEP_LENGTH
 from ...studies.sweep_settings import SweepSettings
 from ..beam.preview import show_beam
@@ -16,7 +17,6 @@ from ..jobs.job import sentence, spare_threads
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.metadata import METADATA_KEY, known_beam
-from ..layers.placement import short_unit
 from ..layers.stack import Stack
 from ..widgets.dock import Dock
 from ..widgets.message_panel import MessagePanel

@@ -71,7 +71,7 @@ class BoundField:
 
     def release(self) -> None:
         """Let go of the settings."""
-        self.widget.changed.disconnect(self._write)
+        self.widget.changed.disconnect()
 
     def _write(self, value: Any) -> None:
         if isinstance(self.widget.native, QDoubleSpinBox):
@@ -112,8 +112,9 @@ class Form(QWidget):
         }
         self._rows = Container(widgets=[bound.widget for bound in self.fields.values()], labels=True)
         self._rows.margins = (0, 0, 0, 0)
-        for bound in self.fields.values():
-            _align(bound)
+        labels = [label for bound in self.fields.values() for label in _labels(bound)]
+        for title in labels:
+            title.setMinimumWidth(max(LABEL_WIDTH, *(other.sizeHint().width() for other in labels)))
         column(self._rows.native, inside=self)
         settings.events.revision.connect(self.refresh)
 
@@ -258,13 +259,14 @@ def _prepare(widget: ValueWidget[Any], field: SettingsField, unset: str) -> None
             edit.setValidator(NumberValidator(box))
 
 
-def _align(bound: BoundField) -> None:
-    """Give the label beside a field the width, the tooltip and the keys of a form's label."""
+def _labels(bound: BoundField) -> list[QLabel]:
+    """The label beside a field, with the tooltip and the keys of a form's label."""
     row = bound.widget.native.parentWidget()
-    for label in row.findChildren(QLabel) if row is not None else ():
-        label.setMinimumWidth(LABEL_WIDTH)
+    found = [] if row is None else list(row.findChildren(QLabel))
+    for label in found:
         label.setToolTip(tooltip(bound.field))
         label.setBuddy(bound.widget.native)
+    return found
 
 
 class _WheelToScroll(QObject):

@@ -4,6 +4,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy
+from superqt.utils import signals_blocked
 
 _HEIGHT = 76
 
@@ -33,16 +34,15 @@ class VolumeList(QListWidget):
     def show_layers(self, layers: list[Any], on: list[Any], only: bool = False) -> None:
         """List other layers; new ones among `on` are ticked, and with `only` no others are."""
         before = dict(zip(self.layers, (self._is_ticked(row) for row in range(self.count())), strict=True))
-        self.blockSignals(True)
-        self.clear()
-        for layer in layers:
-            item = QListWidgetItem(layer.name)
-            item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
-            is_on = layer in on if only else before.get(layer, layer in on)
-            item.setCheckState(Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked)
-            self.addItem(item)
+        with signals_blocked(self):
+            self.clear()
+            for layer in layers:
+                item = QListWidgetItem(layer.name)
+                item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled)
+                is_on = layer in on if only else before.get(layer, layer in on)
+                item.setCheckState(Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked)
+                self.addItem(item)
         self.layers = layers
-        self.blockSignals(False)
 
     def _is_ticked(self, row: int) -> bool:
         item = self.item(row)

@@ -20,6 +20,7 @@ from ...diffusion.paper.model import (
     predict_clean,
 )
 from ...diffusion.paper.unet import ResBlock
+from ...errors import RunFailed
 from ..conditioning import Conditioning
 from ..data_consistency import DataConsistency
 from ..device import choose_device, limit_threads
@@ -160,6 +161,8 @@ class PaperDiffusion:
         try:
             for step in self.fitting.run(self._batches()):
                 yield LossPoint("posterior mean", step.step, step.loss)
+                if step.notice:
+                    yield self.state.notice(step.notice)
                 yield clock.advance(EVALUATIONS_PER_STEP * self.settings.batch)
                 self.state.cancel.check()
                 if checkpoint is not None and time.monotonic() - saved > SAVE_EVERY_S:
@@ -200,6 +203,11 @@ class PaperDiffusion:
             else:
                 x = ddpm_step(x, clean, late, early, schedule, noise)
         images: np.ndarray = x[:, 0].cpu().numpy()
+        if not np.isfinite(images).all():
+            raise RunFailed(
+                "the paper's diffusion drew slices that are no numbers; a smaller learning rate or a longer "
+                "training may help"
+            )
         return self.facts.scale.to_grey((images + 1) / 2)
 
     def _denoise(

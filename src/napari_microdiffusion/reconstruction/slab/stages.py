@@ -128,9 +128,12 @@ class SlabDiffusion:
                 yield clock.advance()
 
         def recover(error: DeviceError) -> Event:
-            # Of another plan, whose windows are others.
-            done.clear()
-            return self.evaluator.retreat(error)
+            plan = self.evaluator.plan
+            notice = self.evaluator.retreat(error)
+            if self.evaluator.plan is not plan:
+                # The windows are others.
+                done.clear()
+            return notice
 
         yield from until_done(attempt, recover)
 

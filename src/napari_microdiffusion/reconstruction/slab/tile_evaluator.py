@@ -6,7 +6,15 @@ import numpy as np
 
 from ...errors import RunFailed
 from ..conditioning import Conditioning
-from ..device import DeviceError, DeviceLost, choose_device, device_errors, free_memory, limit_threads
+from ..device import (
+    DeviceError,
+    DeviceLost,
+    NotFinite,
+    choose_device,
+    device_errors,
+    free_memory,
+    limit_threads,
+)
 from ..events import Notice
 from ..facts import StackFacts
 from ..priors import load_prior
@@ -54,6 +62,7 @@ class TileEvaluator:
         state.device = self.device.type
         self.plan = self.new_plan()
         self._stored: dict[tuple[int, ...], TileInputs] = {}
+        self._not_finite = 0
 
     def _load_prior(self) -> None:
         from ...diffusion.networks import SlabBlock
@@ -95,24 +104,29 @@ class TileEvaluator:
             self._stored[window.key] = inputs
         return inputs
 
-    def evaluate(
-        self, inputs: TileInputs, state: "Tensor | None", sigma: float
-    ) -> "tuple[np.ndarray, Tensor]":
+    def evaluate(self, inputs: TileInputs, x: "Tensor | None", sigma: float) -> "tuple[np.ndarray, Tensor]":
         """The denoised residual of a window: in unit intensities (array) and normalised (tensor)."""
         import torch
 
         with torch.inference_mode(), device_errors():
-            noisy = torch.zeros_like(inputs.scale) if state is None else state.to(self.device)[None]
+            noisy = torch.zeros_like(inputs.scale) if x is None else x.to(self.device)[None]
             level = torch.full((1,), sigma, device=self.device)
             normal = self.denoiser(noisy, level, inputs.condition, inputs.globals, inputs.mask)
-            return (normal * inputs.scale)[0].cpu().numpy(), normal[0]
+            residual: np.ndarray = (normal * inputs.scale)[0].cpu().numpy()
+            if not np.isfinite(residual.sum()):
+                raise NotFinite("the prior's answer holds values that are no numbers")
+            self._not_finite = 0
+            return residual, normal[0]
 
     def retreat(self, error: DeviceError) -> Notice:
-        """After a full memory smaller tiles, after the smallest or a lost card the CPU, then give up."""
-        import torch
+        """After a full memory smaller tiles, after the smallest or a lost card the CPU, then give up.
 
+        What is no number is computed once more before that, from weights that are read again.
+        """
         self._stored.clear()
         is_lost = isinstance(error, DeviceLost)
+        if isinstance(error, NotFinite):
+            return self._compute_again(error)
         if not is_lost:
             free_memory(self.device)
             if (smaller := self.plan.smaller()) is not None:
@@ -124,13 +138,34 @@ class TileEvaluator:
             raise RunFailed(
                 "out of memory, even with the smallest tiles; close other programs or crop the image"
             ) from error
+        self._go_to_cpu()
+        reason = "The graphics card answers no more" if is_lost else "Out of memory on the GPU"
+        return self.state.notice(f"{reason}: going on with the CPU.")
+
+    def _go_to_cpu(self) -> None:
+        import torch
+
         self.device = torch.device("cpu")
         self.state.device = "cpu"
         # Nothing can be copied from a card that is gone, so the weights are read again.
         self._load_prior()
         self.plan = self.new_plan()
-        reason = "The graphics card answers no more" if is_lost else "Out of memory on the GPU"
-        return self.state.notice(f"{reason}: going on with the CPU.")
+
+    def _compute_again(self, error: NotFinite) -> Notice:
+        self._not_finite += 1
+        if self._not_finite == 1:
+            self._load_prior()
+            return self.state.notice(
+                "The prior's answer held values that are no numbers: computing it again."
+            )
+        if self.device.type == "cpu":
+            raise RunFailed(
+                "the prior answers with values that are no numbers, and did so again; choose another prior, "
+                "or check this computer's memory"
+            ) from error
+        self._not_finite = 0
+        self._go_to_cpu()
+        return self.state.notice("The GPU computes values that are no numbers: going on with the CPU.")
 
 
 def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:

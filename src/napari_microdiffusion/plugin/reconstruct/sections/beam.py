@@ -2,10 +2,10 @@
 
 from napari import Viewer
 
+from ....optics.placement import short_unit
 from ....settings.asked import STEP_LENGTH
 from ...beam.form import BeamForm
 from ...beam.views import ViewsChoice
-from ...layers.placement import short_unit
 from ...widgets.form import Form
 from ...widgets.section import Section, column, label, row, set_tone
 from ..document import ReconstructionDocument
