@@ -102,6 +102,7 @@ class SlabConsistency:
             measured = facts.measured[window]
             return make_consistent(slices, measured, operator, facts.consistency, dark_level=dark)
         light = facts.denoised[window]
+        means: np.ndarray
         if knows_noise:
             means = np.asarray(operator.project(slices), np.float32)
         elif rng is None:
