@@ -6,7 +6,7 @@ import pytest
 from napari_microdiffusion.diffusion.statistics import FEATURES
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.specimens.detector import Detector
+from napari_microdiffusion.training.detector import Detector
 from napari_microdiffusion.training.recordings import (
     draw_acquisition,
     draw_statistics,

@@ -12,7 +12,7 @@ from ..interpolation import choose_pedestal, logspline
 from ..optics import Acquisition, IntensityScale, ProjectionOperator
 from ..optics.detector.denoising import denoise
 from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NoiseModel, estimate_noise_model
-from ..specimens.detector import Detector, draw_detector
+from .detector import Detector, draw_detector
 from .settings import BatchSettings
 
 # Step lengths up to 16; the usual ones more often.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.specimens.detector import Detector, draw_detector
+from napari_microdiffusion.training.detector import Detector, draw_detector
 
 LIGHT = np.full((4, 80, 80), 0.5, np.float32)
 
