@@ -41,8 +41,9 @@ def test_exact_consistency_takes_the_noise_over_and_that_within_the_noise_does_n
     exact = deviation_of(projections, 1, squares, read_noise=7.0)
     damped = deviation_of(projections, 1, squares, "noise", read_noise=7.0)
     floor = floor_of(projections)
-    np.testing.assert_allclose(exact, np.hypot(7.0, floor), rtol=1e-4)
-    np.testing.assert_allclose(damped, floor, rtol=1e-4)
+    np.testing.assert_allclose(exact, np.hypot(7.0, floor), rtol=1e-3)
+    # Within the noise the range is that of the denoised projections.
+    np.testing.assert_allclose(damped, floor, rtol=0.03)
 
 
 def test_a_calibration_multiplies_by_brightness(projections):
