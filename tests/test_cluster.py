@@ -43,7 +43,7 @@ def folder(tmp_path) -> Path:
 @pytest.fixture(scope="module")
 def client():
     distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    options = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": ":0"}
     with distributed.LocalCluster(**options) as local, distributed.Client(local) as made:
         yield made
 

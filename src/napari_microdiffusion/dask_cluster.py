@@ -41,7 +41,8 @@ def connected(scheduler: str | None, workers: int) -> "Iterator[Client | None]":
     from distributed import Client, LocalCluster
 
     if scheduler is None:
-        options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+        # Any free port for what Dask shows of itself, so that two batches do not quarrel over one.
+        options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
         with LocalCluster(**options) as cluster, Client(cluster) as client:
             yield client
         return

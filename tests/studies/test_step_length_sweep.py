@@ -21,8 +21,13 @@ def volume():
     return make_specimen("vasculature", (25, 32, 32), 3) * np.float32(1000)
 
 
+def at(*step_lengths: int, **beam) -> list[Acquisition]:
+    """The beam at several step lengths."""
+    return [Acquisition(step_length=n, **beam) for n in step_lengths]
+
+
 def test_quality_falls_with_the_step_length(volume):
-    steps = list(sweep(volume, (8, 2, 4, 4)))
+    steps = list(sweep(volume, at(8, 2, 4)))
     points = [step for step in steps if isinstance(step, SweepPoint)]
     shares = [step.fraction for step in steps if isinstance(step, SweepProgress)]
     assert shares == sorted(shares)
@@ -38,10 +43,10 @@ def test_noise_and_beam_reach_the_projections(volume):
     nearest = ReconstructionConfig(guide="nearest", diffusion="off", samples=0, consistency="none")
     (point,) = (
         step
-        for step in sweep(volume, (5,), nearest, beam="bessel", noise=noise)
+        for step in sweep(volume, at(5, beam="bessel"), nearest, noise=noise)
         if isinstance(step, SweepPoint)
     )
-    (clean,) = (step for step in sweep(volume, (5,), nearest) if isinstance(step, SweepPoint))
+    (clean,) = (step for step in sweep(volume, at(5), nearest) if isinstance(step, SweepPoint))
     assert point.metrics["psnr"] < clean.metrics["psnr"]
     same = simulate_projections(
         volume, Acquisition(step_length=5, beam="bessel"), photons=20, read_noise=5, seed=3
@@ -59,14 +64,14 @@ def test_the_deepest_beam_is_the_last_good_one():
 
 def test_it_can_be_cancelled_and_stopped(volume):
     token = CancelToken()
-    running = sweep(volume, (2, 4), cancel=token)
+    running = sweep(volume, at(2, 4), cancel=token)
     next(running)
     token.cancel()
     with pytest.raises(Cancelled):
         list(running)
     token = CancelToken()
     points = []
-    for step in sweep(volume, (2, 4, 8), cancel=token):
+    for step in sweep(volume, at(2, 4, 8), cancel=token):
         if isinstance(step, SweepPoint):
             points.append(step)
             token.stop()
@@ -81,6 +86,6 @@ def test_step_lengths_that_cannot_be_are_refused(wrong):
 
 def test_what_is_no_volume_is_refused():
     with pytest.raises(UserError, match="stack of slices"):
-        next(sweep(np.zeros((4, 4)), (2,)))
+        next(sweep(np.zeros((4, 4)), at(2)))
     with pytest.raises(UserError, match="same value"):
-        list(sweep(np.zeros((8, 4, 4)), (2,)))
+        list(sweep(np.zeros((8, 4, 4)), at(2)))
