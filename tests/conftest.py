@@ -1,6 +1,7 @@
 """What every test may ask for: seeded randomness, the real volumes, and a screen or a clear skip."""
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -65,6 +66,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def rng() -> np.random.Generator:
     """Random numbers, the same in every run."""
     return np.random.default_rng(20240316)
+
+
+NEW_FIELD = """    ripple: float = Field(
+        0.25, title="Ripple", description="Of the beam.", ge=0, le=1, json_schema_extra={"unit": "waves"}
+    )
+"""
+
+
+@pytest.fixture
+def source_with_ripple(tmp_path) -> Path:
+    """The folder of a copy of the package whose acquisition has one more field of the beam, `ripple`."""
+    package = REPOSITORY / "src" / "napari_microdiffusion"
+    copy = tmp_path / "src" / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    model = copy / "optics" / "acquisition.py"
+    text = model.read_text()
+    before = "    views: int = Field("
+    assert text.count(before) == 1
+    model.write_text(text.replace(before, NEW_FIELD + before))
+    return copy.parent
 
 
 @pytest.fixture(scope="session")

@@ -178,6 +178,18 @@ def test_flaws_of_the_projections_are_told_before_the_run(dock, projections, qtb
     qtbot.waitUntil(lambda: flaws.isHidden(), timeout=PATIENCE_MS)
 
 
+def test_flicker_is_judged_above_the_dark_level_as_the_correction_judges_it(dock, rng, qtbot):
+    flaws = dock.sections.projections.flaws
+    stack = rng.uniform(1018, 1022, (7, 32, 32)).astype(np.float32)
+    stack[3] += 20
+    stack[:, 8:12, 8:12] += 500
+    dock.viewer.add_image(stack, name="flickering")
+    qtbot.waitUntil(lambda: not dock.flaws.job.is_running, timeout=PATIENCE_MS)
+    assert flaws.isHidden()
+    dock.document.ask({"acquisition.dark_level": 1000.0})
+    qtbot.waitUntil(lambda: "Slab 4 of 7" in flaws.text(), timeout=PATIENCE_MS)
+
+
 def test_the_settings_of_an_inr_reach_the_run(opened):
     guide = opened.sections.guide
     set_field(opened, "method.guide", "inr")

@@ -12,7 +12,7 @@ from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.outputs import Outputs
 from napari_microdiffusion.reconstruction.provenance import digest
 from napari_microdiffusion.settings.files import read_settings
-from napari_microdiffusion.settings.resolve import make_acquisition, make_config
+from napari_microdiffusion.settings.resolve import check_asked, make_acquisition
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_run_can_be_repeated_from_its_provenance(measurement, configure, recor
         reconstruct(
             measurement.projections,
             make_acquisition(optics.pop("step_length"), **optics),
-            make_config(**settings),
+            check_asked({"method": settings}),
         )
     )[-1].result
     np.testing.assert_array_equal(again.volume, first.volume)

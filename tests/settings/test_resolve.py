@@ -12,7 +12,6 @@ from napari_microdiffusion.settings.resolve import (
     check_asked,
     keeping_samples_only_where_written,
     make_acquisition,
-    make_config,
     resolve,
 )
 
@@ -214,9 +213,9 @@ def test_what_cannot_be_whatever_the_file_says_is_refused_first(asked, sentence)
 
 
 def test_a_saved_inr_implies_its_guide():
-    assert make_config(inr_file="f.safetensors").guide == "inr"
+    assert check_asked({"method": {"inr_file": "f.safetensors"}}).guide == "inr"
     with pytest.raises(UsageError, match="choose the guide inr"):
-        make_config(inr_file="f.safetensors", guide="cubic")
+        check_asked({"method": {"inr_file": "f.safetensors", "guide": "cubic"}})
 
 
 def test_names_of_python_calls():

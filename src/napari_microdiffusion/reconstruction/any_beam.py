@@ -64,7 +64,6 @@ class AnyBeamConsistency:
         slices: np.ndarray,
         slabs: slice,
         region: Region,
-        rng: np.random.Generator | None = None,
         *,
         knows_noise: bool = False,
     ) -> np.ndarray:

@@ -6,9 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..diffusion.slab import NOISE_LEFT
 from ..optics import make_consistent
-from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, estimate_noise_model
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, shown_noise
 from .any_beam import AnyBeamConsistency
 from .events import Events, Region, Stage
 from .facts import StackFacts
@@ -39,15 +38,13 @@ class DataConsistency(Protocol):
         slices: np.ndarray,
         slabs: slice,
         region: Region,
-        rng: np.random.Generator | None = None,
         *,
         knows_noise: bool = False,
     ) -> np.ndarray:
         """Slices of some slabs, shape (slabs * n, rows, columns), as consistent as they can be by themselves.
 
         Where consistency is noise-aware, slices that already know the noise keep their projections. Others
-        are made to project onto the denoised projections; with `rng`, that of a posterior sample, onto these
-        and what denoising leaves open.
+        are made to project onto the denoised projections.
         """
 
     def enforce_on_volume(self, state: RunState, stage: Stage, *, is_last: bool = True) -> Events:
@@ -91,7 +88,6 @@ class SlabConsistency:
         slices: np.ndarray,
         slabs: slice,
         region: Region,
-        rng: np.random.Generator | None = None,
         *,
         knows_noise: bool = False,
     ) -> np.ndarray:
@@ -102,14 +98,7 @@ class SlabConsistency:
             measured = facts.measured[window]
             return make_consistent(slices, measured, operator, facts.consistency, dark_level=dark)
         light = facts.denoised[window]
-        means: np.ndarray
-        if knows_noise:
-            means = np.asarray(operator.project(slices), np.float32)
-        elif rng is None:
-            means = light
-        else:
-            left = NOISE_LEFT * facts.noise.deviation(light)
-            means = light + left * rng.standard_normal(light.shape, dtype=np.float32)
+        means: np.ndarray = np.asarray(operator.project(slices), np.float32) if knows_noise else light
         means = np.maximum(means, np.minimum(np.float32(dark), light))
         return make_consistent(slices, means, operator, "nonnegative", dark_level=dark)
 
@@ -170,7 +159,7 @@ def noise_warning(facts: StackFacts) -> str | None:
     if not facts.acquisition.has_noise_model or facts.consistency != "noise":
         return None
     mid = np.array(facts.scale.background + MID_LIGHT * facts.scale.span)
-    shown = estimate_noise_model(facts.measured).if_above(AMBIGUOUS, facts.scale.span)
+    shown = shown_noise(facts.measured).if_above(AMBIGUOUS, facts.scale.span)
     ratio = float(shown.deviation(mid)) / float(facts.noise.deviation(mid))
     if ratio < _UNDERSTATED:
         return None

@@ -225,18 +225,6 @@ def make_acquisition(n: Any, names: Mapping[str, str] | None = None, **optics: A
     return resolve(tables(n, optics), names=words).acquisition
 
 
-def make_config(names: Mapping[str, str] | None = None, **settings: Any) -> ReconstructionConfig:
-    """The configuration for some settings; a saved INR implies the guide `inr` where no guide is named.
-
-    Raises
-    ------
-    UsageError
-        For a setting that cannot be.
-    """
-    words = {f"method.{name}": called for name, called in (names or {}).items()}
-    return _method({"method": settings}, {}, None, words)[0]
-
-
 def _method(
     asked: Tables, earlier: Tables, preset_name: str | None, words: Mapping[str, str]
 ) -> tuple[ReconstructionConfig, dict[str, Origin]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, NOISE_LEFT, slab_orders
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, NOISE_LEFT, first_orders, slab_orders
 from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import choose_pedestal, logspline
@@ -95,10 +95,7 @@ def _recorded(volume: np.ndarray, settings: BatchSettings, rng: np.random.Genera
     sparse, left = np.ascontiguousarray(denoised[_SPARSE]), noise_left(noise)
     light = choose_pedestal(sparse, operator, left)
     guide = logspline(sparse, operator, left, iterations=3, pedestal=light)
-    residual = slab_orders(volume[_SPARSE] - guide, operator)
-    residual[:, 0] = slab_orders(volume[_SPARSE], operator)[:, 0] - sparse / np.sqrt(
-        operator.squared_norm * n
-    )
+    residual = slab_orders(volume[_SPARSE], operator) - first_orders(sparse, guide, operator)
     error = float(np.square(residual).sum(1).mean())
     known = draw_statistics(denoised, n, rng)
     return Recording(volume, measured, denoised, noise, operator, light, known, error)

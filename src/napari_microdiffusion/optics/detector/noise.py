@@ -59,7 +59,7 @@ class NoiseModel:
 
 
 def likely_noise(projections: np.ndarray, acquisition: Acquisition) -> NoiseModel:
-    """The noise as stated, or else as the projections tell it, from the middle of some slabs.
+    """The noise as stated, or else as the projections show it.
 
     Parameters
     ----------
@@ -76,6 +76,11 @@ def likely_noise(projections: np.ndarray, acquisition: Acquisition) -> NoiseMode
     if acquisition.has_noise_model:
         gain, read = acquisition.photon_gain or 0.0, acquisition.read_noise or 0.0
         return NoiseModel(gain, read, acquisition.dark_level)
+    return shown_noise(projections)
+
+
+def shown_noise(projections: np.ndarray) -> NoiseModel:
+    """The noise that projections (N, H, W) show, estimated from the middle of some slabs of a large stack."""
     rows, columns = (slice(max(0, (s - _SIDE) // 2), (s + _SIDE) // 2) for s in projections.shape[1:])
     slabs = np.unique(np.linspace(0, len(projections) - 1, _SLABS).round().astype(int))
     return estimate_noise_model(projections[slabs, rows, columns])

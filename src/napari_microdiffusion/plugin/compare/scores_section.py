@@ -13,7 +13,6 @@ from .score_table import ScoreTable
 
 SLICE_METRICS = ("psnr", "ssim", "dice", "null_space_r2")
 _MOST_BORDERS = 60
-NOTHING_YET = "Compare first."
 
 
 class ScoresSection(Section):

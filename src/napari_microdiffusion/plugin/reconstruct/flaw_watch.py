@@ -26,10 +26,12 @@ class Flaws:
 
 @dataclass(frozen=True, eq=False)
 class LookForFlaws:
-    """Looks for flaws of projections (N, H, W), which may be lazy; `path` of those of another reader."""
+    """Looks for flaws of projections (views * N, H, W), which may be lazy; `path` is another reader's."""
 
     projections: Any
     path: str = ""
+    views: int = 1
+    dark_level: float = 0
 
     def __call__(self, cancel: CancelToken) -> Iterator[Flaws]:
         """One `Flaws`."""
@@ -45,7 +47,7 @@ class LookForFlaws:
         except UserError:
             return  # the run itself will say why
         found = []
-        for text in find_flaws(self.projections):
+        for text in find_flaws(self.projections, views=self.views, dark_level=self.dark_level):
             cancel.check()
             if text:
                 found.append(text)
@@ -69,8 +71,12 @@ class FlawWatch(QObject):
 
     def look(self, _revision: int = 0) -> None:
         """Look at the chosen projections, unless that has been done."""
-        found = self._document.projections
-        seen = None if found is None else (hash(found.layer), id(found.layer.data), found.chosen)
+        found, views = self._document.projections, self._document.views_in_the_stack
+        dark_level = self._document.value("acquisition.dark_level")
+        if found is not None and found.shape[0] % views:
+            views = 1  # that they are too few or too many is said elsewhere
+        stack = None if found is None else (hash(found.layer), id(found.layer.data), found.chosen)
+        seen = stack and (*stack, views, dark_level)
         if seen == self._seen:
             return
         self._seen = seen
@@ -78,7 +84,7 @@ class FlawWatch(QObject):
         self.job.abandon()
         if found is not None:
             by_another = "" if found.known else str(found.layer.source.path or "")
-            self.job.start(LookForFlaws(found.data, by_another))
+            self.job.start(LookForFlaws(found.data, by_another, views, dark_level))
 
     def _show(self, event: object) -> None:
         if isinstance(event, Flaws):

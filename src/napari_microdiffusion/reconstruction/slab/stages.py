@@ -199,7 +199,7 @@ class SlabDiffusion:
             state.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
             grey = facts.prior_scale.to_grey(sample[part])
-            sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, rng, knows_noise=True)
+            sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, knows_noise=True)
         sample = self.consistency.enforce_on_sample(sample, rng)
         squares += np.square(sample - state.volume)
         uncertainty = np.empty_like(state.volume)

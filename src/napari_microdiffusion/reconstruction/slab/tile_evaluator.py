@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...diffusion.slab import ORDERS
 from ...errors import RunFailed
 from ..conditioning import Conditioning
 from ..device import (
@@ -171,5 +172,5 @@ class TileEvaluator:
 def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
     """Memory that a run holds besides one evaluation: volumes, and the states of a sampler."""
     voxels = int(np.prod(volume_shape))
-    states = 5 * 15 * 4 * voxels // 6 if samples else 0
+    states = 5 * ORDERS * 4 * voxels // 6 if samples else 0
     return 4 * voxels * (4 if samples else 2) + states + 500_000_000
