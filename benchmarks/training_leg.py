@@ -2,10 +2,11 @@
 
     python benchmarks/training_leg.py -o FILE.safetensors --init general --minutes 80 --rate 7e-4 --seed 111
 
-It learns anew what is in distribution, unless told that the specimens are the same, then trains; `calibrate.py` afterwards learns what the spread of samples is
-worth. Weights, state and curve are saved every five minutes, and the same command goes on from them. A leg
-may grow the network (`--blocks`, `--deep-blocks`), compute in bfloat16 (where the processor is made for it:
-on others that is far slower), and keep a share of the old weights.
+It learns anew what is in distribution, unless told that the specimens are the same, then trains;
+`calibrate.py` afterwards learns what the spread of samples is worth. Weights, state and curve are saved every
+five minutes, and the same command goes on from them. A leg may grow the network (`--blocks`,
+`--deep-blocks`), compute in bfloat16 (where the processor is made for it: on others that is far slower), and
+keep a share of the old weights.
 """
 
 import argparse

@@ -36,7 +36,8 @@ def factor_banded(bands: np.ndarray) -> BandedFactor:
     Parameters
     ----------
     bands : ndarray, shape (b + 1, N, P)
-        Floating point; `bands[d, i]` is the entry (i, i + d), equal to (i + d, i); entries beyond the matrix are ignored.
+        Floating point; `bands[d, i]` is the entry (i, i + d), equal to (i + d, i); entries beyond the matrix
+        are ignored.
 
     Returns
     -------
