@@ -77,6 +77,7 @@ class ResultLayers:
         self.volume: Image = self._add(
             "volume", " (preview)", np.zeros(shape, np.float32), self._limits, visible=not self._is_covered
         )
+        self._named, self._asked_name = self.volume.name, f"{name} volume (preview)"
         self._started_at = self._followed_to = self._point()
 
     def handle(self, event: Any) -> None:
@@ -171,9 +172,10 @@ class ResultLayers:
 
     def _rename(self, suffix: str) -> None:
         name = f"{self.name} volume{suffix}"
-        # napari appends [1] where the name is taken; asking again for the same one would count on.
-        if not self.volume.name.startswith(name) or self.volume.name.partition(" [")[0] != name:
-            self.volume.name = name
+        # A person's name stays. napari appends [1] where ours is taken; asking again would count on.
+        if self.volume.name == self._named and name != self._asked_name:
+            self.volume.name = self._asked_name = name
+            self._named = self.volume.name
 
     def _write(self, event: SliceReady) -> None:
         if event.quantity == "uncertainty":

@@ -1,10 +1,14 @@
 """What the dock "Reconstruct volume" does: each kind of job, and what its events mean for the viewer."""
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
+from napari.layers import Image
 
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, LossPoint, Notice
-from ...reconstruction.result import describe_outcome
+from ...reconstruction.result import ReconstructionResult, describe_outcome
 from ...tasks.contrast import Contrast
 from ...tasks.reconstructing import Judged
 from ...tasks.threads import End, Source
@@ -34,9 +38,28 @@ class Reconstructing(Activity):
             "Starting", source, needed=needed, done="The volume is reconstructed.", can_stop=True
         )
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
-        self.projections, self.layers, self.placement = projections, layers, projections.placement
+        self.projections, self.layers = projections, layers
         self._panel, self._outcome, self._advanced = panel, outcome, sections.advanced
         self.result: Any = None
+        self.is_saved = False
+
+    def is_edited(self, volume: Image, uncertainty: Image | None) -> bool:
+        """Whether the layers hold other arrays than the run made."""
+        other = uncertainty is not None and uncertainty.data is not self.result.uncertainty
+        return volume.data is not self.result.volume or other
+
+    def result_of(self, volume: Image, uncertainty: Image | None) -> ReconstructionResult:
+        """The result with what its layers hold now."""
+        spread = None if uncertainty is None else np.asarray(uncertainty.data, np.float32)
+        provenance = {**self.result.provenance}
+        if self.is_edited(volume, uncertainty):
+            provenance["edited"] = True
+        return replace(
+            self.result,
+            volume=np.asarray(volume.data, np.float32),
+            uncertainty=spread,
+            provenance=provenance,
+        )
 
     def _handle(self, event: Any) -> None:
         """Stream slices; hold the result."""
@@ -45,7 +68,6 @@ class Reconstructing(Activity):
         elif isinstance(event, Judged):
             self.result = event.result
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
-            self._outcome.offer(event.result.uncertainty is not None, self.layers.truth is not None)
         elif isinstance(event, LossPoint):
             if event.stage == "posterior mean":
                 self._advanced.show_loss(event.step, event.loss)

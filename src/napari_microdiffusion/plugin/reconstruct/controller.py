@@ -1,26 +1,28 @@
 """What the dock "Reconstruct volume" can be asked to do, and what comes of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from napari import Viewer
+from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
-from ...io import ImageStack, read_table
+from ...io import read_table
 from ...io.formats.ome_zarr.folders import HEADERS
-from ...reconstruction.events import CancelToken
+from ...reconstruction.outputs import Outputs
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
-from ...tasks.progress import Saved
+from ...tasks.exporting import ExportSixteenBits, SaveResult
 from ...tasks.reconstructing import Reconstruction
-from ...tasks.threads import warm_up
+from ...tasks.threads import Source, warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
+from ..layers.metadata import known_of
 from ..layers.placement import Placement
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
@@ -28,6 +30,7 @@ from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
 from .opening import LayersMade, Opening, ReadFile, make_sample, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
+from .results import Results, SaveLayers
 from .saved_settings import SETTINGS_SUFFIXES
 from .sections.together import Sections
 
@@ -47,9 +50,12 @@ class Controller(Runner):
         sections: Sections,
         panel: RunPanel,
         outcome: OutcomePanel,
+        results: Results,
         parent: QWidget,
     ) -> None:
         super().__init__(panel, outcome, parent)
+        self.results = results
+        self.lost: list[Image] = []
         self.viewer, self.document, self.sections, self.outcome = viewer, document, sections, outcome
         self.last: Reconstructing | None = None
         self.preferences = Preferences()
@@ -190,44 +196,68 @@ class Controller(Runner):
         return None if second is None else second.data
 
     def layer_removed(self, layer: Any) -> bool:
-        """Cancel what cannot go on without a layer; forget a result that the person took away."""
+        """Cancel what cannot go on without a layer; offer an unsaved result that was taken away again."""
         self.document.forget_layer(layer)
+        self.results.layer_removed(layer)
         if super().layer_removed(layer):
             return True
-        if self.last is not None and layer == self.last.layers.volume:
-            self.last = None
+        run = self.results.runs.get(layer)
+        if run is not None:
+            for gone in self.lost:
+                self.results.runs.pop(gone, None)
+            self.lost = [] if run.is_saved else [layer]
+            if run.is_saved:
+                del self.results.runs[layer]
             self.outcome.clear()
+            self.outcome.offer_back("" if run.is_saved else layer.name)
+        if self.last is run:
+            self.last = None
         return False
 
-    def save_to(self, path: Path) -> None:
-        """Write the last result: volume, uncertainty and settings."""
-        if self.last is None or self.is_running:
-            return
-        from ...reconstruction.outputs import Outputs
+    def bring_back(self) -> None:
+        """Put a removed result among the layers again."""
+        for layer in self.lost:
+            self.viewer.add_layer(layer)
+        self.lost = []
+        self.outcome.offer_back("")
 
-        result, found, placement = self.last.result, self.last.projections, self.last.placement
-        n = result.provenance["acquisition"]["step_length"]
-        known_path = found.known.get("path") or found.layer.source.path
-        source = ImageStack(
-            data=found.data,
-            # Where nothing is known, the volume has neither scale nor origin, and opens where it lies now.
-            scale=None if placement.of_volume(n) == Placement() else placement.scale,
-            unit=placement.units[-1],
-            origin=placement.translate,
-            path=Path(known_path) if known_path else None,
-            name=found.name,
-        )
-        outputs = Outputs.beside(path, result.uncertainty is not None)
+    def save_to(self, path: Path) -> None:
+        """Write the chosen result: volume, uncertainty and settings, as the layers hold them now."""
+        volume, uncertainty, run = self.results.volume, self.results.uncertainty, self.results.run
+        if volume is None or self.is_running:
+            return
+        outputs = Outputs.beside(path, uncertainty is not None)
         try:
-            outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
+            if run is None:
+                task: Source = SaveLayers(outputs, volume, uncertainty)
+            else:
+                source, result = run.projections.source_of(volume), run.result_of(volume, uncertainty)
+                outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
+                task = SaveResult(outputs, result, source)
         except UserError as error:
             self.fail(str(error))
             return
 
-        def save(_cancel: CancelToken) -> Iterator[Saved]:
-            yield Saved(outputs.write(result, source))
+        def take(event: Any) -> None:
+            self.say_where(event)
+            if run is not None:
+                run.is_saved = True
+                if run.is_edited(volume, uncertainty):
+                    self.outcome.warn("The layers were edited since the run; the files hold them so.")
 
-        self.begin(Activity("Saving", save, self.say_where, keeps_messages=True))
+        self.begin(Activity("Saving", task, take, keeps_messages=True))
+
+    def export(self) -> None:
+        """Write the chosen result in 16 bits, beside the projections or where the last result was saved."""
+        volume, run = self.results.volume, self.results.run
+        if volume is None or self.is_running:
+            return
+        known = known_of(volume).get("path") if run is None else run.projections.known.get("path")
+        folder = Path(known).parent if known else Path(self.preferences.folder("save") or Path.home())
+        lies = Placement.of_layer(volume)
+        scale = None if lies == Placement() else lies.scale
+        task = ExportSixteenBits(volume.data, folder, volume.name, scale, lies.units[-1], lies.translate)
+        self.begin(Activity("Exporting", task, self.say_where, keeps_messages=True))
 
     def load_inr(self, path: Path) -> None:
         """Use an INR from a file."""
@@ -255,17 +285,18 @@ class Controller(Runner):
 
     def _switch_off(self, text: str) -> None:
         self.sections.guide.set_busy(f"Wait until this is done: {text.lower()}")
-        self.outcome.enable_save(f"Wait until this is done: {text.lower()}")
+        self.outcome.show_result(self.results, f"Wait until this is done: {text.lower()}")
 
     def _switch_on(self) -> None:
         self.sections.guide.set_busy("")
-        self.outcome.enable_save("")
+        self.outcome.show_result(self.results, "")
 
     def _settle(self, activity: Activity) -> None:
         if isinstance(activity, Opening) and activity.question is not None:
             self.axes_wanted.emit(activity.question)
         elif isinstance(activity, Reconstructing):
-            self.last = activity
+            self.last = self.results.runs[activity.layers.volume] = activity
+            self.results.follow()
             self._hold_inr(activity.result, "fitted in the last run")
         elif isinstance(activity, FittingInr):
             self._hold_inr(activity.result, "fitted")

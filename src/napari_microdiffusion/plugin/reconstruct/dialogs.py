@@ -5,6 +5,8 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
+from ...tasks.exporting import free_path
+from ..layers.metadata import known_of
 from .controller import Controller
 from .opening import AxesWanted
 
@@ -52,12 +54,11 @@ class Dialogs:
 
     def result(self) -> None:
         """Where the last result is to be saved."""
-        if self._runs.last is None:
+        volume, run = self._runs.results.volume, self._runs.results.run
+        if volume is None:
             return
-        found = self._runs.last.projections
-        beside = found.known.get("path")
-        safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in found.name)
-        suggested = (Path(beside).parent if beside else Path.home()) / f"{safe} volume.ome.tif"
+        beside = known_of(volume).get("path") if run is None else run.projections.known.get("path")
+        suggested = free_path(Path(beside).parent if beside else Path.home(), volume.name, ".ome.tif")
         if folder := self._runs.preferences.folder("save"):
             suggested = Path(folder) / suggested.name
         if path := self._new("Save the volume", str(suggested), RESULTS):
