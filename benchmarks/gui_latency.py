@@ -25,9 +25,9 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.reconstruction.events import STAGES, StageStarted
 from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
 N, SLABS = 6, 16
 INTERVAL_MS = 20

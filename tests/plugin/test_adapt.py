@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.diffusion.prior import Prior
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.plugin.widgets.prior_chooser import AdaptedPriors
 from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
 from .conftest import PATIENCE_MS, dock_in
 

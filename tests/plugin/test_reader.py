@@ -6,9 +6,9 @@ import tifffile
 
 from napari_microdiffusion.io import write_image
 from napari_microdiffusion.plugin import sample_data
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
-from napari_microdiffusion.plugin.layers.placement import Placement
 from napari_microdiffusion.plugin.reader import get_reader, read_layers
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.placement import Placement
 
 from .conftest import N
 

@@ -11,9 +11,9 @@ from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import provenance_path, read_image
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.reconstruction.events import Progress, SliceReady, StageStarted
 from napari_microdiffusion.reconstruction.outputs import Outputs
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
 from .conftest import PATIENCE_MS, SHAPE, N, set_field
 

@@ -6,9 +6,9 @@ import numpy as np
 from napari import Viewer
 from napari.layers import Image
 
-from ..layers.metadata import METADATA_KEY
-from ..layers.placement import Placement
-from ..layers.stack import Stack, planewise
+from ...stacks.metadata import METADATA_KEY
+from ...stacks.placement import Placement
+from ...stacks.stack import Stack, planewise
 
 MODES = {
     "side by side": "Side by side",

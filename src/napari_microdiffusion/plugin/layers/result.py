@@ -7,10 +7,10 @@ import numpy as np
 
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, SliceReady, StageStarted
+from ...stacks.metadata import METADATA_KEY, UNCERTAINTY_COLOURS, known_beam
+from ...stacks.placement import Placement
 from ...tasks.contrast import Contrast
 from ..jobs.job import TICK_MS
-from .metadata import METADATA_KEY, UNCERTAINTY_COLOURS, known_beam
-from .placement import Placement
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,12 +9,12 @@ from napari.layers import Image
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, LossPoint, Notice
 from ...reconstruction.result import ReconstructionResult, describe_outcome
+from ...stacks.metadata import known_beam
 from ...tasks.contrast import Contrast
 from ...tasks.reconstructing import Judged
 from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
-from ..layers.metadata import known_beam
 from ..layers.result import ResultLayers, add_volume
 from .outcome_panel import OutcomePanel
 from .sections.projections import Projections

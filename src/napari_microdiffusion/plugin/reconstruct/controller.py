@@ -1,6 +1,6 @@
 """What the dock "Reconstruct volume" can be asked to do, and what comes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from ...io.formats.ome_zarr.folders import HEADERS
 from ...reconstruction.outputs import Outputs
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
+from ...stacks.metadata import known_of
+from ...stacks.placement import Placement
 from ...tasks.exporting import ExportSixteenBits, SaveResult
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.threads import Source, warm_up
@@ -22,8 +24,6 @@ from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
-from ..layers.metadata import known_of
-from ..layers.placement import Placement
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
@@ -70,30 +70,30 @@ class Controller(Runner):
             self._is_warm = True
             warm_up("napari_microdiffusion.reconstruction.engine")
 
-    def open_file(self, path: str, axes: str | None = None) -> None:
-        """Read a file with our reader and choose it; `axes` names its axes where it does not."""
-        self.begin(Opening(ReadFile(path, axes), self.viewer, self.sections.projections))
+    def open_file(self, path: str, axes: str | None = None, others: tuple[str, ...] = ()) -> None:
+        """Read files with our reader and choose what they hold; `axes` names those of the first."""
+        if not self.begin(Opening(ReadFile(path, axes, others), self.viewer, self.sections)):
+            self.outcome.say(f"“{Path(path).name}” was not opened: open it again when this is done.")
 
-    def open_path(self, path: str) -> None:
-        """Open an image, or use the settings in a file of settings."""
-        if not path.lower().endswith(SETTINGS_SUFFIXES) or Path(path).name in HEADERS:
+    def open_path(self, path: str, *others: str) -> None:
+        """Open images, or use the settings in a file of settings."""
+        if others:
+            self.open_file(path, others=others)
+        elif not path.lower().endswith(SETTINGS_SUFFIXES) or Path(path).name in HEADERS:
             self.open_file(path)
-            return
-        try:
-            self._use(read_run(path))
-        except UserError as error:
-            self.fail(str(error))
+        else:
+            self._use_of(lambda: read_run(path))
 
     def use_settings(self, record: Mapping[str, Any]) -> None:
         """Use the settings of an earlier result, as its file tells them."""
+        self._use_of(lambda: parts_of(record, "this result"))
+
+    def _use_of(self, read: Callable[[], Mapping[str, Mapping[str, Any]]]) -> None:
         try:
-            self._use(parts_of(record, "this result"))
+            self.document.use(read())
         except UserError as error:
             self.fail(str(error))
-
-    def _use(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
-        """Use the settings of an earlier run; raises `UserError` for those that cannot be."""
-        self.document.use(parts)
+            return
         path = self.document.method.inr_file
         if path is not None and path.is_file():
             self.document.change(inr=HeldInr(path.name, path))
@@ -101,7 +101,7 @@ class Controller(Runner):
 
     def open_sample(self) -> None:
         """Open a sample and choose its projections."""
-        self.begin(Opening(make_sample, self.viewer, self.sections.projections))
+        self.begin(Opening(make_sample, self.viewer, self.sections))
 
     def reopen(self) -> None:
         """Read the file of the chosen layer with our reader, and choose what comes of it."""
@@ -111,7 +111,8 @@ class Controller(Runner):
         layer = found.layer
         if layer.source.path:
             layer.visible = False
-            self.open_file(str(layer.source.path))
+            task = ReadFile(str(layer.source.path))
+            self.begin(Opening(task, self.viewer, self.sections, is_again=True))
 
     def read_calibration(self) -> None:
         """Read the scale of the chosen layer from its file."""
@@ -294,6 +295,8 @@ class Controller(Runner):
     def _settle(self, activity: Activity) -> None:
         if isinstance(activity, Opening) and activity.question is not None:
             self.axes_wanted.emit(activity.question)
+        elif isinstance(activity, Opening) and activity.said:
+            self.outcome.say(activity.said)
         elif isinstance(activity, Reconstructing):
             self.last = self.results.runs[activity.layers.volume] = activity
             self.results.follow()

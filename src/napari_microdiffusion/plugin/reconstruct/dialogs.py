@@ -5,8 +5,8 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
+from ...stacks.metadata import known_of
 from ...tasks.exporting import free_path
-from ..layers.metadata import known_of
 from .controller import Controller
 from .opening import AxesWanted
 

@@ -10,9 +10,9 @@ from ...optics.recorded_beam import BEAM_FIELDS
 from ...reconstruction.estimate import estimate
 from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
+from ...stacks.stack import Stack
 from ...tasks.threads import spare_threads
 from ..document import RunDocument
-from ..layers.stack import Stack
 
 if TYPE_CHECKING:
     from ...inr import FittedInr

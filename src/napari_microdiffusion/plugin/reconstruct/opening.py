@@ -5,22 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...io.axes import UnnamedAxes
+from ...optics import MAX_STEP_LENGTH
 from ...reconstruction.events import CancelToken
+from ...settings.asked import STEP_LENGTH
+from ...stacks.metadata import LayerData
+from ...stacks.placement import Placement
+from ...stacks.roles import projections_and_truth
+from ...stacks.stack import Stack
 from ...tasks.threads import Source
 from ..jobs.activity import Activity
-from ..layers.metadata import LayerData
-from ..layers.placement import Placement
 from ..reader import file_layers
 from ..sample_data import open_vasculature
-from .sections.projections import ProjectionsSection
+from .sections.together import Sections
 
 
 @dataclass(frozen=True, eq=False)
 class LayersMade:
-    """Layers of a file that was read, or of a sample, and the number of the one to be chosen."""
+    """Layers of files that were read, or of a sample."""
 
     layers: list[LayerData]
-    chosen: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,43 +37,60 @@ class AxesWanted:
 
 @dataclass(frozen=True)
 class ReadFile:
-    """Reads a file with our reader; `axes` names its axes where it does not."""
+    """Reads files with our reader; `axes` names the axes of the first where it does not."""
 
     path: str
     axes: str | None = None
+    others: tuple[str, ...] = ()
 
     def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
         """One `LayersMade`, or one `AxesWanted`."""
         try:
-            yield LayersMade(file_layers(self.path, self.axes))
+            made = file_layers(self.path, self.axes)
         except UnnamedAxes as error:
             yield AxesWanted(self.path, error.sizes, str(error))
+            return
+        yield LayersMade([*made, *(layer for path in self.others for layer in file_layers(path))])
 
 
 def make_sample(_cancel: CancelToken) -> Iterator[LayersMade]:
     """Grow the vasculature sample: one `LayersMade`."""
-    # The truth comes first, so that the projections lie above it.
-    yield LayersMade(open_vasculature(), chosen=-1)
+    yield LayersMade(open_vasculature())
 
 
 class Opening(Activity):
     """A file or a sample on its way into the viewer."""
 
-    def __init__(self, source: Source, viewer: Any, section: ProjectionsSection) -> None:
+    def __init__(self, source: Source, viewer: Any, sections: Sections, is_again: bool = False) -> None:
         super().__init__("Opening", source)
+        self._is_again = is_again  # what is chosen was read wrongly from the same file
         self.handle = self._handle
-        self._viewer, self._section = viewer, section
+        self._viewer, self._sections = viewer, sections
         self.question: AxesWanted | None = None
+        self.said = ""
 
     def _handle(self, event: Any) -> None:
-        """Add the layers and choose the projections among them."""
+        """Add the layers; choose the projections and the truth among them."""
         if isinstance(event, AxesWanted):
             self.question = event
         if not isinstance(event, LayersMade):
             return
+        section, document = self._sections.projections, self._sections.projections.document
+        before = section.chooser.layer
         added = [self._viewer.add_image(data, **look) for data, look, _ in event.layers]
-        self._section.refresh()
-        self._section.select(added[event.chosen])
+        found, truth = projections_and_truth(added, None if self._is_again else before)
+        section.refresh()
+        section.select(before if found is None else found)
+        if truth is not None and document.slabs:
+            n = Stack(truth).shape[0] // document.slabs
+            if document.run.origin(STEP_LENGTH) not in ("asked", "file") and n <= MAX_STEP_LENGTH:
+                document.ask({STEP_LENGTH: n})
+            self._sections.truth.refresh()
+            self._sections.truth.chooser.select(truth)
+            if document.truth == truth:
+                self.said = f"“{truth.name}” is taken for the ground truth of “{section.chooser.layer.name}”."
+        elif found is None and before is None:
+            self.said = f"“{added[0].name}” is opened; it cannot be projections."
 
 
 def put_scale(made: LayersMade, layer: Any) -> str:

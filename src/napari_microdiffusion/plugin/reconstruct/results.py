@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari import Viewer
 from napari.layers import Image
@@ -10,13 +10,10 @@ from qtpy.QtCore import QObject, Signal
 
 from ...reconstruction.events import CancelToken
 from ...reconstruction.outputs import Outputs
+from ...stacks.metadata import known_of
 from ...tasks.progress import Saved
-from ..layers.metadata import known_of
 from ..writer import write_layers
 from .document import ReconstructionDocument
-
-if TYPE_CHECKING:
-    from .activities import Reconstructing
 
 ATTENUATION = 0.05
 MARGIN_3D = 0.3
@@ -34,7 +31,7 @@ class Results(QObject):
     Attributes
     ----------
     runs : dict
-        Of the volumes that were made here, the finished runs.
+        Of the volumes that were made here, the finished runs (`activities.Reconstructing`).
     volume : napari.layers.Image or None
         The chosen result.
     """
@@ -44,7 +41,7 @@ class Results(QObject):
     def __init__(self, viewer: Viewer, document: ReconstructionDocument, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer, self._document = viewer, document
-        self.runs: dict[Image, Reconstructing] = {}
+        self.runs: dict[Image, Any] = {}
         self.volume: Image | None = None
         self._watched: list[Image] = []
         self._before: list[tuple[Image, bool]] = []
@@ -88,8 +85,8 @@ class Results(QObject):
     # What belongs to the chosen result
 
     @property
-    def run(self) -> "Reconstructing | None":
-        """The run that made it here."""
+    def run(self) -> Any:
+        """The run that made it here, None for one from a file."""
         return None if self.volume is None else self.runs.get(self.volume)
 
     @property

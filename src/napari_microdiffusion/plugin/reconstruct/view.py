@@ -97,6 +97,7 @@ class ReconstructWidget(Dock):
 
     def _settings_changed(self, _revision: int = 0) -> None:
         self.empty.setVisible(self.document.projections is None)
+        self.outcome.error.hide()  # what was wrong with other settings or layers
         self.runs.warm_up()
         self.results.changed.emit()  # another truth may be chosen
         cost, reason = self.document.judge()
@@ -124,6 +125,7 @@ class ReconstructWidget(Dock):
 
     def _layers_changed(self) -> None:
         self.sections.refresh_layers()
+        self.offer.forget_missing(self.viewer.layers)
         self.results.follow()
 
     def _show_result(self) -> None:
@@ -138,19 +140,18 @@ class ReconstructWidget(Dock):
     # Qt
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Take one file."""
-        if event is not None and _dropped_file(event):
+        """Take files."""
+        if event is not None and _dropped_files(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open a dropped file with our reader."""
-        if event is not None and (path := _dropped_file(event)):
+        """Open dropped files with our reader."""
+        if event is not None and (paths := _dropped_files(event)):
             event.acceptProposedAction()
-            self.runs.open_path(path)
+            self.runs.open_path(*paths)
 
 
-def _dropped_file(event: QDropEvent) -> str:
-    """The one local file of a drop, or nothing."""
+def _dropped_files(event: QDropEvent) -> list[str]:
+    """The local files of a drop."""
     mime = event.mimeData()
-    files = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime is not None else []
-    return files[0] if len(files) == 1 else ""
+    return [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime is not None else []

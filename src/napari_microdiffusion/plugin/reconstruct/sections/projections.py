@@ -10,10 +10,10 @@ from napari.layers import Image
 from ....io.images import ImageStack
 from ....optics.recorded_beam import KEY
 from ....settings.recorded import NOTHING_RECORDED, Recorded
-from ...layers.metadata import known_of
-from ...layers.placement import Placement, as_recorded, place_by_rule, spacing_um
-from ...layers.roles import why_no_projections
-from ...layers.stack import Stack
+from ....stacks.metadata import known_of
+from ....stacks.placement import Placement, as_recorded, place_by_rule, spacing_um
+from ....stacks.roles import likely_projections, why_no_projections
+from ....stacks.stack import Stack
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, button, column, label
 from ..document import ReconstructionDocument
@@ -71,7 +71,9 @@ class ProjectionsSection(Section):
         self.open_file = button("…", "Open a TIFF of projections")
         self.open_file.setFixedWidth(36)
         tip = "Image layers that can be projections: stacks of at least two grey planes."
-        self.chooser = LayerChooser(viewer, why_no_projections, "projections", tip, self.open_file)
+        self.chooser = LayerChooser(
+            viewer, why_no_projections, "projections", tip, self.open_file, likely=likely_projections
+        )
         self._about = label(tone="dim", wrap=True)
         self.flaws = label(tone="warning", wrap=True)
         self.flaws.hide()

@@ -7,8 +7,8 @@ from napari import Viewer
 from napari.layers import Image
 
 from ....settings.asked import STEP_LENGTH
-from ...layers.metadata import known_of
-from ...layers.placement import Placement
+from ....stacks.metadata import known_of
+from ....stacks.placement import Placement
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, column, label
 from ..document import ReconstructionDocument
