@@ -51,6 +51,7 @@ def sampled(volume: np.ndarray) -> np.ndarray:
 
 
 def limits_of(values: np.ndarray) -> tuple[float, float]:
-    """Contrast limits that show values well, robust to single bright ones."""
+    """Contrast limits that show values well, robust to single bright ones; NaN does not count."""
+    values = values[np.isfinite(values)]
     low, high = (float(value) for value in np.percentile(values, (0.5, 99.9)))
     return low, max(high, low + 1e-30 + 1e-6 * abs(low))

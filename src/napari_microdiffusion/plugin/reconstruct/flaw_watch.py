@@ -43,7 +43,7 @@ class LookForFlaws:
             yield Flaws([mixed], is_mixed=True)
             return
         try:
-            validate_projections(self.projections)
+            validate_projections(self.projections, mask_missing=True)
         except UserError:
             return  # the run itself will say why
         found = []

@@ -12,6 +12,7 @@ from ...reconstruction.events import CancelToken
 from ...settings.method import ReconstructionConfig
 from ..jobs.job import Step
 from ..jobs.torch_libraries import load_torch_libraries
+from ..layers.contrast import limits_of
 
 if TYPE_CHECKING:
     from ...studies.step_length_sweep import SweepPoint
@@ -41,13 +42,12 @@ class Simulate:
 
         yield Step("Reading the volume")
         volume = np.asarray(self.volume)
-        validate_projections(volume, "the volume")
+        validate_projections(volume, "the volume", mask_missing=True)
         cancel.check()
         yield Step(f"Projecting slabs of {self.acquisition.step_length} slices")
         projections = simulate_projections(volume, self.acquisition, **self.noise.model_dump())
         cancel.check()
-        low, high = (float(value) for value in np.percentile(projections, (0.5, 99.9)))
-        yield Simulated(projections, (low, max(high, low + 1e-6)), len(volume) % self.acquisition.step_length)
+        yield Simulated(projections, limits_of(projections), len(volume) % self.acquisition.step_length)
 
 
 @dataclass(frozen=True, eq=False)
