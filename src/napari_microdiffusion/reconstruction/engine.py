@@ -1,5 +1,7 @@
 """The one engine: from projections to a volume, as a stream of events."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
@@ -8,15 +10,16 @@ from ..inr import FittedInr
 from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
+from ..optics.detector.intensity import working_unit
 from ..settings.method import ReconstructionConfig
 from .conditioning import Conditioning
 from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning, noise_warning
-from .events import CancelToken, Events, Finished, StageStarted, StopRequested
+from .events import CancelToken, Event, Events, Finished, SliceReady, StageStarted, StopRequested
 from .facts import StackFacts
 from .guides import GUIDES
 from .methods import DIFFUSIONS
 from .priors import check_prior
-from .provenance import provenance
+from .provenance import digest, provenance
 from .result import ReconstructionResult
 from .run_state import RunState, StageClock
 
@@ -66,13 +69,31 @@ def reconstruct(
     """
     config = config or ReconstructionConfig()
     _check(projections, acquisition, config)
-    cancel = cancel or CancelToken()
-    facts = StackFacts(np.asarray(projections, dtype=np.float32), acquisition, config, cancel.check)
-    state = RunState.of(facts, cancel, inr)
+    cancel, given = cancel or CancelToken(), np.asarray(projections)
+    unit = working_unit(given, acquisition.step_length)
+    if unit == 1:
+        facts = StackFacts(np.asarray(given, dtype=np.float32), acquisition, config, cancel.check)
+        yield from _run(facts, RunState.of(facts, cancel, inr))
+        return
+    near_one = np.asarray(unit * given.astype(np.float64), dtype=np.float32)
+    facts = StackFacts(near_one, acquisition.scaled(unit), config, cancel.check)
+    if inr is None and config.inr_file is not None:
+        inr = FittedInr.load(config.inr_file)
+    state = RunState.of(facts, cancel, None if inr is None else inr.scaled(unit))
+    for event in _run(facts, state):
+        if isinstance(event, SliceReady):
+            event = replace(event, plane=event.plane / np.float32(unit))
+        elif isinstance(event, Finished):
+            event = Finished(_in_grey_levels(event.result, unit, given, acquisition))
+        yield event
+
+
+def _run(facts: StackFacts, state: RunState) -> Events:
     consistency = data_consistency(facts, state.cancel.check)
     stopped = False
     try:
-        yield from _stages(facts, state, consistency)
+        for event in _stages(facts, state, consistency):
+            yield _with_gaps(event, facts)
     except StopRequested:
         stopped = True
     except (UserError, Cancelled, RunFailed):
@@ -85,6 +106,11 @@ def reconstruct(
             "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
         )
     left = misfit(facts, consistency, state.volume)
+    reprojection_max = consistency.reprojection_max(state.volume) / facts.scale.span
+    if facts.gaps is not None:
+        for volume in (state.volume, state.guide, state.uncertainty, *state.samples):
+            if volume is not None:
+                volume[facts.gaps.repeat(facts.step_length, axis=0)] = np.nan
     if not stopped and (warning := misfit_warning(left, facts)) is not None:
         yield state.notice(warning)
     yield Finished(
@@ -97,7 +123,7 @@ def reconstruct(
             stopped=stopped,
             reached=state.reached,
             seconds=state.seconds,
-            reprojection_max=consistency.reprojection_max(state.volume) / facts.scale.span,
+            reprojection_max=reprojection_max,
             misfit=left.rms if left else None,
             misfit_correlation=left.correlation if left else None,
             noise=facts.noise_record,
@@ -108,8 +134,39 @@ def reconstruct(
     )
 
 
+def _with_gaps(event: Event, facts: StackFacts) -> Event:
+    """Slices as they are shown: without what was filled in where pixels have no value."""
+    if facts.gaps is None or not isinstance(event, SliceReady):
+        return event
+    gaps = facts.gaps[event.z // facts.step_length, *event.region.index]
+    return replace(event, plane=np.where(gaps, np.nan, event.plane))
+
+
+def _in_grey_levels(
+    result: ReconstructionResult, unit: float, given: np.ndarray, acquisition: Acquisition
+) -> ReconstructionResult:
+    """The result of projections that were multiplied by `unit`, for those that were given."""
+
+    def grey(volume: np.ndarray) -> np.ndarray:
+        return np.asarray(volume / np.float32(unit))
+
+    noise = {k: v if isinstance(v, str) else v / unit for k, v in result.noise.items()}
+    read = result.provenance["input"] | {"sha256": digest(given)}
+    record = {"acquisition": acquisition.model_dump(mode="json"), "noise": noise, "input": read}
+    return replace(
+        result,
+        volume=grey(result.volume),
+        guide=grey(result.guide),
+        uncertainty=None if result.uncertainty is None else grey(result.uncertainty),
+        inr=None if result.inr is None else result.inr.scaled(1 / unit),
+        samples=[grey(sample) for sample in result.samples],
+        noise=noise,
+        provenance=result.provenance | record,
+    )
+
+
 def _check(projections: np.ndarray, acquisition: Acquisition, config: ReconstructionConfig) -> None:
-    validate_projections(projections, "the projections")
+    validate_projections(projections, "the projections", mask_missing=config.mask_missing)
     if len(projections) % acquisition.views:
         raise UserError(
             f"the projections are {len(projections)} images, but {acquisition.views} views need as many of "
@@ -132,7 +189,7 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
 def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     config, n = facts.config, facts.step_length
     diffusion = config.diffusion
-    for warning in (facts.light.notice, noise_warning(facts)):
+    for warning in (facts.missing_notice, facts.light.notice, noise_warning(facts)):
         if warning:
             yield state.notice(warning)
     with state.timed("preview"):
