@@ -1,5 +1,7 @@
 """A reference stack on the voxels of a volume, where its pose puts it."""
 
+from typing import Literal
+
 import numpy as np
 from scipy.ndimage import affine_transform, gaussian_filter
 
@@ -20,7 +22,7 @@ def without_aliasing(stack: np.ndarray, voxel: Triple) -> np.ndarray:
 
 
 def resampled(
-    stack: np.ndarray, voxel: Triple, pose: Pose, shape: tuple[int, int, int], order: int = 1
+    stack: np.ndarray, voxel: Triple, pose: Pose, shape: tuple[int, int, int], order: Literal[1, 3] = 1
 ) -> np.ndarray:
     """The stack on the voxels of a volume; beyond its borders it is continued.
 
@@ -32,8 +34,8 @@ def resampled(
     pose : Pose
     shape : tuple of int
         Of the volume.
-    order : int
-        Of the spline that interpolates, 1 or 3.
+    order : {1, 3}
+        Of the spline that interpolates.
 
     Returns
     -------
