@@ -2,10 +2,11 @@
 
     python benchmarks/training_leg.py -o FILE.safetensors --init general --minutes 80 --rate 7e-4 --seed 111
 
-It learns anew what is familiar, then trains; `calibrate.py` afterwards learns what the spread of samples is
-worth. Weights, state and curve are saved every five minutes, and the same command goes on from them. A leg
-may grow the network (`--blocks`, `--deep-blocks`), compute in bfloat16 (where the processor is made for it:
-on others that is far slower), and keep a share of the old weights.
+It learns anew what is in distribution, unless told that the specimens are the same, then trains;
+`calibrate.py` afterwards learns what the spread of samples is worth. Weights, state and curve are saved every
+five minutes, and the same command goes on from them. A leg may grow the network (`--blocks`,
+`--deep-blocks`), compute in bfloat16 (where the processor is made for it: on others that is far slower), and
+keep a share of the old weights.
 """
 
 import argparse
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--ahead", action="store_true", help="make specimens in a second process")
     parser.add_argument("--before", type=float, default=0, help="share of the weights before that stays")
+    parser.add_argument("--same-specimens", action="store_true", help="keep what is in distribution")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = load_prior(arguments.init)
@@ -47,7 +49,8 @@ def main() -> None:
         share_before=arguments.before,
         **blocks,
     )
-    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), distribution=None)
+    distribution = start.distribution if arguments.same_specimens else None
+    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), distribution=distribution)
     for report in PriorTraining(recipe, arguments.output, start).run(ahead=arguments.ahead):
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import RunFailed, UserError
-from napari_microdiffusion.plugin.jobs.job import Job, Mailbox, sentence
+from napari_microdiffusion.plugin.jobs.job import Job
 from napari_microdiffusion.reconstruction.events import Notice, Progress, Region, SliceReady
+from napari_microdiffusion.tasks.threads import Mailbox, sentence
 
 REGION = Region(0, 2, 0, 2)
 

@@ -31,7 +31,7 @@ def test_the_dock_and_a_sample_open_without_torch():
 
 LOAD_THE_LIBRARIES = """
 import sys
-from napari_microdiffusion.plugin.jobs.torch_libraries import load_torch_libraries
+from napari_microdiffusion.tasks.torch_libraries import load_torch_libraries
 load_torch_libraries()
 assert "torch" not in sys.modules
 import torch

@@ -10,7 +10,7 @@ import numpy as np
 from ..io import ImageStack, UnchosenPosition, is_stack, read_image
 from ..optics.recorded_beam import KEY, beam_in
 from .layers.metadata import METADATA_KEY, LayerData
-from .layers.placement import AXES, Placement
+from .layers.placement import AXES, Placement, rule_record
 
 Reader = Callable[[Any], list[LayerData]]
 
@@ -62,7 +62,7 @@ def file_layers(path: str | PathLike[str], axes: str | None = None) -> list[Laye
 def image_layers(image: ImageStack) -> list[LayerData]:
     """Turn a stack into layer data; a time axis stays the first axis of its layers."""
     placed = Placement.of_image(image)
-    arguments = placed.layer_arguments()
+    arguments, placed_by_rule = placed.layer_arguments(), rule_record(image)
     if "t" in image.axes:
         arguments = {
             "scale": (1.0, *placed.scale),
@@ -71,7 +71,7 @@ def image_layers(image: ImageStack) -> list[LayerData]:
             "axis_labels": ("t", *AXES),
         }
     if "c" not in image.axes:
-        known = {METADATA_KEY: _known_of(image)}
+        known = {METADATA_KEY: _known_of(image), **placed_by_rule}
         return [(image.data, {"name": image.name, "metadata": known, **arguments}, "image")]
     axis, names = image.axes.index("c"), image.metadata.get("channels") or ()
     layers: list[LayerData] = []
@@ -81,7 +81,7 @@ def image_layers(image: ImageStack) -> list[LayerData]:
             "name": f"{image.name} {name}",
             "colormap": _CHANNEL_COLOURS[index % len(_CHANNEL_COLOURS)],
             "blending": "additive",
-            "metadata": {METADATA_KEY: _known_of(image, index)},
+            "metadata": {METADATA_KEY: _known_of(image, index), **placed_by_rule},
         }
         layers.append((np.take(image.data, index, axis), {**look, **arguments}, "image"))
     return layers

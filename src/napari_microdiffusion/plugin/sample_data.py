@@ -59,7 +59,7 @@ def _sample(kind: str) -> list[LayerData]:
             projections,
             {
                 "name": kind,
-                **slabs.moved_to_slab_centres(SAMPLE_STEP_LENGTH).layer_arguments(),
+                **slabs.with_first_slice_at_zero(SAMPLE_STEP_LENGTH).layer_arguments(),
                 "metadata": {METADATA_KEY: {"role": "projections", **known}},
             },
             "image",

@@ -7,8 +7,8 @@ from typing import Any
 from napari import Viewer
 from qtpy.QtWidgets import QFileDialog
 
+from ...tasks.comparing import CompareVolumes, ErrorMade, ExportScores, MapError, Scored
 from ..jobs.activity import Activity
-from ..jobs.job import Saved
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.stack import Stack
@@ -17,7 +17,6 @@ from ..widgets.message_panel import MessagePanel
 from .looking import CompareViews, add_error
 from .looking_section import LookingSection
 from .scores_section import ScoresSection
-from .tasks import CompareVolumes, ErrorMade, ExportScores, MapError, Scored
 from .volumes_section import VolumesSection
 
 FIGURES = "Figure (*.png *.pdf *.svg)"
@@ -117,7 +116,7 @@ class CompareWidget(Dock):
         """Write the per-slice figure, or the table for a spreadsheet."""
         named = [(row.stack.name, row.metrics) for row in self.rows]
         task = ExportScores(path, named, self.n)
-        self.runner.begin(Activity("Writing", task, self._say_where, keeps_messages=True))
+        self.runner.begin(Activity("Writing", task, self.runner.say_where, keeps_messages=True))
 
     def go_to_slice(self, z: float) -> None:
         """Show a slice of the volumes in the viewer."""
@@ -133,10 +132,6 @@ class CompareWidget(Dock):
         return self.rows[index] if 0 <= index < len(self.rows) else None
 
     # What comes of it
-
-    def _say_where(self, event: Any) -> None:
-        if isinstance(event, Saved):
-            self.messages.say("Saved: " + ", ".join(event.files.values()))
 
     def _add_row(self, stack: Stack, scored: Scored) -> None:
         """Show the scores of one more reconstruction."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .job import End, Source
+from ...tasks.threads import End, Source
 
 
 def _nothing(*_: object) -> None:

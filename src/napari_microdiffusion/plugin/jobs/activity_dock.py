@@ -5,8 +5,7 @@ import time
 from typing import Any
 
 from ...reconstruction.events import Progress, StageStarted
-from .job import Step
-from .run_panel import time_left
+from ...tasks.progress import Step, time_left
 
 STEPS = 100
 # Each change makes napari work through all waiting events at once.

@@ -4,10 +4,10 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
 from ...reconstruction.events import Progress, StageStarted
+from ...tasks.progress import Step, time_left
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
 from ..widgets.section import button, column, label, row
-from .job import Step
 
 
 class RunPanel(QWidget):
@@ -119,15 +119,3 @@ class RunPanel(QWidget):
         """Say what the run would cost."""
         self.estimate.setText(text)
         self._update()
-
-
-def time_left(progress: Progress | Step) -> str:
-    """How far a stage is and how long it will still take, e.g. "62 % · 9 s left"."""
-    if progress.fraction is None:
-        return ""
-    percent = f"{100 * progress.fraction:.0f} %"
-    seconds = progress.seconds_left
-    if seconds is None or progress.fraction >= 1:
-        return percent
-    time = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"{percent} · {time} left"

@@ -6,10 +6,12 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication, QWidget
 
+from ...tasks.progress import Saved
+from ...tasks.threads import End, sentence
 from ..widgets.message_panel import MessagePanel
 from .activity import Activity
 from .activity_dock import ActivityDock
-from .job import End, Job, sentence
+from .job import Job
 from .run_panel import RunPanel
 
 # Whoever waited longer than this may be looking elsewhere, and a message says that it is done.
@@ -108,6 +110,11 @@ class Runner(QObject):
             show_error(text)
         else:
             notification_manager.receive_error(type(defect), defect, defect.__traceback__)
+
+    def say_where(self, event: Any) -> None:
+        """Say which files were written, for an activity that writes some."""
+        if isinstance(event, Saved):
+            self.messages.say("Saved: " + ", ".join(event.files.values()))
 
     def _cancel(self) -> None:
         self.cancel()

@@ -1,6 +1,9 @@
 """Where a layer lies in the world."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ...io import ImageStack
 from ...io.units import micrometres
@@ -10,6 +13,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
 AXES = ("z", "y", "x")
+# Under which a layer of projections records where the rule has put it: nothing else says where it lies.
+_BY_RULE = "microdiffusion placed"
 
 
 class Placement(StackPlacement):
@@ -21,20 +26,79 @@ class Placement(StackPlacement):
         z, y, x = (float(value) for value in layer.scale[-3:])
         oz, oy, ox = (float(value) for value in layer.translate[-3:])
         uz, uy, ux = (str(unit) for unit in layer.units[-3:])
-        return cls((z, y, x), (oz, oy, ox), (uz, uy, ux))
+        shear = np.zeros((layer.ndim, layer.ndim))
+        shear[np.triu_indices(layer.ndim, 1)] = layer.shear
+        zy, zx, yx = (float(value) for value in shear[-3:, -3:][np.triu_indices(3, 1)])
+        affine = np.asarray(layer.affine.affine_matrix)[-4:, -4:]
+        return cls(
+            (z, y, x),
+            (oz, oy, ox),
+            (uz, uy, ux),
+            tuple(map(tuple, layer.rotate[-3:, -3:].tolist())),
+            (zy, zx, yx),
+            None if np.array_equal(affine, np.eye(4)) else tuple(map(tuple, affine.tolist())),
+        )
 
     @classmethod
     def of_image(cls, image: ImageStack) -> "Placement":
-        """Placement of a stack from a file; that of projections puts their slabs where the slices lie."""
-        if image.scale is None:
-            placed = cls()
-        else:
-            placed = cls(image.scale, (0.0, 0.0, 0.0), (image.unit, image.unit, image.unit))
-        return placed if image.step_length is None else placed.moved_to_slab_centres(image.step_length)
+        """Placement of a stack from a file."""
+        return cls.recorded(image.scale, image.unit, image.origin, image.step_length)
 
     def layer_arguments(self) -> dict[str, Any]:
         """What napari's `add_image` takes for a stack placed here."""
-        return {"scale": self.scale, "translate": self.translate, "units": self.units, "axis_labels": AXES}
+        turned: dict[str, Any] = {}
+        if not self.is_upright:
+            turned = {"rotate": self.rotate, "shear": self.shear, "affine": self.affine}
+        return {
+            "scale": self.scale,
+            "translate": self.translate,
+            "units": self.units,
+            "axis_labels": AXES,
+            **turned,
+        }
+
+    def put(self, layer: "Image") -> None:
+        """Move a layer here."""
+        before = layer.ndim - 3
+        layer.scale = (*layer.scale[:before], *self.scale)
+        layer.translate = (*layer.translate[:before], *self.translate)
+        layer.units = (*layer.units[:before], *self.units)
+        layer.axis_labels = (*layer.axis_labels[:before], *AXES)
+
+
+def rule_record(image: ImageStack) -> dict[str, Any]:
+    """Metadata of a layer of projections: where the rule has put it, or that its file says where it lies."""
+    if image.step_length is None:
+        return {}
+    placed = Placement.of_image(image)
+    is_said = image.origin is not None and image.scale is not None
+    return {_BY_RULE: () if is_said else (placed.scale[0], placed.translate[0])}
+
+
+def place_by_rule(layer: "Image", n: int) -> None:
+    """Put projections whose place nothing records where their volume begins at zero, for a step length.
+
+    A layer that its file or a person has put somewhere stays there.
+    """
+    placed = as_recorded(layer)
+    if placed.translate[0] or not placed.is_upright or layer.metadata.get(_BY_RULE) == ():
+        return
+    placed = placed.with_first_slice_at_zero(n)
+    if not placed.lies_like(Placement.of_layer(layer)):
+        placed.put(layer)
+    layer.metadata[_BY_RULE] = (placed.scale[0], placed.translate[0])
+
+
+def as_recorded(layer: "Image") -> Placement:
+    """Placement of a layer as its file or a person says, without what the rule has added."""
+    placed = Placement.of_layer(layer)
+    scale, translate = layer.metadata.get(_BY_RULE) or (None, None)
+    (z, *plane), (oz, *corner) = placed.scale, placed.translate
+    if not placed.is_known and z == scale and plane == [1.0, 1.0]:
+        z = 1.0
+    if oz == translate:
+        oz = 0.0
+    return replace(placed, scale=(z, plane[0], plane[1]), translate=(oz, corner[0], corner[1]))
 
 
 def spacing_um(placement: Placement) -> tuple[float, float, float] | None:

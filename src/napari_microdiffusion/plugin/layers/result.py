@@ -7,8 +7,8 @@ import numpy as np
 
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, SliceReady, StageStarted
+from ...tasks.contrast import Contrast
 from ..jobs.job import TICK_MS
-from .contrast import Contrast
 from .metadata import METADATA_KEY, known_beam
 from .placement import Placement
 

@@ -5,16 +5,16 @@ from typing import Any
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, LossPoint, Notice
 from ...reconstruction.result import describe_outcome
+from ...tasks.contrast import Contrast
+from ...tasks.reconstructing import Judged
+from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
-from ..jobs.job import End, Source
 from ..jobs.run_panel import RunPanel
-from ..layers.contrast import Contrast
 from ..layers.metadata import known_beam
 from ..layers.result import ResultLayers, add_volume
 from .outcome_panel import OutcomePanel
-from .sections.projections import Projections, ProjectionsSection
+from .sections.projections import Projections
 from .sections.together import Sections
-from .tasks import AxesWanted, Judged, LayersMade
 
 
 class Reconstructing(Activity):
@@ -104,43 +104,3 @@ class FittingInr(Activity):
                 (self._contrast.low, self._contrast.high),
                 known_beam(self._acquisition),
             )
-
-
-class Opening(Activity):
-    """A file or a sample on its way into the viewer."""
-
-    def __init__(self, source: Source, viewer: Any, section: ProjectionsSection) -> None:
-        super().__init__("Opening", source)
-        self.handle = self._handle
-        self._viewer, self._section = viewer, section
-        self.question: AxesWanted | None = None
-
-    def _handle(self, event: Any) -> None:
-        """Add the layers and choose the projections among them."""
-        if isinstance(event, AxesWanted):
-            self.question = event
-        if not isinstance(event, LayersMade):
-            return
-        added = [self._viewer.add_image(data, **look) for data, look, _ in event.layers]
-        self._section.refresh()
-        self._section.select(added[event.chosen])
-
-
-def put_scale(made: LayersMade, layer: Any) -> str:
-    """Put the scale of a file on the layer that another reader opened; says why where it cannot be."""
-    data, look, _ = made.layers[0]
-    if tuple(data.shape[-3:]) != tuple(layer.data.shape[-3:]):
-        return (
-            f"The file holds stacks of shape {tuple(data.shape)}, the layer {layer.data.shape}; "
-            "open the file with … instead, which tells channels and slices apart."
-        )
-    if look["units"][-1] == "pixel":
-        return "The file gives no voxel size either; set the layer's scale by hand."
-    before = layer.ndim - 3
-    units = [str(unit) for unit in layer.units]
-    layer.scale = (*layer.scale[:before], *look["scale"][-3:])
-    layer.translate = (*layer.translate[:before], *look["translate"][-3:])
-    layer.units = (*units[:before], *look["units"][-3:])
-    layer.axis_labels = (*layer.axis_labels[:before], "z", "y", "x")
-    layer.metadata.update(look["metadata"])
-    return ""

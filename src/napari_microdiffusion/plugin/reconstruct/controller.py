@@ -1,6 +1,6 @@
 """What the dock "Reconstruct volume" can be asked to do, and what comes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,24 @@ from qtpy.QtWidgets import QWidget
 from ...errors import UserError
 from ...io import ImageStack, read_table
 from ...io.formats.ome_zarr.folders import HEADERS
+from ...reconstruction.events import CancelToken
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
+from ...tasks.progress import Saved
+from ...tasks.reconstructing import Reconstruction
+from ...tasks.threads import warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
-from ..jobs.job import Saved, warm_up
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
-from .activities import FittingInr, Opening, Reconstructing, put_scale
+from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
+from .opening import LayersMade, Opening, ReadFile, make_sample, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
 from .saved_settings import SETTINGS_SUFFIXES
 from .sections.together import Sections
-from .tasks import LayersMade, MakeSample, ReadFile, Reconstruction, SaveResult
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
@@ -91,7 +94,7 @@ class Controller(Runner):
 
     def open_sample(self) -> None:
         """Open a sample and choose its projections."""
-        self.begin(Opening(MakeSample(), self.viewer, self.sections.projections))
+        self.begin(Opening(make_sample, self.viewer, self.sections.projections))
 
     def reopen(self) -> None:
         """Read the file of the chosen layer with our reader, and choose what comes of it."""
@@ -217,11 +220,10 @@ class Controller(Runner):
             self.fail(str(error))
             return
 
-        def take(event: Any) -> None:
-            if isinstance(event, Saved):
-                self.outcome.say("Saved: " + ", ".join(event.files.values()))
+        def save(_cancel: CancelToken) -> Iterator[Saved]:
+            yield Saved(outputs.write(result, source))
 
-        self.begin(Activity("Saving", SaveResult(outputs, result, source), take, keeps_messages=True))
+        self.begin(Activity("Saving", save, self.say_where, keeps_messages=True))
 
     def load_inr(self, path: Path) -> None:
         """Use an INR from a file."""

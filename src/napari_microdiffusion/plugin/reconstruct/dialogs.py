@@ -6,7 +6,7 @@ from pathlib import Path
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from .controller import Controller
-from .tasks import AxesWanted
+from .opening import AxesWanted
 
 # A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
 IMAGES = (

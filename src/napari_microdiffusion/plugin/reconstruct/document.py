@@ -10,8 +10,8 @@ from ...optics.recorded_beam import BEAM_FIELDS
 from ...reconstruction.estimate import estimate
 from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
+from ...tasks.threads import spare_threads
 from ..document import RunDocument
-from ..jobs.job import spare_threads
 from ..layers.stack import Stack
 
 if TYPE_CHECKING:

@@ -38,7 +38,7 @@ SIGMA_START = 3.0
 COMPOSED_ROWS = 16
 
 # Slabs that the posterior mean finishes at a time.
-STREAMED_SLABS = 8
+STREAMED_SLABS = 16
 
 
 class SlabDiffusion:

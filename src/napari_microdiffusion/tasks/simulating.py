@@ -1,4 +1,4 @@
-"""What the dock "Simulate projections" has computed beside the window."""
+"""Projects a volume at one step length, or at many to see what they cost."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...optics import Acquisition, DetectorNoise
-from ...reconstruction.events import CancelToken
-from ...settings.method import ReconstructionConfig
-from ..jobs.job import Step
-from ..jobs.torch_libraries import load_torch_libraries
+from ..optics import Acquisition, DetectorNoise
+from ..reconstruction.events import CancelToken
+from ..settings.method import ReconstructionConfig
+from .progress import Step, seconds_left
+from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
-    from ...studies.step_length_sweep import SweepPoint
+    from ..studies.step_length_sweep import SweepPoint
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,8 @@ class Simulate:
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """One `Simulated`."""
-        from ...io import validate_projections
-        from ...optics import simulate_projections
+        from ..io import validate_projections
+        from ..optics import simulate_projections
 
         yield Step("Reading the volume")
         volume = np.asarray(self.volume)
@@ -71,7 +71,7 @@ class Sweep:
         """`Step`s, and a `PointReady` for each step length."""
         if self.config.diffusion != "off":
             load_torch_libraries()
-        from ...studies.step_length_sweep import SweepPoint, answer, sweep
+        from ..studies.step_length_sweep import SweepPoint, answer, sweep
 
         yield Step("Reading the volume")
         volume, started = np.asarray(self.volume), time.perf_counter()
@@ -80,5 +80,4 @@ class Sweep:
             if isinstance(event, SweepPoint):
                 yield PointReady(event, answer)
                 continue
-            spent, share = time.perf_counter() - started, event.fraction
-            yield Step(event.text, share, spent * (1 - share) / share if share and spent > 1 else None)
+            yield Step(event.text, event.fraction, seconds_left(event.fraction, started))

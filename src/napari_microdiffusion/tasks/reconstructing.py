@@ -1,4 +1,4 @@
-"""What the dock asks its job to do: streams of events that run in the job's thread and touch no layer."""
+"""Reconstructs, and judges what came of it."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -6,31 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import Cancelled
-from ...io import ImageStack
-from ...io.axes import UnnamedAxes
-from ...optics import Acquisition
-from ...reconstruction.events import CancelToken, Finished
-from ...settings.method import ReconstructionConfig
-from ..jobs.job import Saved, Step
-from ..jobs.torch_libraries import load_torch_libraries
-from ..layers.contrast import Brightness
-from ..layers.metadata import LayerData
-from ..reader import file_layers
-from ..sample_data import open_vasculature
+from ..errors import Cancelled
+from ..optics import Acquisition
+from ..reconstruction.events import CancelToken, Finished
+from ..settings.method import ReconstructionConfig
+from .contrast import Brightness
+from .progress import Step
+from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
-    from ...inr import FittedInr
-    from ...reconstruction.outputs import Outputs
-    from ...reconstruction.result import ReconstructionResult
-
-
-@dataclass(frozen=True, eq=False)
-class LayersMade:
-    """Layers of a file that was read, or of a sample, and the number of the one to be chosen."""
-
-    layers: list[LayerData]
-    chosen: int = 0
+    from ..inr import FittedInr
+    from ..reconstruction.result import ReconstructionResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +57,8 @@ class Reconstruction:
         needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
         if needs_torch:
             load_torch_libraries()
-        from ...evaluation.uncertainty import median_relative
-        from ...reconstruction.engine import reconstruct
+        from ..evaluation.uncertainty import median_relative
+        from ..reconstruction.engine import reconstruct
 
         # A copy: what is painted into the layer during the run must not change what it is made from.
         projections = np.array(self.projections)
@@ -95,7 +81,7 @@ class Reconstruction:
     ) -> Generator[Step, None, dict[str, Any] | None]:
         if self.truth is None:
             return None
-        from ...evaluation import comparing
+        from ..evaluation import comparing
 
         n = self.acquisition.step_length
         profile = self.acquisition.profile
@@ -108,50 +94,3 @@ class Reconstruction:
                 return step.metrics
             yield Step("Comparing with the ground truth", step.fraction)
         return None
-
-
-@dataclass(frozen=True)
-class AxesWanted:
-    """A file that does not name its axes: which are they? `message` says so where nobody answers."""
-
-    path: str
-    sizes: tuple[int, ...]
-    message: str
-
-
-@dataclass(frozen=True)
-class ReadFile:
-    """Reads a file with our reader; `axes` names its axes where it does not."""
-
-    path: str
-    axes: str | None = None
-
-    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
-        """One `LayersMade`, or one `AxesWanted`."""
-        try:
-            yield LayersMade(file_layers(self.path, self.axes))
-        except UnnamedAxes as error:
-            yield AxesWanted(self.path, error.sizes, str(error))
-
-
-@dataclass(frozen=True)
-class MakeSample:
-    """Grows the vasculature sample."""
-
-    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade]:
-        """One `LayersMade`."""
-        # The truth comes first, so that the projections lie above it.
-        yield LayersMade(open_vasculature(), chosen=-1)
-
-
-@dataclass(frozen=True, eq=False)
-class SaveResult:
-    """Writes volume, uncertainty and settings."""
-
-    outputs: "Outputs"
-    result: "ReconstructionResult"
-    source: ImageStack
-
-    def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
-        """One `Saved`."""
-        yield Saved(self.outputs.write(self.result, self.source))

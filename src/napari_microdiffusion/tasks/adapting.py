@@ -1,4 +1,4 @@
-"""The training that the dock "Adapt prior" has done beside the window."""
+"""Goes on training a prior on reference volumes."""
 
 import shutil
 import tempfile
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
-from ...io import whole_file
-from ...reconstruction.events import CancelToken
-from ..jobs.job import Step
-from ..jobs.torch_libraries import load_torch_libraries
+from ..io import whole_file
+from ..reconstruction.events import CancelToken
+from .progress import Step, seconds_left
+from .torch_libraries import load_torch_libraries
 
 # Losses of single batches scatter widely; their mean over this many steps tells whether they fall.
 _SMOOTHING = 10
@@ -36,6 +37,27 @@ class Adapted:
     explained: float | None
 
 
+class AdaptSettings(BaseModel):
+    """How a prior is adapted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prior: str = Field(
+        "general",
+        title="Starts from",
+        description="The prior that learns further; its file stays as it is.",
+    )
+    minutes: float = Field(
+        10,
+        title="Time",
+        description="Length of the training in minutes. It can be stopped earlier.",
+        ge=0.1,
+        le=600,
+        json_schema_extra={"unit": "min"},
+    )
+    seed: int = Field(0, title="Seed", description="The same seed gives the same training.", ge=0, lt=2**63)
+
+
 @dataclass(frozen=True, eq=False)
 class AdaptPrior:
     """Goes on training a prior on reference volumes.
@@ -47,22 +69,17 @@ class AdaptPrior:
     ----------
     references : sequence of array_like, shape (Z, H, W)
         May be lazy (dask, memory-mapped).
-    minutes : float
+    settings : AdaptSettings
     path : Path
         Where the prior goes.
-    init : str
-        The prior to start from: a shipped one's name, or a file.
     threads : int
         For torch.
-    seed : int
     """
 
     references: Sequence[Any]
-    minutes: float
+    settings: AdaptSettings
     path: Path
-    init: str = "general"
     threads: int = 1
-    seed: int = 0
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """`Step`s and `Loss`es, then `Adapted`."""
@@ -73,16 +90,18 @@ class AdaptPrior:
             volumes.append(np.asarray(reference, dtype=np.float32))
         yield Step("Preparing the training")
         load_torch_libraries()
-        from ...reconstruction.device import limit_threads
-        from ...reconstruction.priors import load_prior
-        from ...training.recipe import ADAPTING_RATE, PriorTraining, TrainingRecipe
+        from ..reconstruction.device import limit_threads
+        from ..reconstruction.priors import load_prior
+        from ..training.recipe import ADAPTING_RATE, PriorTraining, TrainingRecipe
 
         limit_threads(self.threads)
         cancel.check()
         with tempfile.TemporaryDirectory(prefix="microdiffusion-") as folder:
             output = Path(folder) / "adapted.safetensors"
-            recipe = TrainingRecipe(minutes=self.minutes, seed=self.seed, learning_rate=ADAPTING_RATE)
-            training = PriorTraining(recipe, output, load_prior(self.init), tuple(volumes))
+            recipe = TrainingRecipe(
+                minutes=self.settings.minutes, seed=self.settings.seed, learning_rate=ADAPTING_RATE
+            )
+            training = PriorTraining(recipe, output, load_prior(self.settings.prior), tuple(volumes))
             steps, explained = 0, None
             started = time.perf_counter()
             recent: list[float] = []
@@ -90,9 +109,8 @@ class AdaptPrior:
                 steps, explained = report.step.step, report.validation or explained
                 recent = [*recent, report.step.loss][-_SMOOTHING:]
                 yield Loss(steps, float(np.mean(recent)))
-                fraction, spent = report.step.fraction, time.perf_counter() - started
-                left = spent * (1 - fraction) / fraction if fraction > 0 else None
-                yield Step("Adapting", min(fraction, 1.0), left)
+                fraction = min(report.step.fraction, 1.0)
+                yield Step("Adapting", fraction, seconds_left(fraction, started))
                 if cancel.cancelled or cancel.stopped:
                     break
             if cancel.cancelled:

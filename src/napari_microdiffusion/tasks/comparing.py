@@ -1,4 +1,4 @@
-"""What the dock "Compare with ground truth" has computed beside the window: metrics, error maps, exports."""
+"""Compares reconstructions with the ground truth: metrics, error maps, exports."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -7,9 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
-from ...reconstruction.events import CancelToken
-from ..jobs.job import Saved, Step
+from ..optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH
+from ..reconstruction.events import CancelToken
+from .progress import Saved, Step, seconds_left
+
+
+class CompareSettings(BaseModel):
+    """What a comparison must know beside the volumes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step_length: int | None = Field(
+        None,
+        title="Step length n",
+        description="Slices per slab of the reconstructions. Without it, what depends on slabs is left out: "
+        "the null-space R² and the consistency with the projections.",
+        ge=MIN_STEP_LENGTH,
+        le=MAX_STEP_LENGTH,
+        json_schema_extra={"unit": "slices"},
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +62,7 @@ class CompareVolumes:
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """`Step`s, and a `Scored` for each reconstruction."""
-        from ...evaluation import comparing
+        from ..evaluation import comparing
 
         yield Step("Reading the ground truth")
         truth = np.asarray(self.truth)
@@ -58,9 +76,7 @@ class CompareVolumes:
                     yield Scored(index, step.metrics, array, truth)
                     break
                 share = (index + step.fraction) / count
-                spent = time.perf_counter() - started
-                left = spent * (1 - share) / share if spent > 1 else None
-                yield Step(f"Measuring {name}", share, left)
+                yield Step(f"Measuring {name}", share, seconds_left(share, started))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +118,7 @@ class ExportScores:
 
     def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
         """One `Saved`."""
-        from ...evaluation import slice_figure, slice_table
+        from ..evaluation import slice_figure, slice_table
 
         if self.path.suffix.lower() == ".csv":
             slice_table(self.path, self.rows)

@@ -1,4 +1,4 @@
-"""How bright a volume is, worked out in the job's thread: percentiles of millions of voxels take long."""
+"""How bright a volume is, worked out in the task's thread: percentiles of millions of voxels take long."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reconstruction.events import Finished, SliceReady, StageStarted
+from ..reconstruction.events import Finished, SliceReady, StageStarted
 
 # The preview is smooth; what replaces it has brighter peaks.
 HEADROOM = 1.3
