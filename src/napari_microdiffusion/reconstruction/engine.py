@@ -11,13 +11,13 @@ from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
 from ..optics.detector.intensity import working_unit
+from ..registration.reference_stack import ReferenceStack
 from ..settings.method import ReconstructionConfig
 from .conditioning import Conditioning
 from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning, noise_warning
 from .events import CancelToken, Event, Events, Finished, SliceReady, StageStarted, StopRequested
 from .facts import StackFacts
-from .guides import GUIDES
-from .methods import DIFFUSIONS
+from .methods import DIFFUSIONS, GUIDES
 from .priors import check_prior
 from .provenance import digest, provenance
 from .result import ReconstructionResult
@@ -33,6 +33,7 @@ def reconstruct(
     config: ReconstructionConfig | None = None,
     *,
     inr: FittedInr | None = None,
+    reference: ReferenceStack | None = None,
     cancel: CancelToken | None = None,
 ) -> Events:
     """Reconstruct a volume, yielding events while it is made.
@@ -50,6 +51,8 @@ def reconstruct(
         Settings; the default is the recommended method.
     inr : FittedInr, optional
         A field fitted before to these projections; the guide `inr` takes it instead of fitting one.
+    reference : ReferenceStack, optional
+        A point-scanned stack of the same tissue; the guide `reference` needs it.
     cancel : CancelToken, optional
         Ends the run from another thread.
 
@@ -68,18 +71,18 @@ def reconstruct(
         If it failed for a reason outside its settings.
     """
     config = config or ReconstructionConfig()
-    _check(projections, acquisition, config)
+    _check(projections, acquisition, config, reference)
     cancel, given = cancel or CancelToken(), np.asarray(projections)
     unit = working_unit(given, acquisition.step_length)
     if unit == 1:
         facts = StackFacts(np.asarray(given, dtype=np.float32), acquisition, config, cancel.check)
-        yield from _run(facts, RunState.of(facts, cancel, inr))
+        yield from _run(facts, RunState.of(facts, cancel, inr, reference))
         return
     near_one = np.asarray(unit * given.astype(np.float64), dtype=np.float32)
     facts = StackFacts(near_one, acquisition.scaled(unit), config, cancel.check)
     if inr is None and config.inr_file is not None:
         inr = FittedInr.load(config.inr_file)
-    state = RunState.of(facts, cancel, None if inr is None else inr.scaled(unit))
+    state = RunState.of(facts, cancel, None if inr is None else inr.scaled(unit), reference)
     for event in _run(facts, state):
         if isinstance(event, SliceReady):
             event = replace(event, plane=event.plane / np.float32(unit))
@@ -165,7 +168,12 @@ def _in_grey_levels(
     )
 
 
-def _check(projections: np.ndarray, acquisition: Acquisition, config: ReconstructionConfig) -> None:
+def _check(
+    projections: np.ndarray,
+    acquisition: Acquisition,
+    config: ReconstructionConfig,
+    reference: ReferenceStack | None,
+) -> None:
     validate_projections(projections, "the projections", mask_missing=config.mask_missing)
     if len(projections) % acquisition.views:
         raise UserError(
@@ -180,6 +188,12 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
         raise UsageError(
             "diffusion is paper, which is made for straight beams no wider than the step; choose slab or off"
         )
+    if config.guide == "reference":
+        if reference is None:
+            raise UsageError("the guide is reference, but there is none; give a point-scanned stack")
+        reference.check()
+    elif reference is not None:
+        raise UsageError(f"a reference is given, but the guide is {config.guide}; choose the guide reference")
     if config.diffusion == "slab":
         check_prior(config.prior)
     if config.diffusion == "paper" and config.paper.checkpoint is not None:
@@ -215,8 +229,9 @@ def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) ->
         return
     state.cancel.check()
     with state.timed("posterior mean"):
-        projections = consistency.slab_projections(state.guide)
-        conditioning = Conditioning(facts, projections, state.guide, estimate.pedestal)
+        start = state.guide if estimate.conditioning is None else estimate.conditioning
+        projections = consistency.slab_projections(start)
+        conditioning = Conditioning(facts, projections, start, estimate.pedestal)
         method = DIFFUSIONS[diffusion](facts, state, consistency, conditioning)
         yield from method.posterior_mean()
     if config.samples:
