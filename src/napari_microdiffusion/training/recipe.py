@@ -101,6 +101,8 @@ class PriorTraining:
         Weights to start from; its network sizes replace the recipe's.
     references : sequence of ndarray
         Point-scanned volumes to learn from instead of procedural specimens.
+    device : str
+        Where the network is trained, as PyTorch names it; batches are made by the CPU.
 
     Raises
     ------
@@ -114,6 +116,7 @@ class PriorTraining:
         output: Path,
         init: Prior | None = None,
         references: tuple[np.ndarray, ...] = (),
+        device: str = "cpu",
     ) -> None:
         is_adapting = init is not None and bool(references)
         judged: tuple[np.ndarray, ...] = ()
@@ -146,6 +149,8 @@ class PriorTraining:
             self.distribution: TrainingDistribution | None = None
         else:
             self.denoiser, self.distribution = init.denoiser, init.distribution
+        self.device = torch.device(device)
+        self.denoiser.to(self.device)
         share = recipe.share_before
         self._share_before = (KEPT_IN_ADAPTING if is_adapting else 0.0) if share is None else share
         self._before = {name: value.clone() for name, value in self.denoiser.state_dict().items()}
@@ -160,8 +165,8 @@ class PriorTraining:
         loss = DenoisingLoss(recipe.mean_share)
 
         def total_loss(model: Denoiser, batch: SlabBatch, generator: torch.Generator) -> torch.Tensor:
-            with torch.autocast(model.order_spread.device.type, torch.bfloat16, recipe.bfloat16):
-                return loss(model, batch, generator)[0]
+            with torch.autocast(self.device.type, torch.bfloat16, recipe.bfloat16):
+                return loss(model, batch.to(self.device), generator)[0]
 
         self.fitting: Fitting[SlabBatch] = Fitting(
             self.denoiser,
@@ -191,15 +196,15 @@ class PriorTraining:
             yield min(1.0, len(self.validation) / self._judging_batches)
             before = time.monotonic()
 
-    def run(self, save_every_s: float = 300.0, ahead: bool = False) -> Iterator[TrainingReport]:
+    def run(self, save_every_s: float = 300.0, ahead: int = 0) -> Iterator[TrainingReport]:
         """Train to the end of the schedule, saving weights, state and curve as it goes.
 
         Parameters
         ----------
         save_every_s : float
             Seconds between savings.
-        ahead : bool
-            Make batches in a process of their own, ahead of the training. They are the same.
+        ahead : int
+            Processes that make batches ahead of the training; those of one process are the same as of none.
         """
         if not self.validation:
             list(self.prepare())
@@ -209,9 +214,8 @@ class PriorTraining:
             )
         saved = time.monotonic()
         # A resumed run goes on with specimens of its own, rather than through those already seen.
-        stream = (batches_ahead if ahead else batches)(
-            self.settings, self.recipe.seed + 7919 * self.fitting.step
-        )
+        seed = self.recipe.seed + 7919 * self.fitting.step
+        stream = batches_ahead(self.settings, seed, ahead) if ahead else batches(self.settings, seed)
         for step in self._steps(stream):
             due = time.monotonic() - saved > save_every_s or step.fraction >= 1
             validation = self.validate() if due else None
@@ -233,7 +237,7 @@ class PriorTraining:
         """The prior with averaged weights, on a denoiser of its own, and with the share of those before."""
         twin = new_denoiser(self.denoiser.network.description())
         before, share = self._before, self._share_before
-        twin.load_state_dict({k: v.lerp(before[k], share) for k, v in self.fitting.average.items()})
+        twin.load_state_dict({k: v.lerp(before[k], share).cpu() for k, v in self.fitting.average.items()})
         return Prior(twin.eval(), self.card, self.distribution, self.calibration)
 
     def validate(self) -> float:
@@ -244,10 +248,10 @@ class PriorTraining:
         """
         if not self.validation:
             list(self.prepare())
-        denoiser = self.averaged().denoiser
+        denoiser = self.averaged().denoiser.to(self.device)
         wrong, all_ = 0.0, 0.0
         for batch in self.validation:
-            error, energy = blind_error(denoiser, batch)
+            error, energy = blind_error(denoiser, batch.to(self.device))
             wrong, all_ = wrong + error, all_ + energy
         return 1 - wrong / all_
 
