@@ -7,6 +7,7 @@ from ...reconstruction.events import Finished, LossPoint, Notice
 from ...reconstruction.result import describe_outcome
 from ...tasks.contrast import Contrast
 from ...tasks.reconstructing import Judged
+from ...tasks.remaining import Remaining
 from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
@@ -28,11 +29,11 @@ class Reconstructing(Activity):
         panel: RunPanel,
         outcome: OutcomePanel,
         sections: Sections,
+        remaining: Remaining,
     ) -> None:
         needed = (projections.layer, layers.volume)
-        super().__init__(
-            "Starting", source, needed=needed, done="The volume is reconstructed.", can_stop=True
-        )
+        super().__init__("Starting", source, needed=needed, can_stop=True, remaining=remaining)
+        self.done = "The volume is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
         self.projections, self.layers, self.placement = projections, layers, projections.placement
         self._panel, self._outcome, self._advanced = panel, outcome, sections.advanced
@@ -77,8 +78,10 @@ class FittingInr(Activity):
         projections: Projections,
         acquisition: Acquisition,
         sections: Sections,
+        remaining: Remaining,
     ) -> None:
-        super().__init__("Fitting the INR", source, needed=(projections.layer,), done="The INR is fitted.")
+        super().__init__("Fitting the INR", source, needed=(projections.layer,), remaining=remaining)
+        self.done = "The INR is fitted."
         self.handle = self._handle
         self._viewer, self.projections, self._acquisition = viewer, projections, acquisition
         self._plot = sections.guide.plot
