@@ -22,8 +22,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="microdiffusion-"
 
 import napari
 import numpy as np
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEventLoop, QTimer
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
@@ -70,12 +69,18 @@ class Bench:
 
     def wait(self, reached: Callable[[], bool]) -> None:
         """Let the window work until something is reached."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not reached():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"nothing happens in the stage {self.stage}")
-            QApplication.processEvents()
-            time.sleep(0.001)
+        deadline, loop, timer = time.monotonic() + PATIENCE_S, QEventLoop(), QTimer()
+
+        def look() -> None:
+            if reached() or time.monotonic() > deadline:
+                loop.quit()
+
+        timer.timeout.connect(look)
+        timer.start(5)
+        # A loop of Qt's own: one of ours would take processor time that a person's window does not.
+        loop.exec()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing happens in the stage {self.stage}")
 
     def pause(self, seconds: float) -> None:
         """Let the window work for a while."""
@@ -153,7 +158,8 @@ def processor_seconds() -> dict[str, float]:
     The window's thread counts as painting, with all else that it does; so do Mesa's threads, which draw where
     there is no graphics card.
     """
-    ticks, found = os.sysconf("SC_CLK_TCK"), {"all": 0.0, "window": 0.0}
+    # Of the process, since the run's thread is gone when its time is asked for.
+    ticks, found = os.sysconf("SC_CLK_TCK"), {"all": time.process_time(), "window": 0.0}
     for task in Path("/proc/self/task").iterdir():
         try:
             text = (task / "stat").read_text()
@@ -161,7 +167,6 @@ def processor_seconds() -> dict[str, float]:
             continue  # a thread that has just ended
         name, fields = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
         seconds = (int(fields[11]) + int(fields[12])) / ticks
-        found["all"] += seconds
         if int(task.name) == os.getpid() or name.startswith(("llvmpipe", "softpipe")):
             found["window"] += seconds
     return found

@@ -60,7 +60,7 @@ def reconstruct(
     UserError
         If the projections or the settings cannot be used. Raised at the first `next`.
     Cancelled
-        If the run was cancelled.
+        If the run was cancelled, or stopped before there was anything to keep.
     RunFailed
         If it failed for a reason outside its settings.
     """
@@ -74,6 +74,8 @@ def reconstruct(
     try:
         yield from _stages(facts, state, consistency)
     except StopRequested:
+        if "" in state.reached:
+            raise Cancelled("the run was stopped before there was anything to keep") from None
         stopped = True
     except (UserError, Cancelled, RunFailed):
         raise
@@ -84,7 +86,8 @@ def reconstruct(
         raise RunFailed(
             "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
         )
-    left = misfit(facts, consistency, state.volume)
+    # A preview knows nothing of the noise, and finding it out would hold up whoever has stopped the run.
+    left = None if "preview" in state.reached else misfit(facts, consistency, state.volume)
     if not stopped and (warning := misfit_warning(left, facts)) is not None:
         yield state.notice(warning)
     yield Finished(
@@ -152,8 +155,10 @@ def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) ->
     with state.timed("guide"):
         estimate = yield from GUIDES[config.guide](facts, state, consistency)
         state.guide, state.pedestal = consistency.start(estimate.volume), estimate.pedestal
+        # Also where a diffusion follows: whoever stops it has this.
+        yield from _write_guide(facts, state, consistency)
         if diffusion == "off":
-            yield from _finish_guide(facts, state, consistency)
+            yield from consistency.enforce_on_volume(state, "guide")
     if diffusion == "off":
         return
     state.cancel.check()
@@ -180,12 +185,11 @@ def _preview(facts: StackFacts, state: RunState, consistency: DataConsistency) -
         yield clock.advance()
 
 
-def _finish_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
-    """Without diffusion the guide is the result, made consistent with the measurement."""
+def _write_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
+    """Put the guide into the volume, as consistent with the measurement as slabs can be by themselves."""
     n = facts.step_length
     for i in range(facts.shape[0]):
         state.cancel.check()
         slab = slice(i, i + 1)
         slices = consistency.enforce_on_slabs(state.guide[i * n : (i + 1) * n], slab, facts.region)
         yield from state.write(slices, slab, facts.region, "guide")
-    yield from consistency.enforce_on_volume(state, "guide")

@@ -159,7 +159,7 @@ class Runner(QObject):
         activity.ended(end)
         if end.cancelled:
             self.messages.clear()
-            self.messages.say(self._reason or CANCELLED)
+            self.messages.say(self._reason or end.message or CANCELLED)
         elif end.message:
             self.fail(end.message, end.defect)
         else:

@@ -183,7 +183,7 @@ class ResultLayers:
             self.uncertainty.data[(event.z, *event.region.index)] = event.plane
         else:
             self.volume.data[(event.z, *event.region.index)] = event.plane
-            self._has_result |= event.stage not in ("preview", "guide")
+            self._has_result |= event.stage != "preview"
             self._latest_z = event.z
         self._changed[event.quantity].add(event.z)
 

@@ -45,6 +45,8 @@ class Reconstructing(Activity):
             (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
         elif isinstance(event, Judged):
             self.result = event.result
+            if event.result.stopped:
+                self.done = "The run was stopped; what there was is kept."
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
             self._outcome.offer(event.result.uncertainty is not None, self.layers.truth is not None)
         elif isinstance(event, LossPoint):
