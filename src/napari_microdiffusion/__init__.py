@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import (
+        ReferenceStack,
         compare,
         fit_inr,
         load_inr,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "ReferenceStack",
     "__version__",
     "compare",
     "fit_inr",

@@ -1,10 +1,12 @@
 """The functions of `import napari_microdiffusion as md`: arrays in, arrays out, no file or viewer needed."""
 
+from ..registration.reference_stack import ReferenceStack
 from .inr import fit_inr, load_inr
 from .reconstruction import reconstruct, reconstruct_events
 from .volumes import compare, read, simulate, specimen
 
 __all__ = [
+    "ReferenceStack",
     "compare",
     "fit_inr",
     "load_inr",

@@ -65,7 +65,7 @@ def simulate(
     image = read_stack(volume, chosen)
     refuse_overwriting(output, volume)
     check_not_read(output, image.sources)
-    validate_projections(image.data, image.name)
+    validate_projections(image.data, image.name, mask_missing=True)
     say_notes(notes := notes_of(image))
     optics = resolve(asked, Recorded.of_volume(image), names=NAMES).acquisition
     projections = simulate_projections(image.data, optics, **noise.model_dump())

@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..inr.settings import InrSettings
 from ..optics.detector.light import Light
 
-Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr"]
+Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr", "reference"]
 Diffusion = Literal["off", "slab", "paper"]
 Consistency = Literal["none", "exact", "nonnegative", "noise"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -28,7 +28,8 @@ class ReconstructionConfig(BaseModel):
         "logspline",
         title="First estimate (guide)",
         description="First estimate of the volume, given to the diffusion: an interpolation of the "
-        "projections along z, or an implicit neural representation (INR) fitted to them.",
+        "projections along z, an implicit neural representation (INR) fitted to them, or a "
+        "reference: a point-scanned stack of the same tissue.",
     )
     diffusion: Diffusion = Field(
         "slab",
@@ -50,6 +51,13 @@ class ReconstructionConfig(BaseModel):
         description="Whether light that changed from slab to slab is evened out first. flicker: single slabs "
         "are brought to the brightness of their neighbours. drift: a slow change over the whole stack is "
         "taken out. Judged by the background above the dark level.",
+    )
+    mask_missing: bool = Field(
+        False,
+        title="Mask missing pixels",
+        description="Take projections with pixels that have no value (NaN), as registration leaves at the "
+        "borders: they are filled from their neighbours for the computation, left out of all that is "
+        "measured of the stack, and have no value in the volume either. Else they are refused.",
     )
     samples: int = Field(
         4,

@@ -11,6 +11,9 @@ METADATA_KEY = "microdiffusion"
 """Key of a layer's metadata under which lies what this plugin knows of it."""
 
 
+UNCERTAINTY_COLOURS = "inferno"
+
+
 def known_of(layer: Any) -> dict[str, Any]:
     """What this plugin noted in a layer's metadata."""
     found = layer.metadata.get(METADATA_KEY)

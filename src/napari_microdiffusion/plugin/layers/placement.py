@@ -48,7 +48,8 @@ class Placement(StackPlacement):
         """What napari's `add_image` takes for a stack placed here."""
         turned: dict[str, Any] = {}
         if not self.is_upright:
-            turned = {"rotate": self.rotate, "shear": self.shear, "affine": self.affine}
+            affine = None if self.affine is None else np.array(self.affine)
+            turned = {"rotate": self.rotate, "shear": self.shear, "affine": affine}
         return {
             "scale": self.scale,
             "translate": self.translate,

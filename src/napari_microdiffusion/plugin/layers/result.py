@@ -9,7 +9,7 @@ from ...optics import Acquisition
 from ...reconstruction.events import Finished, SliceReady, StageStarted
 from ...tasks.contrast import Contrast
 from ..jobs.job import TICK_MS
-from .metadata import METADATA_KEY, known_beam
+from .metadata import METADATA_KEY, UNCERTAINTY_COLOURS, known_beam
 from .placement import Placement
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ResultLayers:
         self.truth = truth
         self._follows = True
         self.uncertainty: Image | None = None
-        self._limits = tuple(truth.contrast_limits) if truth is not None else limits
+        self._limits = limits
         self._stage = "preview"
         self._bright = 1.0
         self._has_result = False
@@ -211,16 +211,20 @@ class ResultLayers:
 
     def _add_spread(self, values: np.ndarray, top: float) -> None:
         selected = set(self.viewer.layers.selection)
-        self.uncertainty = self._add("uncertainty", "", values, (0.0, top), colormap="inferno", visible=False)
+        self.uncertainty = self._add(
+            "uncertainty", "", values, (0.0, top), colormap=UNCERTAINTY_COLOURS, visible=False
+        )
         # A hidden layer that comes by itself must not take the controls from the one in use.
         self.viewer.layers.selection = selected
 
     def _settle_contrast(self, contrast: Contrast) -> None:
-        """Fit the contrast to the volume, unless the person changed it or a ground truth gives it."""
+        """Fit the contrast of volume and truth to the volume, unless the person changed it."""
         self._bright = contrast.uncertainty
-        if self.truth is not None or tuple(self.volume.contrast_limits) != tuple(self._limits):
+        if tuple(self.volume.contrast_limits) != tuple(self._limits):
             return
-        self.volume.contrast_limits = (contrast.low, contrast.high)
+        for layer in (self.volume, self.truth):
+            if layer is not None:
+                layer.contrast_limits = (contrast.low, contrast.high)
         self._limits = tuple(self.volume.contrast_limits)
 
     def _uncover(self) -> None:

@@ -105,7 +105,7 @@ class FittingInr(Activity):
                 f"{self.projections.name} INR",
                 "INR",
                 event.result.guide,
-                self.projections.placement.of_volume(self._acquisition.step_length),
+                self.projections.volume_placement(self._acquisition.step_length),
                 (self._contrast.low, self._contrast.high),
                 known_beam(self._acquisition),
             )

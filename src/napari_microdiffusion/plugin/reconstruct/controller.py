@@ -22,6 +22,7 @@ from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
+from ..layers.placement import Placement
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
@@ -139,7 +140,7 @@ class Controller(Runner):
         layers = ResultLayers(
             self.viewer,
             found.name,
-            found.placement.of_volume(n),
+            found.volume_placement(n),
             (slabs * n, height, width),
             acquisition,
             (float(low), float(high)),
@@ -183,7 +184,7 @@ class Controller(Runner):
             acquisition = self.document.acquisition
             n = acquisition.step_length
             shape = (self.document.slabs * n, *found.shape[1:])
-            show_beam(self.viewer, acquisition, found.placement.of_volume(n), shape)
+            show_beam(self.viewer, acquisition, found.volume_placement(n), shape)
         except UserError as error:
             self.fail(str(error))
 
@@ -208,11 +209,14 @@ class Controller(Runner):
         from ...reconstruction.outputs import Outputs
 
         result, found, placement = self.last.result, self.last.projections, self.last.placement
+        n = result.provenance["acquisition"]["step_length"]
         known_path = found.known.get("path") or found.layer.source.path
         source = ImageStack(
             data=found.data,
-            scale=placement.scale if placement.is_known else None,
+            # Where nothing is known, the volume has neither scale nor origin, and opens where it lies now.
+            scale=None if placement.of_volume(n) == Placement() else placement.scale,
             unit=placement.units[-1],
+            origin=placement.translate,
             path=Path(known_path) if known_path else None,
             name=found.name,
         )

@@ -9,6 +9,7 @@ from ...reconstruction.events import CancelToken
 from ...tasks.threads import Source
 from ..jobs.activity import Activity
 from ..layers.metadata import LayerData
+from ..layers.placement import Placement
 from ..reader import file_layers
 from ..sample_data import open_vasculature
 from .sections.projections import ProjectionsSection
@@ -82,11 +83,6 @@ def put_scale(made: LayersMade, layer: Any) -> str:
         )
     if look["units"][-1] == "pixel":
         return "The file gives no voxel size either; set the layer's scale by hand."
-    before = layer.ndim - 3
-    units = [str(unit) for unit in layer.units]
-    layer.scale = (*layer.scale[:before], *look["scale"][-3:])
-    layer.translate = (*layer.translate[:before], *look["translate"][-3:])
-    layer.units = (*units[:before], *look["units"][-3:])
-    layer.axis_labels = (*layer.axis_labels[:before], "z", "y", "x")
+    Placement(look["scale"][-3:], look["translate"][-3:], look["units"][-3:]).put(layer)
     layer.metadata.update(look["metadata"])
     return ""

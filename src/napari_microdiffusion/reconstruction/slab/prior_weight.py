@@ -26,10 +26,12 @@ def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side:
     The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
     too long to fit and is close to it. Of the projections it takes a piece of at most `side` pixels square.
     """
-    facts, piece = conditioning.facts, _middle(conditioning.projections, min(side, _SIDE))
+    facts = conditioning.facts
+    stacks = [part[:, *facts.whole] for part in (conditioning.projections, conditioning.measured)]
+    piece = _middle(stacks[0], min(side, _SIDE))
     thick, measured = (
         thicken(facts.scale.to_unit(part[piece]), facts.operator, MAX_DIFFUSION_STEP_LENGTH)
-        for part in (conditioning.projections, conditioning.measured)
+        for part in stacks
     )
     if thick is None or measured is None:
         return 1.0

@@ -10,7 +10,7 @@ from ...optics import Acquisition
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
 from ..device import DeviceError, device_errors, until_done
-from ..events import Event, Events, SliceReady, StageStarted
+from ..events import Event, Events, Region, SliceReady, StageStarted
 from ..facts import StackFacts
 from ..run_state import RunState, StageClock
 from .borders import SMOOTH, TEXTURED, Mending, mend_borders
@@ -198,7 +198,7 @@ class SlabDiffusion:
         for i in range(facts.shape[0]):
             state.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
-            grey = facts.prior_scale.to_grey(sample[part])
+            grey = self._with_reference(facts.prior_scale.to_grey(sample[part]), slab, facts.region)
             sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, knows_noise=True)
         sample = self.consistency.enforce_on_sample(sample, rng)
         squares += np.square(sample - state.volume)
@@ -210,6 +210,8 @@ class SlabDiffusion:
             uncertainty[part] = slab_deviation(
                 facts, state.volume[part], i, squares[part] / (number + 1), number + 1, calibration, known
             )
+        if state.shared is not None:
+            uncertainty = np.hypot(uncertainty, state.shared.deviation(state.volume))
         if facts.config.keep_samples:
             state.samples.append(sample)
         state.uncertainty = uncertainty
@@ -259,7 +261,13 @@ class SlabDiffusion:
         light = local_amplitude(unit, self.conditioning.noise.deviation(unit))[:, 0]
         slices = self._mended((answers[0] + answers[1]) / 2, light, SMOOTH)
         slabs, rows, columns = window.inner
-        return facts.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
+        grey = facts.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
+        return self._with_reference(grey, window.keep_slabs, window.keep)
+
+    def _with_reference(self, slices: np.ndarray, slabs: slice, region: Region) -> np.ndarray:
+        """Slices, grey levels, with the part of a reference, where there is one."""
+        shared = self.state.shared
+        return slices if shared is None else shared.blended(slices, slabs, region.index)
 
 
 def passes(acquisition: Acquisition) -> int:

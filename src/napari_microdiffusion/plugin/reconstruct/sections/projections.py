@@ -1,6 +1,7 @@
 """Which layer holds the projections, and what of it is used."""
 
 from dataclasses import dataclass
+from weakref import ref
 
 import numpy as np
 from napari import Viewer
@@ -9,7 +10,7 @@ from napari.layers import Image
 from ....io.images import ImageStack
 from ....optics.recorded_beam import KEY
 from ....settings.recorded import NOTHING_RECORDED, Recorded
-from ...layers.placement import spacing_um
+from ...layers.placement import Placement, as_recorded, place_by_rule, spacing_um
 from ...layers.roles import why_no_projections
 from ...layers.stack import Stack
 from ...widgets.layer_chooser import LayerChooser
@@ -21,10 +22,15 @@ from ..document import ReconstructionDocument
 class Projections(Stack):
     """A stack of projections (N, H, W) inside a layer."""
 
+    def volume_placement(self, n: int) -> Placement:
+        """Where the volume will lie; projections that nothing places are put where it begins at zero."""
+        place_by_rule(self.layer, n)
+        return self.placement.of_volume(n)
+
     @property
     def recorded(self) -> Recorded:
         """What the layer's file and scale say of the acquisition."""
-        placement, known = self.placement, self.known
+        placement, known = as_recorded(self.layer), self.known
         spacing = spacing_um(placement)
         return Recorded.of_projections(
             ImageStack(
@@ -45,6 +51,7 @@ class ProjectionsSection(Section):
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
         super().__init__("Projections", is_open=True)
         self.document = document
+        self._last: ref[Image] | None = None
         self.open_file = button("…", "Open a TIFF of projections")
         self.open_file.setFixedWidth(36)
         tip = "Image layers that can be projections: stacks of at least two grey planes."
@@ -77,7 +84,10 @@ class ProjectionsSection(Section):
         is_same_layer = found is not None and before is not None and found.layer is before.layer
         recorded = NOTHING_RECORDED if found is None else found.recorded
         if not is_same_layer or recorded != self.document.recorded:
-            self.document.record(recorded, projections=found)
+            # A step length that was typed belongs to the layer that it was typed for.
+            is_other = self._last is not None and layer is not None and self._last() is not layer
+            self.document.record(recorded, forget_step_length=is_other, projections=found)
+            self._last = self._last if layer is None else ref(layer)
         elif found is not None and not found.is_same_as(before):
             self.document.change(projections=found)
         self._describe()
