@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import provenance_path, read_image
-from napari_microdiffusion.reconstruction.events import Progress, SliceReady, StageStarted
+from napari_microdiffusion.reconstruction.events import SliceReady
 from napari_microdiffusion.reconstruction.outputs import Outputs
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
@@ -24,24 +24,6 @@ VOLUME = (SHAPE[0] * N, *SHAPE[1:])
 
 def names(dock):
     return [layer.name for layer in dock.viewer.layers]
-
-
-@pytest.fixture
-def slow(monkeypatch):
-    """Makes the engine pause after every event, so that there is time to interfere; gives the events."""
-    from napari_microdiffusion.reconstruction import engine
-
-    original, seen = engine.reconstruct, []
-
-    def paused(*arguments, **options):
-        for event in original(*arguments, **options):
-            seen.append(event)
-            yield event
-            options["cancel"].check()
-            time.sleep(0.02)
-
-    monkeypatch.setattr(engine, "reconstruct", paused)
-    return seen
 
 
 @pytest.fixture
@@ -409,15 +391,6 @@ def test_a_dropped_file_is_opened(dock, projections_file, qtbot, finish):
     dock.dropEvent(drop)
     finish(dock)
     assert names(dock) == ["bar"]
-
-
-def test_progress_names_the_stage(dock):
-    dock.panel.begin("Starting", can_stop=True)
-    dock.panel.handle(StageStarted("guide", "Fitting the INR"))
-    dock.panel.handle(Progress("guide", 0.62, 9.0))
-    assert dock.panel.stage.text() == "Fitting the INR"
-    assert dock.panel.left.text() == "62 % · 9 s left"
-    dock.panel.idle()
 
 
 @pytest.mark.window

@@ -66,7 +66,7 @@ def reconstruct(
     UserError
         If the projections or the settings cannot be used. Raised at the first `next`.
     Cancelled
-        If the run was cancelled.
+        If the run was cancelled, or stopped before there was anything to keep.
     RunFailed
         If it failed for a reason outside its settings.
     """
@@ -98,6 +98,8 @@ def _run(facts: StackFacts, state: RunState) -> Events:
         for event in _stages(facts, state, consistency):
             yield _with_gaps(event, facts)
     except StopRequested:
+        if "" in state.reached:
+            raise Cancelled("the run was stopped before there was anything to keep") from None
         stopped = True
     except (UserError, Cancelled, RunFailed):
         raise
@@ -108,7 +110,8 @@ def _run(facts: StackFacts, state: RunState) -> Events:
         raise RunFailed(
             "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
         )
-    left = misfit(facts, consistency, state.volume)
+    # A preview knows nothing of the noise, and finding it out would hold up whoever has stopped the run.
+    left = None if "preview" in state.reached else misfit(facts, consistency, state.volume)
     reprojection_max = consistency.reprojection_max(state.volume) / facts.scale.span
     if facts.gaps is not None:
         for volume in (state.volume, state.guide, state.uncertainty, *state.samples):
@@ -223,8 +226,10 @@ def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) ->
     with state.timed("guide"):
         estimate = yield from GUIDES[config.guide](facts, state, consistency)
         state.guide, state.pedestal = consistency.start(estimate.volume), estimate.pedestal
+        # Also where a diffusion follows: whoever stops it has this.
+        yield from _write_guide(facts, state, consistency)
         if diffusion == "off":
-            yield from _finish_guide(facts, state, consistency)
+            yield from consistency.enforce_on_volume(state, "guide")
     if diffusion == "off":
         return
     state.cancel.check()
@@ -252,12 +257,11 @@ def _preview(facts: StackFacts, state: RunState, consistency: DataConsistency) -
         yield clock.advance()
 
 
-def _finish_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
-    """Without diffusion the guide is the result, made consistent with the measurement."""
+def _write_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
+    """Put the guide into the volume, as consistent with the measurement as slabs can be by themselves."""
     n = facts.step_length
     for i in range(facts.shape[0]):
         state.cancel.check()
         slab = slice(i, i + 1)
         slices = consistency.enforce_on_slabs(state.guide[i * n : (i + 1) * n], slab, facts.region)
         yield from state.write(slices, slab, facts.region, "guide")
-    yield from consistency.enforce_on_volume(state, "guide")

@@ -21,12 +21,12 @@ SECONDS_BETWEEN_3D = 0.25
 SECONDS_BETWEEN_2D = 0.1
 # The preview is over in a moment; every redraw would only delay it.
 SECONDS_BETWEEN_PREVIEWS = 0.3
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 2.0
 # Where a redraw in 3D takes longer than this, volumes are drawn by the processor: a redraw at the end of each
 # stage must do then.
 SLOW_3D = 0.25
 # Share of the GUI thread's time that redrawing may take.
-REDRAW_SHARE = 0.3
+REDRAW_SHARE = 0.1
 
 
 class ResultLayers:
@@ -185,7 +185,7 @@ class ResultLayers:
             self.uncertainty.data[(event.z, *event.region.index)] = event.plane
         else:
             self.volume.data[(event.z, *event.region.index)] = event.plane
-            self._has_result |= event.stage not in ("preview", "guide")
+            self._has_result |= event.stage != "preview"
             self._latest_z = event.z
         self._changed[event.quantity].add(event.z)
 

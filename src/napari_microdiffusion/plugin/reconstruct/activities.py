@@ -12,6 +12,7 @@ from ...reconstruction.result import ReconstructionResult, describe_outcome
 from ...stacks.metadata import known_beam
 from ...tasks.contrast import Contrast
 from ...tasks.reconstructing import Judged
+from ...tasks.remaining import Remaining
 from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
@@ -32,11 +33,11 @@ class Reconstructing(Activity):
         panel: RunPanel,
         outcome: OutcomePanel,
         sections: Sections,
+        remaining: Remaining,
     ) -> None:
         needed = (projections.layer, layers.volume)
-        super().__init__(
-            "Starting", source, needed=needed, done="The volume is reconstructed.", can_stop=True
-        )
+        super().__init__("Starting", source, needed=needed, can_stop=True, remaining=remaining)
+        self.done = "The volume is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
         self.projections, self.layers = projections, layers
         self._panel, self._outcome, self._advanced = panel, outcome, sections.advanced
@@ -67,6 +68,8 @@ class Reconstructing(Activity):
             (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
         elif isinstance(event, Judged):
             self.result = event.result
+            if event.result.stopped:
+                self.done = "The run was stopped; what there was is kept."
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
         elif isinstance(event, LossPoint):
             if event.stage == "posterior mean":
@@ -99,8 +102,10 @@ class FittingInr(Activity):
         projections: Projections,
         acquisition: Acquisition,
         sections: Sections,
+        remaining: Remaining,
     ) -> None:
-        super().__init__("Fitting the INR", source, needed=(projections.layer,), done="The INR is fitted.")
+        super().__init__("Fitting the INR", source, needed=(projections.layer,), remaining=remaining)
+        self.done = "The INR is fitted."
         self.handle = self._handle
         self._viewer, self.projections, self._acquisition = viewer, projections, acquisition
         self._plot = sections.guide.plot

@@ -19,6 +19,7 @@ from ...stacks.metadata import known_of
 from ...stacks.placement import Placement
 from ...tasks.exporting import ExportSixteenBits, SaveResult
 from ...tasks.reconstructing import Reconstruction
+from ...tasks.remaining import Remaining
 from ...tasks.threads import Source, warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
@@ -162,7 +163,8 @@ class Controller(Runner):
             self._second_view(),
         )
         self.last = None
-        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections))
+        remaining = Remaining(document.cost(acquisition, config))
+        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections, remaining))
 
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""
@@ -177,7 +179,8 @@ class Controller(Runner):
             return
         self.sections.guide.open()
         task = Reconstruction(found.data, acquisition, config, second_view=self._second_view())
-        self.begin(FittingInr(task, self.viewer, found, acquisition, self.sections))
+        remaining = Remaining(self.document.cost(acquisition, config))
+        self.begin(FittingInr(task, self.viewer, found, acquisition, self.sections, remaining))
 
     def show_beam(self) -> None:
         """Show the beam as it is set among the layers."""
@@ -300,9 +303,15 @@ class Controller(Runner):
         elif isinstance(activity, Reconstructing):
             self.last = self.results.runs[activity.layers.volume] = activity
             self.results.follow()
+            self._learn_speed(activity)
             self._hold_inr(activity.result, "fitted in the last run")
         elif isinstance(activity, FittingInr):
+            self._learn_speed(activity)
             self._hold_inr(activity.result, "fitted")
+
+    def _learn_speed(self, activity: Activity) -> None:
+        if activity.remaining is not None:
+            activity.remaining.teach(self.document.speed)
 
     def _hold_inr(self, result: Any, text: str) -> None:
         """Hold an INR that was fitted in a run, for the next one; a failed fit never comes here."""

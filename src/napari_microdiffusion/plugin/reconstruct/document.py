@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from ...errors import UsageError, UserError
 from ...optics import Acquisition
 from ...optics.recorded_beam import BEAM_FIELDS
-from ...reconstruction.estimate import estimate
+from ...reconstruction.cost.estimate import Estimate, estimate
+from ...reconstruction.cost.speed import MachineSpeed
 from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
 from ...stacks.stack import Stack
@@ -51,10 +54,12 @@ class ReconstructionDocument(RunDocument):
     ----------
     truth : napari.layers.Image or None
     inr : HeldInr or None
+    speed : MachineSpeed
     """
 
     truth: Any = None
     inr: Any = None
+    speed: Any = Field(default_factory=MachineSpeed.of_this_machine)
 
     @property
     def slabs(self) -> int:
@@ -150,11 +155,16 @@ class ReconstructionDocument(RunDocument):
             return "", NO_PROJECTIONS
         try:
             acquisition, method = self.acquisition_of_run(), self.method_of_run()
-            shape = (max(1, self.slabs), *found.shape[1:])
-            cost = str(estimate(shape, acquisition, method, has_inr=self.usable_inr is not None))
+            cost = str(self.cost(acquisition, method))
         except UserError as error:
             return "", str(error)
         return cost, NOTHING_TO_DO if method.guide == "none" and method.diffusion == "off" else ""
+
+    def cost(self, acquisition: Acquisition, method: ReconstructionConfig) -> Estimate:
+        """What a run of the chosen projections would take."""
+        shape = (max(1, self.slabs), *self.projections.shape[1:])
+        has_inr = self.usable_inr is not None
+        return estimate(shape, acquisition, method, has_inr=has_inr, speed=self.speed)
 
     def step_length_source(self) -> str:
         """How the step length is known, in words."""

@@ -66,6 +66,7 @@ class ReconstructWidget(Dock):
         self.outcome.compare.clicked.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
         runs.axes_wanted.connect(dialogs.axes)
+        runs.ended.connect(self._settings_changed)
         self.panel.start_wanted.connect(runs.start)
         self.outcome.uncertainty.toggled.connect(self.results.show_uncertainty)
         self.outcome.three_d.toggled.connect(self._show_3d)
