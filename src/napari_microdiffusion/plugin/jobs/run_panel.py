@@ -23,13 +23,17 @@ class RunPanel(QWidget):
         The button's tooltip while it can be pressed.
     has_slices : bool
         Whether slices arrive that the viewer can follow.
+    beside : QWidget, optional
+        Another button that goes with the first.
     """
 
     start_wanted = Signal()
     stop_wanted = Signal()
     cancel_wanted = Signal()
 
-    def __init__(self, text: str, tip: str = "", has_slices: bool = False) -> None:
+    def __init__(
+        self, text: str, tip: str = "", has_slices: bool = False, beside: QWidget | None = None
+    ) -> None:
         super().__init__()
         self._tip, self._has_slices = tip, has_slices
         self._reason = ""
@@ -53,7 +57,8 @@ class RunPanel(QWidget):
         buttons.addWidget(self.stop)
         buttons.addWidget(self.cancel)
         column(row(self.stage, self.left), self.bar, buttons, inside=self._running)
-        column(self.estimate, self.button, self._running, inside=self)
+        self._idle = [self.button] if beside is None else [beside, self.button]
+        column(self.estimate, row(*self._idle, stretch=len(self._idle) - 1), self._running, inside=self)
         self.idle()
 
     def set_reason(self, reason: str) -> None:
@@ -98,9 +103,10 @@ class RunPanel(QWidget):
     def _update(self) -> None:
         is_running = bool(self._task)
         self._running.setVisible(is_running)
-        self.button.setVisible(not is_running)
+        for widget in self._idle:
+            widget.setVisible(not is_running)
+            widget.setEnabled(not is_running and not self._reason)
         self.estimate.setVisible(not is_running and bool(self.estimate.text()))
-        self.button.setEnabled(not is_running and not self._reason)
         self.button.setToolTip(self._reason or with_keys(self.button, f"<qt>{self._tip}</qt>"))
 
     def set_estimate(self, text: str) -> None:

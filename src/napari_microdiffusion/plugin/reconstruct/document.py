@@ -160,9 +160,12 @@ class ReconstructionDocument(RunDocument):
             return "", str(error)
         return cost, NOTHING_TO_DO if method.guide == "none" and method.diffusion == "off" else ""
 
-    def cost(self, acquisition: Acquisition, method: ReconstructionConfig) -> Estimate:
-        """What a run of the chosen projections would take."""
-        shape = (max(1, self.slabs), *self.projections.shape[1:])
+    def cost(
+        self, acquisition: Acquisition, method: ReconstructionConfig, plane: tuple[int, ...] = ()
+    ) -> Estimate:
+        """What a run of the chosen projections, or of a part of their plane, would take."""
+        height, width = plane or self.projections.shape[1:]
+        shape = (max(1, self.slabs), height, width)
         has_inr = self.usable_inr is not None
         return estimate(shape, acquisition, method, has_inr=has_inr, speed=self.speed)
 

@@ -8,7 +8,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from ..jobs.run_panel import RunPanel
 from ..widgets.dock import Dock, open_dock
-from ..widgets.section import label
+from ..widgets.section import button, label
 from ..widgets.theme import Appearance
 from .controller import Controller
 from .dialogs import Dialogs
@@ -18,6 +18,7 @@ from .outcome_panel import OutcomePanel
 from .preferences import Preferences
 from .results import Results
 from .saved_settings import SettingsOffer
+from .sections.along_z import AlongZSection
 from .sections.together import Sections
 
 
@@ -29,9 +30,13 @@ class ReconstructWidget(Dock):
         self.document = ReconstructionDocument()
         Preferences().start(self.document)
         self.sections = Sections(self.document, napari_viewer)
-        self.panel = RunPanel(
-            "Reconstruct volume", "Reconstruct; slices arrive in a layer of their own.", has_slices=True
+        about_trying = (
+            "Reconstruct a part first, in seconds: what a rectangle in a Shapes layer marks, or else the "
+            "middle of what the window shows."
         )
+        self.try_here = button("Try here", about_trying)
+        about = "Reconstruct; slices arrive in a layer of their own."
+        self.panel = RunPanel("Reconstruct volume", about, has_slices=True, beside=self.try_here)
         self.outcome = OutcomePanel()
         self.results = Results(napari_viewer, self.document, self)
         self.runs = Controller(
@@ -43,7 +48,9 @@ class ReconstructWidget(Dock):
         self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.offer = SettingsOffer()
-        self.fill((self.empty, self.offer, *self.sections.all()), (self.panel, self.outcome))
+        self.along_z = AlongZSection(napari_viewer, self.results)
+        above = (self.empty, self.offer, *self.sections.all(), self.along_z)
+        self.fill(above, (self.panel, self.outcome))
         self._connect()
         self._bind_keys()
         self.setAcceptDrops(True)
@@ -68,6 +75,7 @@ class ReconstructWidget(Dock):
         runs.axes_wanted.connect(dialogs.axes)
         runs.ended.connect(self._settings_changed)
         self.panel.start_wanted.connect(runs.start)
+        self.try_here.clicked.connect(runs.try_here)
         self.outcome.uncertainty.toggled.connect(self.results.show_uncertainty)
         self.outcome.three_d.toggled.connect(self._show_3d)
         self.outcome.side_by_side.toggled.connect(self.results.show_beside)

@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 from .form import narrow
 from .section import form, label, row
 
-MEAN = "mean of all"
+MEAN, EACH = "mean of all", "each, one after the other"
 # What stands for None in a box: magicgui tells of no change to None.
-_NO_LAYER, _ALL = "", -1
+_NO_LAYER, _ALL, _EACH = "", -1, -2
 _AXIS_WORDS = {"c": "channel", "channel": "channel", "t": "time", "time": "time"}
 
 
@@ -75,7 +75,16 @@ class LayerChooser(QWidget):
     @property
     def chosen(self) -> tuple[int | None, ...]:
         """Index along each axis before the last three; None for the mean over it."""
-        return tuple(None if box.value == _ALL else box.value for box in self._axes)
+        return tuple(None if box.value == _ALL else max(box.value, 0) for box in self._axes)
+
+    @property
+    def each(self) -> list[tuple[int | None, ...]]:
+        """`chosen`, or where each of several time points is wanted, that of each."""
+        axis = next((axis for axis, box in enumerate(self._axes) if box.value == _EACH), None)
+        if axis is None or self.layer is None:
+            return [self.chosen]
+        before, after = self.chosen[:axis], self.chosen[axis + 1 :]
+        return [(*before, index, *after) for index in range(self.layer.data.shape[axis])]
 
     @property
     def axis_boxes(self) -> list[Any]:
@@ -142,7 +151,8 @@ class LayerChooser(QWidget):
         step = self._viewer.dims.current_step
         offset = len(step) - layer.ndim
         shown = min(max(step[offset + axis], 0), size - 1) if offset >= 0 else 0
-        mean = [(MEAN, _ALL)] if word == "time" else []
+        each = [(EACH, _EACH)] if self._likely is not None else []
+        mean = [(MEAN, _ALL), *each] if word == "time" else []
         box = ComboBox(choices=[*choices, *mean], value=shown)
         if mean:
             box.native.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")
