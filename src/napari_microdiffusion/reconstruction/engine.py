@@ -96,6 +96,7 @@ def reconstruct(
             guide=state.guide,
             uncertainty=state.uncertainty,
             inr=state.inr,
+            reference=None if state.shared is None else state.shared.expected,
             samples=state.samples,
             stopped=stopped,
             reached=state.reached,

@@ -152,6 +152,7 @@ class Controller(Runner):
             None if truth is None else truth.data,
             None if held is None else held.fitted,
             self._second_view(),
+            document.reference_of_run,
         )
         self.last = None
         self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections))
