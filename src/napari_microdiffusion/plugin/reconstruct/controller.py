@@ -161,6 +161,7 @@ class Controller(Runner):
             None if truth is None else truth.data,
             None if held is None else held.fitted,
             self._second_view(),
+            document.reference_of_run,
         )
         self.last = None
         remaining = Remaining(document.cost(acquisition, config))
