@@ -25,12 +25,13 @@ class Placement(StackPlacement):
 
     @classmethod
     def of_image(cls, image: ImageStack) -> "Placement":
-        """Placement of a stack from a file; that of projections puts their slabs where the slices lie."""
-        if image.scale is None:
-            placed = cls()
-        else:
-            placed = cls(image.scale, (0.0, 0.0, 0.0), (image.unit, image.unit, image.unit))
-        return placed if image.step_length is None else placed.moved_to_slab_centres(image.step_length)
+        """Placement of a stack from a file: at its origin; without one, slabs where the slices lie."""
+        placed = cls()
+        if image.scale is not None:
+            origin = image.origin or (0.0, 0.0, 0.0)
+            placed = cls(image.scale, origin, (image.unit, image.unit, image.unit))
+        is_placed = image.step_length is None or (image.scale is not None and image.origin is not None)
+        return placed if is_placed else placed.moved_to_slab_centres(image.step_length or 1)
 
     def layer_arguments(self) -> dict[str, Any]:
         """What napari's `add_image` takes for a stack placed here."""

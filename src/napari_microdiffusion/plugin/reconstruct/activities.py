@@ -14,7 +14,7 @@ from ..layers.result import ResultLayers, add_volume
 from .outcome_panel import OutcomePanel
 from .sections.projections import Projections, ProjectionsSection
 from .sections.together import Sections
-from .tasks import AxesWanted, Judged, LayersMade
+from .tasks import Judged, LayersMade, Question
 
 
 class Reconstructing(Activity):
@@ -113,11 +113,11 @@ class Opening(Activity):
         super().__init__("Opening", source)
         self.handle = self._handle
         self._viewer, self._section = viewer, section
-        self.question: AxesWanted | None = None
+        self.question: Question | None = None
 
     def _handle(self, event: Any) -> None:
         """Add the layers and choose the projections among them."""
-        if isinstance(event, AxesWanted):
+        if isinstance(event, Question):
             self.question = event
         if not isinstance(event, LayersMade):
             return

@@ -25,7 +25,7 @@ from .outcome_panel import OutcomePanel
 from .preferences import Preferences
 from .saved_settings import SETTINGS_SUFFIXES
 from .sections.together import Sections
-from .tasks import LayersMade, MakeSample, ReadFile, Reconstruction, SaveResult
+from .tasks import LayersMade, MakeSample, Question, ReadFile, Reconstruction, SaveResult
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
@@ -34,7 +34,7 @@ INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0,
 class Controller(Runner):
     """The dock's jobs."""
 
-    axes_wanted = Signal(object)
+    asked = Signal(object)
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Controller(Runner):
             self._is_warm = True
             warm_up("napari_microdiffusion.reconstruction.engine")
 
-    def open_file(self, path: str, axes: str | None = None) -> None:
-        """Read a file with our reader and choose it; `axes` names its axes where it does not."""
-        self.begin(Opening(ReadFile(path, axes), self.viewer, self.sections.projections))
+    def open_file(self, path: str, **choice: Any) -> None:
+        """Read a file with our reader and choose it; with a choice as `ReadFile` takes it."""
+        self.begin(Opening(ReadFile(path, **choice), self.viewer, self.sections.projections))
 
     def open_path(self, path: str) -> None:
         """Open an image, or use the settings in a file of settings."""
@@ -110,6 +110,8 @@ class Controller(Runner):
             return
 
         def take(event: Any) -> None:
+            if isinstance(event, Question):
+                self.outcome.fail(event.message)
             if isinstance(event, LayersMade):
                 if reason := put_scale(event, found.layer):
                     self.outcome.fail(reason)
@@ -207,6 +209,7 @@ class Controller(Runner):
             data=found.data,
             scale=placement.scale if placement.is_known else None,
             unit=placement.units[-1],
+            origin=placement.translate if placement.is_known else None,
             path=Path(known_path) if known_path else None,
             name=found.name,
         )
@@ -257,7 +260,7 @@ class Controller(Runner):
 
     def _settle(self, activity: Activity) -> None:
         if isinstance(activity, Opening) and activity.question is not None:
-            self.axes_wanted.emit(activity.question)
+            self.asked.emit(activity.question)
         elif isinstance(activity, Reconstructing):
             self.last = activity
             self._hold_inr(activity.result, "fitted in the last run")

@@ -2,12 +2,14 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ...errors import Cancelled
-from ...io import ImageStack
+from ...io import ImageStack, UnchosenPosition, read_image
 from ...io.axes import UnnamedAxes
 from ...optics import Acquisition
 from ...reconstruction.events import CancelToken, Finished
@@ -16,7 +18,7 @@ from ..jobs.job import Saved, Step
 from ..jobs.torch_libraries import load_torch_libraries
 from ..layers.contrast import Brightness
 from ..layers.metadata import LayerData
-from ..reader import file_layers
+from ..reader import image_layers
 from ..sample_data import open_vasculature
 
 if TYPE_CHECKING:
@@ -111,27 +113,52 @@ class Reconstruction:
 
 
 @dataclass(frozen=True)
-class AxesWanted:
-    """A file that does not name its axes: which are they? `message` says so where nobody answers."""
+class Question:
+    """What a file leaves open: `answers` are choices for `ReadFile` by words; `message` says so in one."""
 
     path: str
-    sizes: tuple[int, ...]
+    title: str
+    text: str
+    answers: dict[str, dict[str, Any]]
     message: str
+
+
+_AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
+
+
+def _which_axes(path: str, error: UnnamedAxes) -> Question:
+    sizes = " × ".join(str(size) for size in error.sizes)
+    orders = ["".join(order) for order in permutations("tcz", len(error.sizes) - 2) if "z" in order]
+    answers = {", ".join(map(_AXIS_WORDS.get, order)): {"axes": f"{order}yx"} for order in orders}
+    text = f"{Path(path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+    return Question(path, "Axes", text, answers, str(error))
+
+
+def _which_image(path: str, axes: str | None, error: UnchosenPosition) -> Question:
+    answers = {
+        f"{index}: {one.name} ({' × '.join(map(str, one.shape))})": {"axes": axes, "position": index}
+        for index, one in enumerate(error.positions)
+    }
+    text = f"{Path(path).name} holds {len(answers)} images. Which one is to be opened?"
+    return Question(path, "Image", text, answers, str(error))
 
 
 @dataclass(frozen=True)
 class ReadFile:
-    """Reads a file with our reader; `axes` names its axes where it does not."""
+    """Reads a file with our reader; `axes` and `position` say what it leaves open."""
 
     path: str
     axes: str | None = None
+    position: int | None = None
 
-    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
-        """One `LayersMade`, or one `AxesWanted`."""
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | Question]:
+        """One `LayersMade`, or one `Question`."""
         try:
-            yield LayersMade(file_layers(self.path, self.axes))
+            yield LayersMade(image_layers(read_image(self.path, self.axes, self.position)))
         except UnnamedAxes as error:
-            yield AxesWanted(self.path, error.sizes, str(error))
+            yield _which_axes(self.path, error)
+        except UnchosenPosition as error:
+            yield _which_image(self.path, self.axes, error)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class ReconstructWidget(Dock):
         sections.diffusion.adapt.clicked.connect(self._open_adapt)
         self.outcome.compare.clicked.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
-        runs.axes_wanted.connect(dialogs.axes)
+        runs.asked.connect(dialogs.ask)
         self.panel.start_wanted.connect(runs.start)
         self.outcome.uncertainty.toggled.connect(self._show_uncertainty)
         self.outcome.three_d.toggled.connect(self._show_3d)
