@@ -65,7 +65,7 @@ class ReconstructWidget(Dock):
         sections.diffusion.adapt.clicked.connect(self._open_adapt)
         self.outcome.compare.clicked.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
-        runs.axes_wanted.connect(dialogs.axes)
+        runs.asked.connect(dialogs.ask)
         runs.ended.connect(self._settings_changed)
         self.panel.start_wanted.connect(runs.start)
         self.outcome.uncertainty.toggled.connect(self.results.show_uncertainty)
