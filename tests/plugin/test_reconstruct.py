@@ -2,6 +2,7 @@
 
 import gc
 import json
+import sys
 import time
 import weakref
 
@@ -418,3 +419,23 @@ def test_outputs_lie_side_by_side(tmp_path):
     outputs = Outputs.beside(tmp_path / "vessel volume.ome.tif", with_uncertainty=True)
     assert outputs.uncertainty == tmp_path / "vessel uncertainty.ome.tif"
     assert Outputs.beside(tmp_path / "vessel", with_uncertainty=False).volume.name == "vessel.ome.tif"
+
+
+def test_a_run_asks_no_network(opened, finish):
+    asked = []
+    watched = {"on": True}
+
+    def watch(event: str, arguments: tuple) -> None:
+        remote = event == "socket.connect" and isinstance(arguments[1], tuple)
+        if watched["on"] and (remote or event in ("socket.getaddrinfo", "socket.sendto", "urllib.Request")):
+            asked.append((event, arguments))
+
+    # A hook stays for as long as Python runs, so it is only told to look away.
+    sys.addaudithook(watch)
+    set_field(opened, "method.prior", "general")
+    opened.document.ask({"method.samples": 1, "method.steps": 2})
+    opened.panel.button.click()
+    finish(opened)
+    watched["on"] = False
+    assert "bar volume" in opened.viewer.layers
+    assert asked == []

@@ -39,7 +39,7 @@ def get_reader(path: str | PathLike[str] | Sequence[str]) -> Reader | None:
 
 
 def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
-    """Read a stack into image layers with scale, units and axis labels, one for each channel.
+    """Read a stack into image layers with scale, units and axis labels, one for each channel and position.
 
     Raises
     ------
@@ -48,16 +48,11 @@ def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
     """
     if isinstance(path, Sequence) and not isinstance(path, str):
         path = path[0]
-    return file_layers(path)
-
-
-def file_layers(path: str | PathLike[str], axes: str | None = None) -> list[LayerData]:
-    """As `read_layers`; `axes` names the axes where the file does not. Of several positions all."""
     try:
-        return image_layers(read_image(path, axes))
+        return image_layers(read_image(path))
     except UnchosenPosition as several:
         positions = range(len(several.positions))
-        return [layer for at in positions for layer in image_layers(read_image(path, axes, position=at))]
+        return [layer for at in positions for layer in image_layers(read_image(path, position=at))]
 
 
 def image_layers(image: ImageStack) -> list[LayerData]:

@@ -125,6 +125,7 @@ def _run(facts: StackFacts, state: RunState) -> Events:
             guide=state.guide,
             uncertainty=state.uncertainty,
             inr=state.inr,
+            reference=None if state.shared is None else state.shared.expected,
             samples=state.samples,
             stopped=stopped,
             reached=state.reached,

@@ -61,7 +61,7 @@ class StackFacts:
     @cached_property
     def gaps(self) -> np.ndarray | None:
         """Where a projection of a slab has no value, nor has the volume, shape (N, H, W); None as above."""
-        return None if self.missing is None else self.missing.reshape(-1, *self.shape).any(0)
+        return None if self.missing is None else np.asarray(self.missing.reshape(-1, *self.shape).any(0))
 
     @property
     def missing_notice(self) -> str | None:

@@ -32,6 +32,9 @@ class ReconstructionResult:
         The first estimate the diffusion started from, same shape and unit.
     inr : FittedInr or None
         The fitted field where the guide is an INR.
+    reference : ndarray or None
+        The reference of the run, registered and in the projections' grey levels, same shape; None where there
+        is none of this tissue.
     samples : list of ndarray
         The single samples, only where the settings ask to keep them.
     stopped : bool
@@ -62,6 +65,7 @@ class ReconstructionResult:
     guide: np.ndarray
     uncertainty: np.ndarray | None = None
     inr: "FittedInr | None" = None
+    reference: np.ndarray | None = None
     samples: list[np.ndarray] = field(default_factory=list)
     stopped: bool = False
     reached: list[str] = field(default_factory=list)

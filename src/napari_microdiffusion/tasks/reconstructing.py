@@ -17,6 +17,7 @@ from .torch_libraries import load_torch_libraries
 if TYPE_CHECKING:
     from ..inr import FittedInr
     from ..reconstruction.result import ReconstructionResult
+    from ..registration.reference_stack import ReferenceStack
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,7 @@ class Reconstruction:
         One fitted before.
     second_view : array_like or None
         The projections with the mirrored beam, where they lie in an array of their own.
+    reference : ReferenceStack or None
     """
 
     projections: Any
@@ -51,6 +53,7 @@ class Reconstruction:
     truth: Any = None
     inr: "FittedInr | None" = None
     second_view: Any = None
+    reference: "ReferenceStack | None" = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """The engine's events, then `Judged`."""
@@ -65,7 +68,15 @@ class Reconstruction:
         if self.second_view is not None:
             projections = np.concatenate([projections, np.asarray(self.second_view)])
         seen = Brightness()
-        for event in reconstruct(projections, self.acquisition, self.config, inr=self.inr, cancel=cancel):
+        events = reconstruct(
+            projections,
+            self.acquisition,
+            self.config,
+            inr=self.inr,
+            reference=self.reference,
+            cancel=cancel,
+        )
+        for event in events:
             yield from seen.told_before(event)
             yield event
             if isinstance(event, Finished):

@@ -21,7 +21,7 @@ def fill_missing(projections: np.ndarray, missing: np.ndarray) -> np.ndarray:
     from scipy.ndimage import distance_transform_edt
 
     filled = np.array(projections, dtype=np.float32)
-    lost = missing.all((1, 2))
+    lost = np.asarray(missing.all((1, 2)))
     for image, gaps in zip(filled, missing, strict=True):
         if gaps.any() and not gaps.all():
             nearest = distance_transform_edt(gaps, return_distances=False, return_indices=True)
@@ -42,7 +42,7 @@ def whole_rectangle(missing: np.ndarray) -> tuple[slice, slice]:
     ----------
     missing : ndarray of bool, shape (N, H, W)
     """
-    gaps = missing[~missing.all((1, 2))].any(0)
+    gaps = np.asarray(missing[~np.asarray(missing.all((1, 2)))].any(0))
     height, width = gaps.shape
     top, bottom, left, right = 0, height, 0, width
     while top < bottom and left < right and gaps[top:bottom, left:right].any():

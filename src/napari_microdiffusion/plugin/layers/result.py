@@ -203,6 +203,10 @@ class ResultLayers:
             assert self.uncertainty is not None
             self.uncertainty.data = result.uncertainty
             self.uncertainty.contrast_limits = (0.0, self._bright)
+        if result.reference is not None:
+            self._add_hidden(
+                "reference", result.reference, self._limits, colormap="green", blending="additive"
+            )
         for layer in (self.volume, self.uncertainty):
             if layer is not None:
                 # So that napari's own "save" keeps what made it.
@@ -212,12 +216,14 @@ class ResultLayers:
         self._return()
 
     def _add_spread(self, values: np.ndarray, top: float) -> None:
+        self.uncertainty = self._add_hidden("uncertainty", values, (0.0, top), colormap=UNCERTAINTY_COLOURS)
+
+    def _add_hidden(self, role: str, values: np.ndarray, limits: Any, **look: Any) -> "Image":
         selected = set(self.viewer.layers.selection)
-        self.uncertainty = self._add(
-            "uncertainty", "", values, (0.0, top), colormap=UNCERTAINTY_COLOURS, visible=False
-        )
+        added = self._add(role, "", values, limits, visible=False, **look)
         # A hidden layer that comes by itself must not take the controls from the one in use.
         self.viewer.layers.selection = selected
+        return added
 
     def _settle_contrast(self, contrast: Contrast) -> None:
         """Fit the contrast of volume and truth to the volume, unless the person changed it."""

@@ -31,7 +31,7 @@ from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
-from .opening import LayersMade, Opening, ReadFile, make_sample, put_scale
+from .opening import LayersMade, Opening, Question, ReadFile, make_sample, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
 from .results import Results, SaveLayers
@@ -46,7 +46,7 @@ INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0,
 class Controller(Runner):
     """The dock's jobs."""
 
-    axes_wanted = Signal(object)
+    asked = Signal(object)
 
     def __init__(
         self,
@@ -76,9 +76,9 @@ class Controller(Runner):
             self._is_warm = True
             warm_up("napari_microdiffusion.reconstruction.engine")
 
-    def open_file(self, path: str, axes: str | None = None, others: tuple[str, ...] = ()) -> None:
-        """Read files with our reader and choose what they hold; `axes` names those of the first."""
-        if not self.begin(Opening(ReadFile(path, axes, others), self.viewer, self.sections)):
+    def open_file(self, path: str, others: tuple[str, ...] = (), **choice: Any) -> None:
+        """Read files with our reader and choose what they hold; with a choice as `ReadFile` takes it."""
+        if not self.begin(Opening(ReadFile(path, others=others, **choice), self.viewer, self.sections)):
             self.outcome.say(f"“{Path(path).name}” was not opened: open it again when this is done.")
 
     def open_path(self, path: str, *others: str) -> None:
@@ -127,6 +127,8 @@ class Controller(Runner):
             return
 
         def take(event: Any) -> None:
+            if isinstance(event, Question):
+                self.outcome.fail(event.message)
             if isinstance(event, LayersMade):
                 if reason := put_scale(event, found.layer):
                     self.outcome.fail(reason)
@@ -180,6 +182,7 @@ class Controller(Runner):
             None if truth is None else Stack(truth, part=part).data,
             None if held is None else held.fitted,
             self._second_view(part),
+            document.reference_of(found),
         )
         self.last = None
         remaining = Remaining(document.cost(acquisition, config, found.shape[1:]))
@@ -316,7 +319,7 @@ class Controller(Runner):
 
     def _settle(self, activity: Activity) -> None:
         if isinstance(activity, Opening) and activity.question is not None:
-            self.axes_wanted.emit(activity.question)
+            self.asked.emit(activity.question)
         elif isinstance(activity, Opening) and activity.said:
             self.outcome.say(activity.said)
         elif isinstance(activity, Reconstructing):

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
+from ...io import UnchosenPosition, read_image
 from ...io.axes import UnnamedAxes
 from ...optics import MAX_STEP_LENGTH
 from ...reconstruction.events import CancelToken
@@ -14,7 +17,7 @@ from ...stacks.roles import projections_and_truth
 from ...stacks.stack import Stack
 from ...tasks.threads import Source
 from ..jobs.activity import Activity
-from ..reader import file_layers
+from ..reader import image_layers, read_layers
 from ..sample_data import open_vasculature
 from .sections.together import Sections
 
@@ -27,30 +30,55 @@ class LayersMade:
 
 
 @dataclass(frozen=True)
-class AxesWanted:
-    """A file that does not name its axes: which are they? `message` says so where nobody answers."""
+class Question:
+    """What a file leaves open: `answers` are choices for `ReadFile` by words; `message` says so in one."""
 
     path: str
-    sizes: tuple[int, ...]
+    title: str
+    text: str
+    answers: dict[str, dict[str, Any]]
     message: str
+
+
+_AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
+
+
+def _which_axes(path: str, error: UnnamedAxes) -> Question:
+    sizes = " × ".join(str(size) for size in error.sizes)
+    orders = ["".join(order) for order in permutations("tcz", len(error.sizes) - 2) if "z" in order]
+    answers = {", ".join(_AXIS_WORDS[axis] for axis in order): {"axes": f"{order}yx"} for order in orders}
+    text = f"{Path(path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+    return Question(path, "Axes", text, answers, str(error))
+
+
+def _which_image(path: str, axes: str | None, error: UnchosenPosition) -> Question:
+    answers = {
+        f"{index}: {one.name} ({' × '.join(map(str, one.shape))})": {"axes": axes, "position": index}
+        for index, one in enumerate(error.positions)
+    }
+    text = f"{Path(path).name} holds {len(answers)} images. Which one is to be opened?"
+    return Question(path, "Image", text, answers, str(error))
 
 
 @dataclass(frozen=True)
 class ReadFile:
-    """Reads files with our reader; `axes` names the axes of the first where it does not."""
+    """Reads files with our reader; `axes` and `position` say what the first leaves open."""
 
     path: str
     axes: str | None = None
+    position: int | None = None
     others: tuple[str, ...] = ()
 
-    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
-        """One `LayersMade`, or one `AxesWanted`."""
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | Question]:
+        """One `LayersMade`, or one `Question`."""
         try:
-            made = file_layers(self.path, self.axes)
+            made = image_layers(read_image(self.path, self.axes, self.position))
         except UnnamedAxes as error:
-            yield AxesWanted(self.path, error.sizes, str(error))
-            return
-        yield LayersMade([*made, *(layer for path in self.others for layer in file_layers(path))])
+            yield _which_axes(self.path, error)
+        except UnchosenPosition as error:
+            yield _which_image(self.path, self.axes, error)
+        else:
+            yield LayersMade([*made, *(layer for path in self.others for layer in read_layers(path))])
 
 
 def make_sample(_cancel: CancelToken) -> Iterator[LayersMade]:
@@ -66,12 +94,12 @@ class Opening(Activity):
         self._is_again = is_again  # what is chosen was read wrongly from the same file
         self.handle = self._handle
         self._viewer, self._sections = viewer, sections
-        self.question: AxesWanted | None = None
+        self.question: Question | None = None
         self.said = ""
 
     def _handle(self, event: Any) -> None:
         """Add the layers; choose the projections and the truth among them."""
-        if isinstance(event, AxesWanted):
+        if isinstance(event, Question):
             self.question = event
         if not isinstance(event, LayersMade):
             return

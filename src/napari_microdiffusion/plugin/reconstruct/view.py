@@ -72,7 +72,7 @@ class ReconstructWidget(Dock):
         sections.diffusion.adapt.clicked.connect(self._open_adapt)
         self.outcome.compare.clicked.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
-        runs.axes_wanted.connect(dialogs.axes)
+        runs.asked.connect(dialogs.ask)
         runs.ended.connect(self._settings_changed)
         self.panel.start_wanted.connect(runs.start)
         self.try_here.clicked.connect(runs.try_here)

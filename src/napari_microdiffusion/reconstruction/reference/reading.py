@@ -1,9 +1,7 @@
 """A reference from a file, on the voxels of the volume that projections will become."""
 
-import numpy as np
-
 from ...io import ImageStack, depth_stack, input_record, read_image
-from ...registration.pose import Triple
+from ...optics.placement import StackPlacement
 from ...registration.reference_stack import ReferenceStack
 from ...settings.document import InputSettings
 
@@ -40,20 +38,12 @@ def reference_of(image: ImageStack, projections: ImageStack, step_length: int) -
 
     Where either size is not known both are taken for the same, and a note says so.
     """
-    spacing, notes = None, []
-    voxel: Triple = (1.0, 1.0, 1.0)
-    if projections.scale is not None and image.scale is not None and projections.unit == image.unit:
-        slab, row, column = projections.scale
-        spacing = (slab / step_length, row, column)
-        z, y, x = (own / other for own, other in zip(image.scale, spacing, strict=True))
-        voxel = (z, y, x)
-    else:
-        notes.append(f"{image.name}: its voxels are taken to be those of the volume; no file says otherwise.")
-    return ReferenceStack(
-        np.asarray(image.data),
-        voxel,
-        spacing=spacing if projections.unit == "um" else None,
+    slabs, height, width = projections.data.shape
+    return ReferenceStack.lying(
+        image.data,
+        StackPlacement.recorded(image.scale, image.unit, image.origin),
+        (slabs * step_length, height, width),
+        StackPlacement.recorded(projections.scale, projections.unit).of_volume(step_length),
         name=image.name,
         about={"read": input_record(image)},
-        notes=tuple(notes),
     )

@@ -8,8 +8,8 @@ from ....settings.presets import PAPER_SYSTEMS, PRESET_WORDS
 from ...widgets.form import Form, narrow
 from ...widgets.line_plot import LinePlot
 from ...widgets.section import Section, button, column, titled
-from ..document import ReconstructionDocument
-from .guide import GUIDE, GUIDE_WORDS
+from ..document import GUIDE, ReconstructionDocument
+from .guide import GUIDE_WORDS
 
 CONSISTENCY, LIGHT, SEED, DEVICE = "method.consistency", "method.light", "method.seed", "method.device"
 WORDS = {
