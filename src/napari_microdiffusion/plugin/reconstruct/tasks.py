@@ -129,7 +129,7 @@ _AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
 def _which_axes(path: str, error: UnnamedAxes) -> Question:
     sizes = " × ".join(str(size) for size in error.sizes)
     orders = ["".join(order) for order in permutations("tcz", len(error.sizes) - 2) if "z" in order]
-    answers = {", ".join(map(_AXIS_WORDS.get, order)): {"axes": f"{order}yx"} for order in orders}
+    answers = {", ".join(_AXIS_WORDS[letter] for letter in order): {"axes": f"{order}yx"} for order in orders}
     text = f"{Path(path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
     return Question(path, "Axes", text, answers, str(error))
 
