@@ -116,7 +116,10 @@ class Opening(Activity):
             self._sections.truth.refresh()
             self._sections.truth.chooser.select(truth)
             if document.truth == truth:
-                self.said = f"“{truth.name}” is taken for the ground truth of “{section.chooser.layer.name}”."
+                chosen = section.chooser.layer
+                self.said = (
+                    f"“{truth.name}” is taken for the ground truth of “{chosen.name if chosen else ''}”."
+                )
         elif found is None and before is None:
             self.said = f"“{added[0].name}” is opened; it cannot be projections."
 

@@ -73,8 +73,9 @@ class Results(QObject):
 
     def layer_removed(self, layer: Any) -> None:
         """Show the volume again where its uncertainty was shown in its place."""
-        if layer in self._watched and layer != self.volume and self.volume in self._viewer.layers:
-            self.volume.visible = True
+        volume = self.volume
+        if layer in self._watched and volume not in (None, layer) and volume in self._viewer.layers:
+            volume.visible = True
 
     def release(self) -> None:
         """Let go of the layers; the dock is going."""
