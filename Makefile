@@ -2,6 +2,8 @@
 #   make demo      a specimen, its projections, the reconstruction and a comparison, in ./demo
 #   make test      every test, with a real viewer on a virtual screen
 #   make test-pyside6  the tests of the plugin with PySide6 instead of PyQt6
+#   make test-lowest   the tests that need no napari, with the lowest versions that are allowed, in .venv-lowest
+#   make test-highest  every test, with the newest versions that there are, in .venv-highest
 #   make napari    the viewer, with the plugin installed
 #   make pictures  every picture of the dock in docs/images, and the tour
 #   make docs      the pages in docs/ as a site, in ./site
@@ -19,8 +21,11 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
-.PHONY: demo test test-pyside6 napari pictures docs lint package
+.PHONY: demo test test-pyside6 test-lowest test-highest napari pictures docs lint package
 .DELETE_ON_ERROR:
+
+WITHOUT_NAPARI := $(filter-out tests/plugin tests/real,$(patsubst %/,%,$(wildcard tests/*/))) \
+  tests/test_api.py tests/test_cluster.py tests/test_dask_cluster.py
 
 demo: $(VENV)/.base
 	$(BIN)/microdiffusion demo -o demo
@@ -30,6 +35,18 @@ test: $(VENV)/.full
 
 test-pyside6: $(VENV)/.pyside6
 	QT_API=pyside6 PYTEST_QT_API=pyside6 .ci/with-screen $(BIN)/python -m pytest tests/plugin
+
+# Each makes its environment anew. Without napari, whose own lowest versions are higher.
+test-lowest:
+	$(PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[cluster,zarr]' \
+	  hypothesis pytest pytest-timeout pytest-xdist
+	.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(WITHOUT_NAPARI)
+
+test-highest:
+	$(PYTHON) -m venv --clear .venv-highest
+	.venv-highest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[test]'
+	.ci/with-screen .venv-highest/bin/python -m pytest -n $(WORKERS) --dist loadgroup
 
 napari: $(VENV)/.full
 	$(BIN)/napari -w napari-microdiffusion "Reconstruct volume"

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from .dask_cluster import settled
 from .errors import Cancelled, RunFailed, UserError
-from .io import ImageStack, check_not_read, depth_stack, image_name, open_image, read_sizes, sources_of
+from .io import (
+    ImageStack,
+    UnchosenPosition,
+    check_not_read,
+    depth_stack,
+    image_name,
+    open_image,
+    read_sizes,
+    sources_of,
+)
 from .reconstruction.events import CancelToken, Finished
 from .reconstruction.outputs import Outputs
 from .settings.document import InputSettings, Tables
@@ -49,8 +58,10 @@ class Piece:
     @property
     def name(self) -> str:
         """What messages call it."""
-        time = self.input.time
-        return self.source.name if time is None else f"{self.source.name}, time point {time}"
+        chosen = {"position": self.input.position, "time point": self.input.time}
+        return ", ".join(
+            [self.source.name, *(f"{what} {which}" for what, which in chosen.items() if which is not None)]
+        )
 
 
 @dataclass(frozen=True)
@@ -143,17 +154,17 @@ def pieces_of(
     *,
     uncertainty: bool = False,
 ) -> tuple[list[Piece], list[Report]]:
-    """Plan the work: a piece for each file, or for each time point of a file that has several.
+    """Plan the work: a piece for each file, or for each position and time point where it has several.
 
     Parameters
     ----------
     sources : iterable of Path
     folder : Path
-        Where outputs go: NAME_volume, NAME_t0003_volume and so on.
+        Where outputs go: NAME_volume, NAME_t0003_volume, NAME_p002_t0003_volume and so on.
     ending : str
         One of `io.IMAGE_SUFFIXES`.
     work : Work, optional
-        Its settings choose the stack of each file; a time point that is given is the only one.
+        Its settings choose the stack of each file; a position or time point that is given is the only one.
     uncertainty : bool
         Whether an uncertainty is written too.
 
@@ -173,25 +184,40 @@ def pieces_of(
     for source in sources:
         chosen = (work or Work()).input_for(source)
         try:
-            count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
+            stacks = list(_stacks_of(source, chosen))
         except (UserError, OSError) as error:
             nowhere = Outputs(folder / f"{image_name(source)}_volume{ending}")
             unreadable.append(Report(Piece(source, nowhere, chosen), {}, _line(error)))
             continue
-        every = count > 1 and chosen.time is None and not chosen.average_frames
-        for index in range(count) if every else [chosen.time]:
-            stem = image_name(source) + (f"_t{index:04d}" if every else "")
+        for which, own in stacks:
+            stem = image_name(source) + which
             outputs = Outputs(
                 folder / f"{stem}_volume{ending}",
                 folder / f"{stem}_uncertainty{ending}" if uncertainty else None,
             )
-            own = chosen if index is None else chosen.model_copy(update={"time": index})
             pieces.append(Piece(source, outputs, own))
     names = [piece.outputs.volume for piece in pieces]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"{twice} would be written twice; give files of the same name folders of their own.")
     return pieces, unreadable
+
+
+def _stacks_of(source: Path, chosen: InputSettings) -> Iterator[tuple[str, InputSettings]]:
+    """The stacks of a file, by what is added to the names of their outputs."""
+    try:
+        count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
+    except UnchosenPosition as several:
+        for index in range(len(several.positions)):
+            own = chosen.model_copy(update={"position": str(index)})
+            for which, stack in _stacks_of(source, own):
+                yield f"_p{index:03d}{which}", stack
+        return
+    if count == 1 or chosen.time is not None or chosen.average_frames:
+        yield "", chosen
+        return
+    for index in range(count):
+        yield f"_t{index:04d}", chosen.model_copy(update={"time": index})
 
 
 def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Report:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from typer.testing import CliRunner
 
 from napari_microdiffusion.cli import app
@@ -100,3 +101,23 @@ def test_settings_of_an_earlier_result_are_used(run):
     np.testing.assert_array_equal(
         read_image("first/a_volume.ome.tif").data, read_image("second/b_volume.ome.tif").data
     )
+
+
+def test_each_position_of_a_file_is_a_piece(run, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "both.ome.tif", ome=True) as writer:
+        for name in ("left", "right"):
+            about = {"axes": "ZYX", "Name": name}
+            writer.write(STACK + len(name), photometric="minisblack", metadata=about)
+    exactly = (*QUICK, "--consistency", "exact")
+    answer = json.loads(run("both.ome.tif", "-n", 2, "-o", "out", *exactly, "--json").stdout)
+    assert [piece["position"] for piece in answer["written"]] == ["0", "1"]
+    assert sorted(path.name for path in Path("out").glob("*.tif")) == [
+        "both_p000_volume.ome.tif",
+        "both_p001_volume.ome.tif",
+    ]
+    for index, name in enumerate(("left", "right")):
+        volume = read_image(f"out/both_p{index:03d}_volume.ome.tif").data
+        np.testing.assert_allclose(volume[::2], STACK + len(name), rtol=1e-5)
+    one = run("both.ome.tif", "-n", 2, "-o", "one", *QUICK, "--position", "right", "--json")
+    assert [piece["position"] for piece in json.loads(one.stdout)["written"]] == ["right"]
+    assert Path("one/both_volume.ome.tif").exists()

@@ -78,3 +78,20 @@ def test_ctrl_c_soon_after_the_start(tmp_path: Path) -> None:
         _, errors = process.communicate()
     assert process.returncode == 130
     assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as a terminal sends them")
+@pytest.mark.parametrize("is_swallowed", [True, False])
+def test_ctrl_c_while_a_command_loads_torch_ends_it(tmp_path, is_swallowed):
+    # A library that catches everything while it is loaded, as torch's own does in places.
+    caught = "except BaseException:\n    pass\n" if is_swallowed else "finally:\n    pass\n"
+    torch = f"import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\n{caught}"
+    (tmp_path / "torch.py").write_text(torch)
+    code = (
+        "import sys\nfrom napari_microdiffusion.cli import main, program\n"
+        f"def run():\n    sys.path.insert(0, {str(tmp_path)!r})\n    import torch\n    print('went on')\n"
+        "program.main = run\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "microdiffusion: interrupted; nothing was written\n"

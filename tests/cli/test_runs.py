@@ -91,6 +91,24 @@ def test_reconstruct_writes_volume_uncertainty_and_provenance(run, folder):
     np.testing.assert_allclose(means, PROJECTIONS, atol=1e-4 * np.ptp(PROJECTIONS))
 
 
+def test_registered_stacks_keep_their_missing_borders(run, folder):
+    stack = PROJECTIONS.copy()
+    stack[:, :, -3:] = np.nan
+    write_image("r.tif", stack, scale=(8, 0.5, 0.5), step_length=4)
+    words = ("r.tif", "-o", "v.ome.tif", "--samples", 1, "--uncertainty", "u.tif")
+    refused = run(*words)
+    assert refused.exit_code == 1
+    assert "--mask-missing" in refused.stderr
+    assert not Path("v.ome.tif").exists()
+    found = answer(run(*words, "--mask-missing", "--json"))
+    assert any("have no value" in notice for notice in found["notices"])
+    for name in ("v.ome.tif", "u.tif"):
+        np.testing.assert_array_equal(np.isnan(read_image(name).data), np.isnan(stack).repeat(4, axis=0))
+    again = answer(run("r.tif", "-o", "w.ome.tif", "--config", "v.provenance.json", "--json"))
+    assert again["output"] == "w.ome.tif"
+    np.testing.assert_array_equal(read_image("w.ome.tif").data, read_image("v.ome.tif").data)
+
+
 def test_people_get_lines_and_no_progress_where_there_is_no_terminal(run):
     result = run("p.tif", "-o", "v.tif")
     assert result.exit_code == 0
@@ -336,7 +354,7 @@ def test_ctrl_c_stops_and_keeps_under_a_name_of_its_own(run, folder, monkeypatch
     assert found["output"] == "v.stopped.ome.tif"
     assert "v.stopped.ome.tif" in result.stderr
     assert set(names(folder)) - set(before) == {"v.stopped.ome.tif", "v.stopped.provenance.json"}
-    assert json.loads((folder / "v.stopped.provenance.json").read_text())["reached"] == ["preview"] * 5
+    assert json.loads((folder / "v.stopped.provenance.json").read_text())["reached"] == ["guide"] * 5
     assert signal.getsignal(signal.SIGINT) is handler
 
 

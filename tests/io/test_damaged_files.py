@@ -23,3 +23,16 @@ def test_damaged_files_are_read_or_refused(kind: str, folder: Path) -> None:
         assert attempt(kind, seed, folder) == ""
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [
+        # Frames of volumes that are a thousand times as long as the file; an array larger than any disk.
+        ("scanimage", 1017043),
+        ("zarr", 1020896),
+        ("zarr", 1022696),
+    ],
+)
+def test_what_was_found_once_stays_mended(kind: str, seed: int, folder: Path) -> None:
+    assert attempt(kind, seed, folder) == ""

@@ -66,3 +66,28 @@ def test_refused_in_one_sentence(data: Any, message: str) -> None:
         validate_projections(data, "stack.tif")
     assert str(caught.value).startswith("stack.tif: ")
     assert str(caught.value).endswith(".")
+
+
+class TestMissingPixels:
+    def test_they_pass_where_they_may_be(self) -> None:
+        validate_projections(spoiled(np.nan), mask_missing=True)
+        lost = spoiled(np.nan, count=20)
+        validate_projections(lost, mask_missing=True)
+
+    def test_what_overflows_does_not(self) -> None:
+        with pytest.raises(UserError, match=r"infinite pixels \(1 of 60"):
+            validate_projections(np.where(GOOD == 3, 1e300, spoiled(np.nan, "float64")), mask_missing=True)
+
+    def test_the_choice_is_named_where_there_is_one(self) -> None:
+        with pytest.raises(UserError, match="choose mask missing") as caught:
+            validate_projections(spoiled(np.nan), mask_missing=False)
+        assert "--mask-missing" in str(caught.value)
+        with pytest.raises(UserError) as caught:
+            validate_projections(spoiled(np.inf), mask_missing=False)
+        assert "mask" not in str(caught.value)
+
+    def test_nothing_but_them_is_refused(self) -> None:
+        with pytest.raises(UserError, match="no pixel has a value"):
+            validate_projections(np.full((3, 4, 5), np.nan), mask_missing=True)
+        with pytest.raises(UserError, match="same value"):
+            validate_projections(np.where(GOOD > 30, np.nan, 2.0), mask_missing=True)

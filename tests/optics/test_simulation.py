@@ -82,3 +82,17 @@ def test_photons_are_counted_in_an_all_but_empty_volume(brightness):
     # A thousandth of the brightest voxel makes 100 photons, so the sixth of it in its slab some 16,700.
     assert seen[0, 7, 9] == pytest.approx(brightness / 6, rel=0.05)
     assert np.count_nonzero(seen) == (brightness > 0)
+
+
+@pytest.mark.parametrize("beam", [{}, {"beam": "bessel"}, {"bend": 0.1, "views": 2}])
+@pytest.mark.parametrize("noise", [{}, {"photons": 50, "read_noise": 2.0, "seed": 1}])
+def test_pixels_that_see_a_voxel_without_a_value_have_none(beam, noise):
+    volume = np.random.default_rng(3).uniform(10, 90, (12, 8, 20)).astype(np.float32)
+    acquisition = Acquisition(step_length=4, **beam)
+    whole = simulate_projections(volume, acquisition, **noise)
+    volume[:, :, :2] = np.nan
+    projections = simulate_projections(volume, acquisition, **noise)
+    assert np.isnan(projections[:, :, 0]).all()
+    assert np.isfinite(projections[:, :, 12:]).all()
+    if not noise:
+        np.testing.assert_array_equal(projections[:, :, 12:], whole[:, :, 12:])

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.interpolation import histospline, nearest
 from napari_microdiffusion.plugin.compare.looking import mixed
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
 from .conftest import PATIENCE_MS, SHAPE, N, dock_in, set_field
 

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QInputDialog
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import provenance_path, read_image, write_image
 from napari_microdiffusion.io.mixed_planes import mixed_up
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
-from napari_microdiffusion.plugin.layers.placement import Placement
 from napari_microdiffusion.plugin.reader import get_reader
 from napari_microdiffusion.plugin.writer import write_layers
 from napari_microdiffusion.settings.files import read_settings
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.placement import Placement
 
 from ..io.golden import interleaved, ramp, write_bruker, write_lsm, write_ngff, write_scanimage
 from .conftest import SHAPE, N, set_field
@@ -157,6 +157,28 @@ def test_projections_keep_their_step_length(opened, tmp_path, ending):
     (layer,) = opened.viewer.open(path, plugin="napari-microdiffusion")
     assert layer.metadata[METADATA_KEY]["step_length"] == N
     assert Placement.of_layer(layer) == Placement.of_layer(opened.viewer.layers["bar"])
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+def test_a_layer_that_was_moved_lies_there_again(opened, tmp_path, ending):
+    layer = opened.viewer.layers["bar"]
+    layer.translate = (30.0, -7.0, 11.0)
+    path = tmp_path / f"saved{ending}"
+    layer.save(str(path), plugin="napari-microdiffusion")
+    (again,) = opened.viewer.open(path, plugin="napari-microdiffusion")
+    np.testing.assert_allclose(again.translate, (30, -7, 11))
+    opened.sections.projections.select(again)
+    volume = Placement.of_layer(again).of_volume(N)
+    np.testing.assert_allclose(volume.translate, (27, -7, 11))
+
+
+def test_a_file_that_a_layer_was_read_from_is_not_overwritten(opened, projections_file):
+    before = projections_file.read_bytes()
+    link = projections_file.with_name("link.ome.tif")
+    link.hardlink_to(projections_file)
+    with pytest.raises(UserError, match="which is read"):
+        write_layers(str(link), [opened.viewer.layers["bar"].as_layer_data_tuple()])
+    assert projections_file.read_bytes() == before
 
 
 @pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
@@ -305,4 +327,38 @@ class TestAxesWithoutNames:
         drop(dock, file)
         finish(dock)
         assert "axes beside channel, time and depth" in dock.outcome.error.text()
+        assert not dock.viewer.layers
+
+
+class TestSeveralImages:
+    @pytest.fixture
+    def file(self, tmp_path):
+        with tifffile.TiffWriter(tmp_path / "both.ome.tif", ome=True) as writer:
+            for name in ("left", "right"):
+                about = {"axes": "ZYX", "Name": name}
+                writer.write(STACK + len(name), photometric="minisblack", metadata=about)
+        return tmp_path / "both.ome.tif"
+
+    def test_are_asked_for(self, dock, file, finish, monkeypatch):
+        asked = []
+
+        def answer(_parent, _title, text, choices, *_more):
+            asked.append((text, choices))
+            return choices[1], True
+
+        monkeypatch.setattr(QInputDialog, "getItem", answer)
+        drop(dock, file)
+        finish(dock)
+        finish(dock)
+        ((text, choices),) = asked
+        assert "both.ome.tif holds 2 images" in text
+        assert ["left" in choices[0], "right" in choices[1]] == [True, True]
+        (layer,) = dock.viewer.layers
+        np.testing.assert_array_equal(layer.data, STACK + 5)
+
+    def test_without_an_answer_none_is_taken(self, dock, file, finish, monkeypatch):
+        monkeypatch.setattr(QInputDialog, "getItem", lambda *_arguments: ("", False))
+        drop(dock, file)
+        finish(dock)
+        assert "holds 2 images" in dock.outcome.error.text()
         assert not dock.viewer.layers

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.plugin.layers.metadata import known_of
 from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.stacks.metadata import known_of
 
 from .conftest import set_field
 

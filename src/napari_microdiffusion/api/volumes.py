@@ -102,7 +102,8 @@ def simulate(
     Parameters
     ----------
     volume : array_like, shape (Z, H, W)
-        Intensities in any unit. Slices beyond the last whole slab are dropped.
+        Intensities in any unit. Slices beyond the last whole slab are dropped. Pixels that see a voxel
+        without a value (NaN) have none.
     n
         Step length in slices, 2 to 64.
     photons
@@ -136,7 +137,7 @@ def simulate(
         raise UsageError(f"seed is {seed}, but it must not be negative")
     acquisition = make_acquisition(n, **optics)
     array = np.asarray(volume)
-    validate_projections(array, "the volume")
+    validate_projections(array, "the volume", mask_missing=True)
     return simulate_projections(array, acquisition, photons=photons, read_noise=read_noise, seed=seed)
 
 

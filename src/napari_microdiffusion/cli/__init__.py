@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from .program import app
 
 __all__ = ["app", "main"]
@@ -26,7 +28,8 @@ def main() -> None:
     before = signal.signal(signal.SIGINT, lambda *_: _end())
     from .program import main as run
 
-    signal.signal(signal.SIGINT, before)
+    # Not where somebody has it ignored, as for a job in the background.
+    signal.signal(signal.SIGINT, _interrupt if before is signal.default_int_handler else before)
     try:
         run()
     except KeyboardInterrupt:
@@ -39,6 +42,15 @@ def main() -> None:
         # What is left in the buffer would be tried once more at the end, and fail with a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
+
+
+def _interrupt(number: int, frame: "FrameType | None") -> None:
+    """Interrupt a command; while it loads torch, where an exception may get lost as well, end it at once."""
+    spec = getattr(sys.modules.get("torch"), "__spec__", None)
+    # Private, and what the import system itself asks to know a module that is still being loaded.
+    if getattr(spec, "_initializing", False):
+        _end()
+    raise KeyboardInterrupt
 
 
 def _end() -> None:

@@ -36,7 +36,7 @@ def batch(
         bool, typer.Option("--resume", help="Leave out what has been written by an earlier batch.")
     ] = False,
 ) -> Answer:
-    """Reconstruct many files, and each time point of those that have several. One failure stops no other.
+    """Reconstruct many files, and each position and time point of each. One failure stops no other.
 
     Ctrl-C ends it; what is written stays, and --resume goes on.
     """
@@ -89,6 +89,7 @@ def _answer(reports: list[Any], skipped: int, planned: int, ended_early: bool) -
         "written": [
             {
                 "input": str(r.piece.source),
+                "position": r.piece.input.position,
                 "time": r.piece.input.time,
                 **r.files,
                 "seconds": round(r.seconds, 3),
@@ -97,7 +98,13 @@ def _answer(reports: list[Any], skipped: int, planned: int, ended_early: bool) -
             for r in written
         ],
         "failed": [
-            {"input": str(r.piece.source), "time": r.piece.input.time, "error": r.error} for r in failed
+            {
+                "input": str(r.piece.source),
+                "position": r.piece.input.position,
+                "time": r.piece.input.time,
+                "error": r.error,
+            }
+            for r in failed
         ],
         "skipped": skipped,
         "stopped": ended_early,

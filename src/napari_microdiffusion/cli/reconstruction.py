@@ -71,7 +71,7 @@ def reconstruct(
     resolved = keeping_samples_only_where_written(resolve(asked, Recorded.of_projections(image), **layers))
     if asked.get("method", {}).get("samples") and not resolved.method.samples:
         say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
-    validate_projections(image.data, image.name)
+    validate_projections(image.data, image.name, mask_missing=resolved.method.mask_missing)
     say_notes([*notes_of(image), *resolved.notices])
     reference = None
     if resolved.method.guide == "reference":

@@ -9,6 +9,7 @@ from ..api import specimen as grow
 from ..errors import UsageError
 from ..io import IMAGE_SUFFIXES, check_not_read, check_output, describe, validate_projections, write_image
 from ..optics import simulate_projections
+from ..optics.placement import StackPlacement
 from ..optics.recorded_beam import KEY, recorded_beam
 from ..optics.simulation import DetectorNoise
 from ..settings.method import checked
@@ -65,16 +66,18 @@ def simulate(
     image = read_stack(volume, chosen)
     refuse_overwriting(output, volume)
     check_not_read(output, image.sources)
-    validate_projections(image.data, image.name)
+    validate_projections(image.data, image.name, mask_missing=True)
     say_notes(notes := notes_of(image))
     optics = resolve(asked, Recorded.of_volume(image), names=NAMES).acquisition
     projections = simulate_projections(image.data, optics, **noise.model_dump())
-    n, scale = optics.step_length, image.scale
+    n, scale, origin = optics.step_length, image.scale, image.origin
+    placed = None if scale is None else StackPlacement(scale, origin or (0, 0, 0)).of_projections(n)
     write_image(
         output,
         projections,
-        scale=None if scale is None else (scale[0] * n, *scale[1:]),
+        scale=None if placed is None else placed.scale,
         unit=image.unit,
+        origin=None if placed is None or origin is None else placed.translate,
         step_length=n,
         beam=optics.beam,
         description={

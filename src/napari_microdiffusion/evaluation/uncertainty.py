@@ -134,10 +134,11 @@ def median_relative(volume: Array, spread: Array) -> float | None:
     Parameters
     ----------
     volume, spread : ndarray, shape (Z, H, W)
-        A volume and its uncertainty; of large ones some voxels, from everywhere.
+        A volume and its uncertainty; of large ones some voxels, from everywhere. NaN does not count.
     """
     step = max(1, round((volume.size / _SAMPLED_VOXELS) ** 0.5))
-    volume, spread = (array[:, ::step, ::step] for array in (volume, spread))
+    known = np.isfinite(volume := volume[:, ::step, ::step])
+    volume, spread = volume[known], spread[:, ::step, ::step][known]
     low, high = np.percentile(volume, (1, 99.9))
     seen = volume - low > FOREGROUND * (high - low)
     return float(np.median(spread[seen] / (volume[seen] - low))) if seen.any() else None

@@ -106,6 +106,11 @@ class FittedInr:
                 f"{self.step_length}; these are {given} at step length {n}."
             )
 
+    def scaled(self, factor: float) -> FittedInr:
+        """The same field for grey levels multiplied by a factor, in the map that `extra` has to them."""
+        grey = {name: factor * self.extra[name] for name in ("background", "span") if name in self.extra}
+        return FittedInr(self.field, self.settings, self.profile, self.extra | grey)
+
     def render(
         self, positions: Sequence[float] | np.ndarray | None = None, inference: Inference | None = None
     ) -> npt.NDArray[np.float32]:

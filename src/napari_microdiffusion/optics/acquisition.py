@@ -234,6 +234,14 @@ class Acquisition(BaseModel):
         """Whether a photon gain or read noise was stated, be it as 0."""
         return self.photon_gain is not None or self.read_noise is not None
 
+    def scaled(self, factor: float) -> "Acquisition":
+        """The same for grey levels multiplied by a factor."""
+        detector = {"dark_level": factor * self.dark_level}
+        for name in ("photon_gain", "read_noise"):
+            value = getattr(self, name)
+            detector |= {} if value is None else {name: factor * value}
+        return self.model_copy(update=detector)
+
     def noise_variance(self, projections: np.ndarray) -> np.ndarray:
         """Variance of each projection pixel, a*max(X - dark, 0) + b^2, in grey levels squared.
 

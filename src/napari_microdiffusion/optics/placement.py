@@ -100,6 +100,18 @@ class StackPlacement:
             for own, theirs, size in zip(*pair, self.scale, strict=True)
         )
 
+    def describe_difference(self, truth: "StackPlacement") -> str:
+        """Say how a truth lies unlike the volume here that it is compared with by slices; else nothing."""
+        if truth.lies_like(self):
+            return ""
+        here, there = self.describe_depth(), truth.describe_depth()
+        if truth.is_known and self.is_known and not replace(truth, translate=self.translate).lies_like(self):
+            return (
+                f"Its voxels are {truth.describe_voxel()}, the volume's {self.describe_voxel()}: they are "
+                "compared by their number, so check the step length and the scale."
+            )
+        return f"Moved from {there} to {here}, where the volume begins: slice is compared with slice."
+
     def describe_voxel(self) -> str:
         """The spacing in words, e.g. "6 × 1 × 1 µm"."""
         if not self.is_known:

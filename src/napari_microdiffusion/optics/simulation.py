@@ -48,7 +48,8 @@ def simulate_projections(
     ----------
     volume : ndarray, shape (Z, H, W)
         Non-negative intensities above the dark level. Slices beyond the last whole slab are dropped; beams
-        that reach out of the volume see its outermost voxels continued.
+        that reach out of the volume see its outermost voxels continued. Pixels that see a voxel without a
+        value (NaN) have none.
     acquisition : Acquisition
         Step length and beam.
     photons : float, optional
@@ -79,7 +80,9 @@ def simulate_projections(
     if photons is not None:
         gain = photon_gain(volume, photons, acquisition.dark_level)
         light = np.maximum(projections - acquisition.dark_level, 0)
-        projections = acquisition.dark_level + rng.poisson(light / gain) * gain
+        missing = np.isnan(light)
+        counts = np.where(missing, np.nan, rng.poisson(np.where(missing, 0, light / gain)))
+        projections = acquisition.dark_level + counts * gain
     if read_noise:
         projections = projections + rng.normal(0, read_noise, projections.shape)
     return projections.astype(np.float32)
@@ -102,8 +105,8 @@ def photon_gain(volume: np.ndarray, photons: float, dark_level: float = 0.0) -> 
 
     Where so little is bright that the percentile is next to dark, a thousandth of the brightest voxel counts.
     """
-    bright, brightest = float(np.percentile(volume, 99.9)) - dark_level, float(np.max(volume)) - dark_level
-    return max(bright, brightest / 1000, 1e-30) / photons
+    bright, brightest = float(np.nanpercentile(volume, 99.9)) - dark_level, np.nanmax(volume) - dark_level
+    return max(bright, float(brightest) / 1000, 1e-30) / photons
 
 
 def check_step_lengths(step_lengths: Sequence[int], depth: int) -> list[int]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..io import ImageStack, UnchosenPosition, is_stack, read_image
 from ..optics.recorded_beam import KEY, beam_in
-from .layers.metadata import METADATA_KEY, LayerData
-from .layers.placement import AXES, Placement, rule_record
+from ..stacks.metadata import METADATA_KEY, UNCERTAINTY_COLOURS, LayerData
+from ..stacks.placement import AXES, Placement, rule_record
+from ..tasks.contrast import limits_of, sampled
 
 Reader = Callable[[Any], list[LayerData]]
 
@@ -38,7 +39,7 @@ def get_reader(path: str | PathLike[str] | Sequence[str]) -> Reader | None:
 
 
 def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
-    """Read a stack into image layers with scale, units and axis labels, one for each channel.
+    """Read a stack into image layers with scale, units and axis labels, one for each channel and position.
 
     Raises
     ------
@@ -47,16 +48,11 @@ def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
     """
     if isinstance(path, Sequence) and not isinstance(path, str):
         path = path[0]
-    return file_layers(path)
-
-
-def file_layers(path: str | PathLike[str], axes: str | None = None) -> list[LayerData]:
-    """As `read_layers`; `axes` names the axes where the file does not. Of several positions all."""
     try:
-        return image_layers(read_image(path, axes))
+        return image_layers(read_image(path))
     except UnchosenPosition as several:
         positions = range(len(several.positions))
-        return [layer for at in positions for layer in image_layers(read_image(path, axes, position=at))]
+        return [layer for at in positions for layer in image_layers(read_image(path, position=at))]
 
 
 def image_layers(image: ImageStack) -> list[LayerData]:
@@ -72,19 +68,30 @@ def image_layers(image: ImageStack) -> list[LayerData]:
         }
     if "c" not in image.axes:
         known = {METADATA_KEY: _known_of(image), **placed_by_rule}
-        return [(image.data, {"name": image.name, "metadata": known, **arguments}, "image")]
+        look = _look(image.data, known[METADATA_KEY]["role"])
+        return [(image.data, {"name": image.name, "metadata": known, **look, **arguments}, "image")]
     axis, names = image.axes.index("c"), image.metadata.get("channels") or ()
     layers: list[LayerData] = []
     for index in range(image.data.shape[axis]):
         name = names[index] if index < len(names) else f"channel {index}"
+        channel, known = np.take(image.data, index, axis), _known_of(image, index)
         look = {
             "name": f"{image.name} {name}",
             "colormap": _CHANNEL_COLOURS[index % len(_CHANNEL_COLOURS)],
             "blending": "additive",
-            "metadata": {METADATA_KEY: _known_of(image, index), **placed_by_rule},
+            "metadata": {METADATA_KEY: known, **placed_by_rule},
+            **_look(channel, known["role"]),
         }
-        layers.append((np.take(image.data, index, axis), {**look, **arguments}, "image"))
+        layers.append((channel, {**look, **arguments}, "image"))
     return layers
+
+
+def _look(data: Any, role: str) -> dict[str, Any]:
+    """Contrast limits by percentiles, since single bright pixels would darken all others."""
+    low, high = limits_of(sampled(data))
+    if role == "uncertainty":
+        return {"colormap": UNCERTAINTY_COLOURS, "contrast_limits": (0.0, max(high, 1e-30))}
+    return {"contrast_limits": (low, high)} if high > low + 1e-5 * abs(low) else {}
 
 
 def _known_of(image: ImageStack, channel: int = 0) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..io import provenance_path, write_image, write_json
+from ..io import check_not_read, provenance_path, sources_of, write_image, write_json
 from ..optics.recorded_beam import KEY
 from ..settings.files import short_record
-from .layers.metadata import METADATA_KEY, LayerData
-from .layers.placement import Placement
+from ..stacks.metadata import METADATA_KEY, LayerData
+from ..stacks.placement import Placement
 
 _LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
 
@@ -36,8 +36,8 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
     Raises
     ------
     UserError
-        For colour, several resolutions, axes without a name, layers that do not match, and where the
-        operating system refuses.
+        For colour, several resolutions, axes without a name, layers that do not match, a file that one of
+        them was read from, and where the operating system refuses.
     """
     first, attributes, _ = layers[0]
     axes = _axes_of(first, attributes)
@@ -62,6 +62,7 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
         arrays = [np.stack(arrays, axis=place)]
     placement = _placement(attributes)
     known = [_known(attributes) for _, attributes, _ in layers]
+    check_not_read(path, [file for k in known if k.get("path") for file in sources_of(k["path"])])
     provenance = next((k["provenance"] for k in known if k.get("provenance")), None)
     write_image(
         path,
@@ -69,6 +70,7 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
         axes=axes,
         scale=placement.scale if placement.is_known else None,
         unit=placement.units[-1] if placement.is_known else "um",
+        origin=placement.translate if placement.is_known else None,
         channels=names if len(layers) > 1 else (),
         step_length=known[0].get("step_length") if known[0].get("role") == "projections" else None,
         beam=known[0].get("beam") if known[0].get("role") == "projections" else None,

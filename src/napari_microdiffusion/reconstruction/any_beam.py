@@ -86,7 +86,7 @@ class AnyBeamConsistency:
 
     def reprojection_max(self, volume: np.ndarray) -> float:
         """Largest difference between the extended volume's projections and the measurement."""
-        return float(np.abs(self.reprojected(volume) - self.facts.measured).max())
+        return float(np.abs(self.facts.known(self.reprojected(volume) - self.facts.measured)).max())
 
     def contradiction(self, extended: np.ndarray) -> str | None:
         """A warning where neighbouring slabs differ more than a beam as wide as this one lets them.
@@ -103,7 +103,7 @@ class AnyBeamConsistency:
             return None
         misfit = self.operator.project(np.maximum(extended, self._floor)) - self.facts.measured
         allowed = self.facts.variance + (MODEL_ERROR * self.facts.scale.span) ** 2
-        ratio = float(np.sqrt((misfit**2 / allowed).mean()))
+        ratio = float(np.sqrt(self.facts.known(misfit**2 / allowed).mean()))
         if ratio < CONTRADICTED:
             return None
         return (

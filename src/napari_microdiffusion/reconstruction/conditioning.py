@@ -53,7 +53,8 @@ class Conditioning:
         return self._statistics(np.ascontiguousarray(self.projections[::-1]))
 
     def _statistics(self, stack: np.ndarray) -> np.ndarray:
-        return statistics(self.facts.prior_scale.to_unit(stack), self.facts.step_length)
+        whole = stack[:, *self.facts.whole]
+        return statistics(self.facts.prior_scale.to_unit(whole), self.facts.step_length)
 
 
 def conditioned_on_volume(facts: StackFacts, consistency: DataConsistency, state: RunState) -> Conditioning:

@@ -116,10 +116,12 @@ class SlabConsistency:
 
     def reprojection_max(self, volume: np.ndarray) -> float:
         """See `DataConsistency`."""
-        n, worst = self.facts.step_length, 0.0
-        for i, measured in enumerate(self.facts.measured):
-            seen = self.facts.operator.project(volume[i * n : (i + 1) * n].astype(np.float64))[0]
-            worst = max(worst, float(np.abs(seen - measured).max()))
+        facts, n, worst = self.facts, self.facts.step_length, 0.0
+        for i, measured in enumerate(facts.measured):
+            off = facts.operator.project(volume[i * n : (i + 1) * n].astype(np.float64))[0] - measured
+            if facts.missing is not None:
+                off[facts.missing[i]] = 0
+            worst = max(worst, float(np.abs(off).max()))
         return worst
 
 
@@ -146,10 +148,11 @@ def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) 
     # Where hardly a photon was expected, a single one is no surprise.
     least = facts.noise.dark_level + _LEAST_PHOTONS * facts.noise.photon_gain
     deviation = np.maximum(facts.noise.deviation(np.maximum(seen, least)), 1e-6 * facts.scale.span)
-    left = (facts.measured - seen) / deviation
-    square = float(np.square(left, dtype=np.float64).mean())
+    left = (facts.observed - seen) / deviation
+    mean = np.mean if facts.missing is None else np.nanmean
+    square = float(mean(np.square(left, dtype=np.float64)))
     pairs = [(left[:, 1:] * left[:, :-1]), (left[:, :, 1:] * left[:, :, :-1])]
-    likeness = [float(pair.mean(dtype=np.float64)) for pair in pairs if pair.size]
+    likeness = [float(mean(pair, dtype=np.float64)) for pair in pairs if np.isfinite(pair).any()]
     correlation = float(np.mean(likeness)) / square if likeness and square else 0.0
     return Misfit(float(np.sqrt(square)), correlation)
 
@@ -159,7 +162,7 @@ def noise_warning(facts: StackFacts) -> str | None:
     if not facts.acquisition.has_noise_model or facts.consistency != "noise":
         return None
     mid = np.array(facts.scale.background + MID_LIGHT * facts.scale.span)
-    shown = shown_noise(facts.measured).if_above(AMBIGUOUS, facts.scale.span)
+    shown = shown_noise(facts.observed).if_above(AMBIGUOUS, facts.scale.span)
     ratio = float(shown.deviation(mid)) / float(facts.noise.deviation(mid))
     if ratio < _UNDERSTATED:
         return None

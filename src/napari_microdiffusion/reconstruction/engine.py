@@ -1,5 +1,7 @@
 """The one engine: from projections to a volume, as a stream of events."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
@@ -8,15 +10,16 @@ from ..inr import FittedInr
 from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
+from ..optics.detector.intensity import working_unit
 from ..registration.reference_stack import ReferenceStack
 from ..settings.method import ReconstructionConfig
 from .conditioning import Conditioning
 from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning, noise_warning
-from .events import CancelToken, Events, Finished, StageStarted, StopRequested
+from .events import CancelToken, Event, Events, Finished, SliceReady, StageStarted, StopRequested
 from .facts import StackFacts
 from .methods import DIFFUSIONS, GUIDES
 from .priors import check_prior
-from .provenance import provenance
+from .provenance import digest, provenance
 from .result import ReconstructionResult
 from .run_state import RunState, StageClock
 
@@ -63,20 +66,40 @@ def reconstruct(
     UserError
         If the projections or the settings cannot be used. Raised at the first `next`.
     Cancelled
-        If the run was cancelled.
+        If the run was cancelled, or stopped before there was anything to keep.
     RunFailed
         If it failed for a reason outside its settings.
     """
     config = config or ReconstructionConfig()
     _check(projections, acquisition, config, reference)
-    cancel = cancel or CancelToken()
-    facts = StackFacts(np.asarray(projections, dtype=np.float32), acquisition, config, cancel.check)
-    state = RunState.of(facts, cancel, inr, reference)
+    cancel, given = cancel or CancelToken(), np.asarray(projections)
+    unit = working_unit(given, acquisition.step_length)
+    if unit == 1:
+        facts = StackFacts(np.asarray(given, dtype=np.float32), acquisition, config, cancel.check)
+        yield from _run(facts, RunState.of(facts, cancel, inr, reference))
+        return
+    near_one = np.asarray(unit * given.astype(np.float64), dtype=np.float32)
+    facts = StackFacts(near_one, acquisition.scaled(unit), config, cancel.check)
+    if inr is None and config.inr_file is not None:
+        inr = FittedInr.load(config.inr_file)
+    state = RunState.of(facts, cancel, None if inr is None else inr.scaled(unit), reference)
+    for event in _run(facts, state):
+        if isinstance(event, SliceReady):
+            event = replace(event, plane=event.plane / np.float32(unit))
+        elif isinstance(event, Finished):
+            event = Finished(_in_grey_levels(event.result, unit, given, acquisition))
+        yield event
+
+
+def _run(facts: StackFacts, state: RunState) -> Events:
     consistency = data_consistency(facts, state.cancel.check)
     stopped = False
     try:
-        yield from _stages(facts, state, consistency)
+        for event in _stages(facts, state, consistency):
+            yield _with_gaps(event, facts)
     except StopRequested:
+        if "" in state.reached:
+            raise Cancelled("the run was stopped before there was anything to keep") from None
         stopped = True
     except (UserError, Cancelled, RunFailed):
         raise
@@ -87,7 +110,13 @@ def reconstruct(
         raise RunFailed(
             "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
         )
-    left = misfit(facts, consistency, state.volume)
+    # A preview knows nothing of the noise, and finding it out would hold up whoever has stopped the run.
+    left = None if "preview" in state.reached else misfit(facts, consistency, state.volume)
+    reprojection_max = consistency.reprojection_max(state.volume) / facts.scale.span
+    if facts.gaps is not None:
+        for volume in (state.volume, state.guide, state.uncertainty, *state.samples):
+            if volume is not None:
+                volume[facts.gaps.repeat(facts.step_length, axis=0)] = np.nan
     if not stopped and (warning := misfit_warning(left, facts)) is not None:
         yield state.notice(warning)
     yield Finished(
@@ -101,7 +130,7 @@ def reconstruct(
             stopped=stopped,
             reached=state.reached,
             seconds=state.seconds,
-            reprojection_max=consistency.reprojection_max(state.volume) / facts.scale.span,
+            reprojection_max=reprojection_max,
             misfit=left.rms if left else None,
             misfit_correlation=left.correlation if left else None,
             noise=facts.noise_record,
@@ -112,13 +141,44 @@ def reconstruct(
     )
 
 
+def _with_gaps(event: Event, facts: StackFacts) -> Event:
+    """Slices as they are shown: without what was filled in where pixels have no value."""
+    if facts.gaps is None or not isinstance(event, SliceReady):
+        return event
+    gaps = facts.gaps[event.z // facts.step_length, *event.region.index]
+    return replace(event, plane=np.where(gaps, np.nan, event.plane))
+
+
+def _in_grey_levels(
+    result: ReconstructionResult, unit: float, given: np.ndarray, acquisition: Acquisition
+) -> ReconstructionResult:
+    """The result of projections that were multiplied by `unit`, for those that were given."""
+
+    def grey(volume: np.ndarray) -> np.ndarray:
+        return np.asarray(volume / np.float32(unit))
+
+    noise = {k: v if isinstance(v, str) else v / unit for k, v in result.noise.items()}
+    read = result.provenance["input"] | {"sha256": digest(given)}
+    record = {"acquisition": acquisition.model_dump(mode="json"), "noise": noise, "input": read}
+    return replace(
+        result,
+        volume=grey(result.volume),
+        guide=grey(result.guide),
+        uncertainty=None if result.uncertainty is None else grey(result.uncertainty),
+        inr=None if result.inr is None else result.inr.scaled(1 / unit),
+        samples=[grey(sample) for sample in result.samples],
+        noise=noise,
+        provenance=result.provenance | record,
+    )
+
+
 def _check(
     projections: np.ndarray,
     acquisition: Acquisition,
     config: ReconstructionConfig,
     reference: ReferenceStack | None,
 ) -> None:
-    validate_projections(projections, "the projections")
+    validate_projections(projections, "the projections", mask_missing=config.mask_missing)
     if len(projections) % acquisition.views:
         raise UserError(
             f"the projections are {len(projections)} images, but {acquisition.views} views need as many of "
@@ -147,7 +207,7 @@ def _check(
 def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     config, n = facts.config, facts.step_length
     diffusion = config.diffusion
-    for warning in (facts.light.notice, noise_warning(facts)):
+    for warning in (facts.missing_notice, facts.light.notice, noise_warning(facts)):
         if warning:
             yield state.notice(warning)
     with state.timed("preview"):
@@ -167,8 +227,10 @@ def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) ->
     with state.timed("guide"):
         estimate = yield from GUIDES[config.guide](facts, state, consistency)
         state.guide, state.pedestal = consistency.start(estimate.volume), estimate.pedestal
+        # Also where a diffusion follows: whoever stops it has this.
+        yield from _write_guide(facts, state, consistency)
         if diffusion == "off":
-            yield from _finish_guide(facts, state, consistency)
+            yield from consistency.enforce_on_volume(state, "guide")
     if diffusion == "off":
         return
     state.cancel.check()
@@ -196,12 +258,11 @@ def _preview(facts: StackFacts, state: RunState, consistency: DataConsistency) -
         yield clock.advance()
 
 
-def _finish_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
-    """Without diffusion the guide is the result, made consistent with the measurement."""
+def _write_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
+    """Put the guide into the volume, as consistent with the measurement as slabs can be by themselves."""
     n = facts.step_length
     for i in range(facts.shape[0]):
         state.cancel.check()
         slab = slice(i, i + 1)
         slices = consistency.enforce_on_slabs(state.guide[i * n : (i + 1) * n], slab, facts.region)
         yield from state.write(slices, slab, facts.region, "guide")
-    yield from consistency.enforce_on_volume(state, "guide")

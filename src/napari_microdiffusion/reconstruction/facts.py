@@ -10,6 +10,7 @@ from ..diffusion.slab import NOISE_LEFT
 from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperator
 from ..optics.detector.denoising import denoise
 from ..optics.detector.light import EvenedLight, even_light
+from ..optics.detector.missing import fill_missing, whole_rectangle
 from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise, local_light
 from ..optics.operators.conjugate_gradients import unchecked
 from ..settings.method import Consistency, ReconstructionConfig
@@ -29,7 +30,8 @@ class StackFacts:
     Attributes
     ----------
     given : ndarray, shape (V*N, H, W)
-        The projections as they were given.
+        The projections as they were given. Pixels without a value (NaN) are filled for all that follows, but
+        for what is measured of the stack.
     acquisition : Acquisition
     config : ReconstructionConfig
     check : callable
@@ -42,15 +44,49 @@ class StackFacts:
     check: Callable[[], None] = unchecked
 
     @cached_property
+    def missing(self) -> np.ndarray | None:
+        """Which projection pixels have no value, shape (V*N, H, W); None where all have one."""
+        gaps = np.isnan(self.given) if self.config.mask_missing else None
+        return gaps if gaps is not None and gaps.any() else None
+
+    def known(self, values: np.ndarray) -> np.ndarray:
+        """Values (V*N, H, W) of the pixels that were measured, flat; as they are where none is missing."""
+        return values if self.missing is None else values[~self.missing]
+
+    @cached_property
+    def whole(self) -> tuple[slice, slice]:
+        """Rows and columns in which no pixel is missing, to take the stack's statistics from."""
+        return self.region.index if self.missing is None else whole_rectangle(self.missing)
+
+    @cached_property
+    def gaps(self) -> np.ndarray | None:
+        """Where a projection of a slab has no value, nor has the volume, shape (N, H, W); None as above."""
+        return None if self.missing is None else np.asarray(self.missing.reshape(-1, *self.shape).any(0))
+
+    @property
+    def missing_notice(self) -> str | None:
+        """What to say of pixels that are left out; None where there are none."""
+        if self.missing is None:
+            return None
+        return f"{self.missing.mean():.2%} of the pixels have no value (NaN), and the volume has none there."
+
+    @cached_property
     def light(self) -> EvenedLight:
         """The correction of flicker or bleaching, where the settings ask for one."""
-        known = self.acquisition
-        return even_light(self.given, self.config.light, views=known.views, dark_level=known.dark_level)
+        filled = self.given if self.missing is None else fill_missing(self.given, self.missing)
+        views, dark_level = self.acquisition.views, self.acquisition.dark_level
+        light, whole = self.config.light, self.whole
+        return even_light(filled, light, views=views, dark_level=dark_level, judged_by=whole)
 
     @property
     def measured(self) -> np.ndarray:
         """The projections in even light, shape (V*N, H, W)."""
         return self.light.projections
+
+    @property
+    def observed(self) -> np.ndarray:
+        """The same, with the pixels missing (NaN) that were: what noise is judged by."""
+        return self.measured if self.missing is None else np.where(self.missing, np.nan, self.measured)
 
     @property
     def step_length(self) -> int:
@@ -107,13 +143,13 @@ class StackFacts:
     @cached_property
     def likely_noise(self) -> NoiseModel:
         """The noise as stated, or as the projections tell it, grey levels."""
-        return likely_noise(self.measured, self.acquisition)
+        return likely_noise(self.observed, self.acquisition)
 
     @cached_property
     def noise(self) -> NoiseModel:
         """The noise that is taken into account: the same, or none where it is negligible or ambiguous."""
         least = NEGLIGIBLE if self.acquisition.has_noise_model else AMBIGUOUS
-        return self.likely_noise.if_above(least, IntensityScale.of(self.measured).span)
+        return self.likely_noise.if_above(least, IntensityScale.of(self.known(self.measured)).span)
 
     @property
     def noise_record(self) -> dict[str, float | str]:
@@ -139,12 +175,12 @@ class StackFacts:
     @cached_property
     def scale(self) -> IntensityScale:
         """The scale from grey levels to unit intensities."""
-        return IntensityScale.of(self.denoised)
+        return IntensityScale.of(self.known(self.denoised))
 
     @cached_property
     def prior_scale(self) -> IntensityScale:
         """The intensity scale of what the prior sees."""
-        return self.scale.widened(self.denoised)
+        return self.scale.widened(self.known(self.denoised))
 
     @cached_property
     def noise_level(self) -> float:
@@ -166,7 +202,7 @@ class StackFacts:
     @cached_property
     def noise_share(self) -> float:
         """RMS of the noise relative to the projections' range."""
-        return float(np.sqrt(self.variance.mean(dtype=np.float64))) / self.scale.span
+        return float(np.sqrt(self.known(self.variance).mean(dtype=np.float64))) / self.scale.span
 
     @cached_property
     def local_light(self) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """The prior of a run: one that is shipped, by name, or one from a file."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -22,11 +23,13 @@ def load_prior(name: str) -> "Prior":
     UsageError
         If there is no such shipped prior.
     UserError
-        If the file is no prior.
+        If the file is no prior, or a shipped one that is not as it was released.
     """
     from ..diffusion.prior import Prior
 
     with _prior_file(name) as path:
+        if not Path(name).suffix:
+            _check_shipped(path)
         return Prior.load(path)
 
 
@@ -39,6 +42,17 @@ def check_prior(name: str) -> None:
         table = read_table(path)
     if table.kind != PRIOR_KIND:
         raise UserError(f"{path} holds a model of kind {table.kind!r}; a {PRIOR_KIND!r} is needed.")
+
+
+def _check_shipped(path: Path) -> None:
+    """Refuse weights other than those whose hash is recorded beside them."""
+    listed = (files("napari_microdiffusion") / "weights" / "SHA256SUMS").read_text(encoding="utf-8")
+    known = {name: digest for digest, name in (line.split() for line in listed.splitlines())}
+    if hashlib.sha256(path.read_bytes()).hexdigest() != known.get(path.name):
+        raise UserError(
+            f"{path} is not as it was released (its SHA-256 differs); install this package again, or give "
+            "the path of a prior of your own"
+        )
 
 
 @contextmanager

@@ -32,6 +32,7 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
         "reference": _reference(state),
         "pedestal": round(state.pedestal, 4),
         "prior_weight": round(state.prior_weight, 4),
+        "self_test_error": None if state.self_test_error is None else round(state.self_test_error, 4),
         "out_of_distribution": state.out_of_distribution,
         "seconds": {stage: round(seconds, 3) for stage, seconds in state.seconds.items()},
         "stopped": stopped,

@@ -39,6 +39,8 @@ class RunState:
         Where the networks run.
     prior_weight : float
         Factor on what the prior adds to the guide, 0 to 1; 1 where no prior is used.
+    self_test_error : float or None
+        Of the posterior mean on thick slabs of the sample itself, relative to their light; None without test.
     out_of_distribution : float or None
         Score of the projections, where the prior came with those of its training data.
     pedestal : float
@@ -62,6 +64,7 @@ class RunState:
     notices: list[str] = field(default_factory=list)
     device: str = "cpu"
     prior_weight: float = 1.0
+    self_test_error: float | None = None
     out_of_distribution: float | None = None
     pedestal: float = 0.0
     reference: ReferenceStack | None = None

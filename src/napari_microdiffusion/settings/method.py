@@ -52,6 +52,13 @@ class ReconstructionConfig(BaseModel):
         "are brought to the brightness of their neighbours. drift: a slow change over the whole stack is "
         "taken out. Judged by the background above the dark level.",
     )
+    mask_missing: bool = Field(
+        False,
+        title="Mask missing pixels",
+        description="Take projections with pixels that have no value (NaN), as registration leaves at the "
+        "borders: they are filled from their neighbours for the computation, left out of all that is "
+        "measured of the stack, and have no value in the volume either. Else they are refused.",
+    )
     samples: int = Field(
         4,
         title="Samples",

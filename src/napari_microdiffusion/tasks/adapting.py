@@ -18,6 +18,10 @@ from .torch_libraries import load_torch_libraries
 
 # Losses of single batches scatter widely; their mean over this many steps tells whether they fall.
 _SMOOTHING = 10
+# With 60 to 90 steps adapting was worth 0.05 to 0.35 dB on volumes that it had not seen.
+FEWEST_STEPS = 50
+# Steps after which the machine's speed is known.
+_TIMED = 3
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,54 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class TooShort:
+    """The time will hardly do for steps enough to matter; `minutes` would."""
+
+    steps: int
+    minutes: float
+
+    def __str__(self) -> str:
+        return (
+            f"At this machine's speed the time is enough for about {self.steps} steps. Fewer than "
+            f"{FEWEST_STEPS} hardly change a model: allow about {self.minutes:.0f} minutes."
+        )
+
+
+@dataclass(frozen=True)
 class Adapted:
-    """The adapted prior's file, the steps it took, and the share of the residual it explains (0 to 1)."""
+    """The adapted prior's file, the steps it took, and the depth it recovers.
+
+    Attributes
+    ----------
+    before, after : float
+        Share of what the starting estimate misses that the prior recovers, 0 to 1, before and afterwards.
+    is_held_out : bool
+        Whether that is measured on a part of the references that took no part in the training.
+    """
 
     path: Path
     steps: int
-    explained: float | None
+    before: float
+    after: float
+    is_held_out: bool
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it recovers more than before."""
+        return self.after > self.before
+
+    def __str__(self) -> str:
+        where = "a part of the references that it has not seen" if self.is_held_out else "the references"
+        text = (
+            f"Saved as {self.path} after {self.steps} steps. On {where} it recovers "
+            f"{100 * self.after:.1f} % of what the starting estimate misses; before it was "
+            f"{100 * self.before:.1f} %. "
+        )
+        if not self.is_better:
+            return (
+                f"{text}That is no gain, so the model in use stays; more time or other references may help."
+            )
+        return f"{text}It is chosen in the dock Reconstruct volume."
 
 
 class AdaptSettings(BaseModel):
@@ -82,7 +128,7 @@ class AdaptPrior:
     threads: int = 1
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
-        """`Step`s and `Loss`es, then `Adapted`."""
+        """`Step`s and `Loss`es, perhaps `TooShort`, then `Adapted`."""
         yield Step("Reading the reference volumes")
         volumes = []
         for reference in self.references:
@@ -102,21 +148,32 @@ class AdaptPrior:
                 minutes=self.settings.minutes, seed=self.settings.seed, learning_rate=ADAPTING_RATE
             )
             training = PriorTraining(recipe, output, load_prior(self.settings.prior), tuple(volumes))
-            steps, explained = 0, None
             started = time.perf_counter()
+            for share in training.prepare():
+                cancel.check()
+                yield Step("Setting a part of the references aside", share)
+            before = training.validate()
+            steps, first = 0, training.fitting.fraction
             recent: list[float] = []
             for report in training.run():
-                steps, explained = report.step.step, report.validation or explained
+                steps = report.step.step
                 recent = [*recent, report.step.loss][-_SMOOTHING:]
                 yield Loss(steps, float(np.mean(recent)))
                 fraction = min(report.step.fraction, 1.0)
                 yield Step("Adapting", fraction, seconds_left(fraction, started))
+                if steps == _TIMED:
+                    yield from self._too_short(steps / max(fraction - first, 1e-9))
                 if cancel.cancelled or cancel.stopped:
                     break
             if cancel.cancelled:
                 return
-            yield Step("Saving the prior")
-            training.save(explained)
+            yield Step("Judging and saving what was learned")
+            after = training.validate()
+            training.save(after)
             with whole_file(self.path) as partial:
                 shutil.copyfile(output, partial)
-        yield Adapted(self.path, steps, explained)
+        yield Adapted(self.path, steps, before, after, training.is_held_out)
+
+    def _too_short(self, expected: float) -> Iterator[TooShort]:
+        if expected < FEWEST_STEPS:
+            yield TooShort(round(expected), self.settings.minutes * FEWEST_STEPS / expected)

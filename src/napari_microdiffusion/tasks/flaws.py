@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..reconstruction.events import CancelToken
+from .threads import sentence
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ class LookForFlaws:
             return
         try:
             validate_projections(self.projections)
-        except UserError:
-            return  # the run itself will say why
+        except UserError as error:
+            yield Flaws([sentence(str(error))])
+            return
         found = []
         for text in find_flaws(self.projections, views=self.views, dark_level=self.dark_level):
             cancel.check()

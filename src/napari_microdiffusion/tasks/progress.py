@@ -3,8 +3,6 @@
 import time
 from dataclasses import dataclass
 
-from ..reconstruction.events import Progress
-
 
 @dataclass(frozen=True)
 class Step:
@@ -22,8 +20,8 @@ class Saved:
     files: dict[str, str]
 
 
-def time_left(progress: Progress | Step) -> str:
-    """How far a stage is and how long it will still take, e.g. "62 % · 9 s left"."""
+def time_left(progress: Step) -> str:
+    """How far something is and how long it will still take, e.g. "62 % · 9 s left"."""
     if progress.fraction is None:
         return ""
     percent = f"{100 * progress.fraction:.0f} %"

@@ -10,6 +10,7 @@ import numpy as np
 from ..optics import Acquisition, DetectorNoise
 from ..reconstruction.events import CancelToken
 from ..settings.method import ReconstructionConfig
+from .contrast import limits_of
 from .progress import Step, seconds_left
 from .torch_libraries import load_torch_libraries
 
@@ -41,13 +42,12 @@ class Simulate:
 
         yield Step("Reading the volume")
         volume = np.asarray(self.volume)
-        validate_projections(volume, "the volume")
+        validate_projections(volume, "the volume", mask_missing=True)
         cancel.check()
         yield Step(f"Projecting slabs of {self.acquisition.step_length} slices")
         projections = simulate_projections(volume, self.acquisition, **self.noise.model_dump())
         cancel.check()
-        low, high = (float(value) for value in np.percentile(projections, (0.5, 99.9)))
-        yield Simulated(projections, (low, max(high, low + 1e-6)), len(volume) % self.acquisition.step_length)
+        yield Simulated(projections, limits_of(projections), len(volume) % self.acquisition.step_length)
 
 
 @dataclass(frozen=True, eq=False)

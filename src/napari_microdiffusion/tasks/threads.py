@@ -71,8 +71,8 @@ def work(source: Source, token: CancelToken, mailbox: Mailbox, previous: threadi
         previous = None
         for event in source(token):
             mailbox.put(event)
-    except Cancelled:
-        mailbox.put(End(cancelled=True))
+    except Cancelled as error:
+        mailbox.put(End(cancelled=True, message="" if token.cancelled else sentence(str(error))))
     except (UserError, RunFailed) as error:
         mailbox.put(End(cancelled=token.cancelled, message=sentence(str(error))))
     except BaseException as error:  # whatever it is, the GUI must hear that the thread is gone

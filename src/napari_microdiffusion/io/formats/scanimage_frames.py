@@ -126,10 +126,11 @@ def pages_in_order(
         Where no volume is whole.
     """
     channels = recording.channels
-    if recording.cycle * channels > _LARGEST:
-        raise UserError(f"{name} is damaged: its header promises volumes of {recording.cycle} frames.")
     each: list[tuple[int, int]]
     each = [(0, k // channels) for k in range(pages)] if numbers is None else [*zip(*numbers, strict=True)]
+    begun = len({(run, number // recording.cycle) for run, number in each})
+    if begun * recording.cycle * channels > _LARGEST:
+        raise UserError(f"{name} is damaged: its header promises volumes of {recording.cycle} frames.")
     frames: dict[tuple[int, int], list[int]] = {}
     for page, key in enumerate(each):
         frames.setdefault(key, []).append(page)
@@ -143,9 +144,10 @@ def pages_in_order(
     for (run, number), found in frames.items():
         volume, place = divmod(number, recording.cycle)
         if place < used:
-            filled = volumes.setdefault((run, volume), np.full((used, channels), -1, dtype=np.int64))
+            if (run, volume) not in volumes:
+                volumes[run, volume] = np.full((used, channels), -1, dtype=np.int64)
             if len(found) == channels:
-                filled[place] = found
+                volumes[run, volume][place] = found
     whole = [filled for filled in volumes.values() if (filled >= 0).all()]
     notes = _left_out(list(volumes.values()), recording)
     slices = recording.slices

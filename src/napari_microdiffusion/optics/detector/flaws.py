@@ -48,7 +48,7 @@ def find_flaws(projections: Any, *, views: int = 1, dark_level: float = 0) -> It
     """
     planes: list[np.ndarray] = []
     for slab in range(projections.shape[0]):
-        planes.append(np.asarray(projections[slab]))
+        planes.append(_without_gaps(np.asarray(projections[slab])))
         yield ""
     yield from _saturation(planes)
     step = max(1, round((planes[0].size / _PIXELS_OF_A_SLAB) ** 0.5))
@@ -56,6 +56,14 @@ def find_flaws(projections: Any, *, views: int = 1, dark_level: float = 0) -> It
     yield from _uneven_light(seen, views, dark_level)
     if np.ptp(seen) > 0:
         yield from _motion(planes)
+
+
+def _without_gaps(plane: np.ndarray) -> np.ndarray:
+    """Pixels without a value (NaN) as bright as the middle one, so that they stand out in nothing."""
+    gaps = np.isnan(plane)
+    if not gaps.any():
+        return plane
+    return np.where(gaps, np.median(plane[~gaps]) if not gaps.all() else 0, plane)
 
 
 def _saturation(planes: list[np.ndarray]) -> Iterator[str]:

@@ -13,6 +13,30 @@ _ENOUGH = 4_000_000
 _BRIGHTEST = 1.1
 _HOT, _FEWEST_HOT = 1e-4, 4
 
+# Grey levels between whose powers of two squares and sums of squares keep all their digits as float32.
+_LEAST, _MOST = 2.0**-30, 2.0**40
+_TINIEST, _HUGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+
+
+def working_unit(projections: np.ndarray, step_length: int) -> float:
+    """A power of two that brings projections of tiny or huge grey levels near 1, without loss; 1 for others.
+
+    Squares of such grey levels would leave the range of float32.
+
+    Raises
+    ------
+    UserError
+        Where slices, up to n times as bright as their projection, would leave that range themselves, or
+        where all lies below it.
+    """
+    largest = max(abs(float(np.nanmin(projections))), abs(float(np.nanmax(projections))))
+    if not _TINIEST <= largest <= _HUGEST / step_length:
+        raise UserError(
+            f"the projections reach {largest:.3g}, which is beyond what a volume of 32-bit numbers can hold; "
+            "multiply them by a factor that brings them near 1"
+        )
+    return 1.0 if _LEAST < largest < _MOST else 2.0 ** -round(np.log2(largest))
+
 
 @dataclass(frozen=True)
 class IntensityScale:

@@ -46,7 +46,12 @@ class EvenedLight:
 
 
 def even_light(
-    projections: np.ndarray, light: Light, *, views: int = 1, dark_level: float = 0
+    projections: np.ndarray,
+    light: Light,
+    *,
+    views: int = 1,
+    dark_level: float = 0,
+    judged_by: tuple[slice, slice] = (slice(None), slice(None)),
 ) -> EvenedLight:
     """Divide the light of each slab by its gain: corrected = dark + (X - dark) / gain.
 
@@ -59,10 +64,13 @@ def even_light(
     dark_level : float
         What the detector reads without light, in the projections' grey levels. One that is stated too low
         makes the correction too weak.
+    judged_by : tuple of 2 slices
+        Rows and columns that the light is judged by.
     """
     gains, reason = np.ones(len(projections)), ""
     if light != "as recorded":
-        gains, reason = estimate_gains(projections, light, views=views, dark_level=dark_level)
+        part = projections[:, *judged_by]
+        gains, reason = estimate_gains(part, light, views=views, dark_level=dark_level)
     if not np.any(gains != 1):
         return EvenedLight(projections, gains, reason)
     corrected = np.array(projections, dtype=np.float32)

@@ -95,6 +95,7 @@ def estimate_noise(projections: np.ndarray) -> float:
     Parameters
     ----------
     projections : ndarray, shape (N, H, W)
+        Missing pixels (NaN) are left out.
 
     Returns
     -------
@@ -102,6 +103,7 @@ def estimate_noise(projections: np.ndarray) -> float:
         In the projections' grey levels; 0 for images with less than 2x2 pixels.
     """
     diagonal = _two_by_two(projections)[1]
+    diagonal = diagonal[np.isfinite(diagonal)]
     return float(np.median(np.abs(diagonal)) / 0.6745) if diagonal.size else 0.0
 
 
@@ -117,6 +119,7 @@ def estimate_noise_model(projections: np.ndarray) -> NoiseModel:
     Parameters
     ----------
     projections : ndarray, shape (N, H, W)
+        Missing pixels (NaN) are left out.
 
     Returns
     -------
@@ -164,11 +167,12 @@ def _blocks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     bent = np.diff(np.diff(x, 2, axis=1), 2, axis=2) / np.float32(6)
     inner = blocks(x[:, 1:-1, 1:-1])
-    # What is cut off at the bottom has no noise to tell of.
-    lit = (inner > x.min()).mean((3, 4)) >= _LIT_SHARE
-    if int(lit.sum()) < 2 * _BLOCKS_IN_CLASS:
-        lit[:] = True
     square = blocks(np.square(bent)).mean((3, 4), dtype=np.float64)
+    known = np.isfinite(square) & np.isfinite(inner).all((3, 4))
+    # What is cut off at the bottom has no noise to tell of.
+    lit = ((inner > np.nanmin(x)).mean((3, 4)) >= _LIT_SHARE) & known
+    if int(lit.sum()) < 2 * _BLOCKS_IN_CLASS:
+        lit = known
     return inner.mean((3, 4), dtype=np.float64)[lit], square[lit]
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from napari import Viewer
 from qtpy.QtCore import Signal
 
+from ...stacks.metadata import known_of
+from ...stacks.roles import why_no_reference
+from ...stacks.stack import Stack
 from ..document import FormSettings
-from ..layers.metadata import known_of
-from ..layers.roles import why_no_reference
-from ..layers.stack import Stack
 from ..widgets.form import Form, tooltip
 from ..widgets.layer_list import VolumeList
 from ..widgets.prior_chooser import PriorChooser

@@ -6,7 +6,7 @@ from typing import Any
 from napari import Viewer
 from qtpy.QtWidgets import QFileDialog
 
-from ...tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss
+from ...tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, TooShort
 from ...tasks.threads import spare_threads
 from ..document import FormSettings
 from ..jobs.activity import Activity
@@ -87,11 +87,8 @@ class AdaptWidget(Dock):
         """Plot the loss; offer the adapted prior."""
         if isinstance(event, Loss):
             self.plot.add(event.step, event.loss)
+        elif isinstance(event, TooShort):
+            self.messages.warn(str(event))
         elif isinstance(event, Adapted):
-            share = "" if event.explained is None else f"; it explains {100 * event.explained:.0f} % of "
-            note = f"{share}what the first estimate misses" if share else ""
-            self.messages.say(
-                f"Saved as {event.path} after {event.steps} steps{note}. "
-                "Choose it under Diffusion in the dock Reconstruct volume."
-            )
-            AdaptedPriors.of_session().add(event.path)
+            self.messages.say(str(event))
+            AdaptedPriors.of_session().add(event.path, event.is_better)

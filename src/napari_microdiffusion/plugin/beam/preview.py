@@ -6,8 +6,8 @@ from napari import Viewer
 
 from ...optics import Acquisition
 from ...optics.beam.image import beam_image
-from ..layers.metadata import METADATA_KEY
-from ..layers.placement import Placement
+from ...stacks.metadata import METADATA_KEY
+from ...stacks.placement import Placement
 
 NAME = "beam"
 _COLOURS = ("cyan", "magenta")

@@ -6,9 +6,9 @@ import numpy as np
 from napari import Viewer
 from napari.layers import Image
 
-from ..layers.metadata import METADATA_KEY
-from ..layers.placement import Placement
-from ..layers.stack import Stack, planewise
+from ...stacks.metadata import METADATA_KEY
+from ...stacks.placement import Placement
+from ...stacks.stack import Stack, planewise
 
 MODES = {
     "side by side": "Side by side",
@@ -20,7 +20,10 @@ _TRUTH_COLOUR, _OTHER_COLOUR = "green", "magenta"
 _ERROR_COLOURS = [[0.3, 0.65, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 0.5, 0.15, 1.0]]
 # Squares along the shorter side of a plane of the checkerboard.
 _SQUARES = 8
-_KEPT = ("visible", "colormap", "blending", "opacity", "contrast_limits")
+_KEPT = (
+    *("visible", "colormap", "blending", "opacity", "contrast_limits"),
+    *("scale", "translate", "units", "axis_labels"),
+)
 
 
 class CompareViews:
@@ -47,6 +50,8 @@ class CompareViews:
             layer.visible = any(layer == other for other in wanted)
         for layer in wanted[1:]:
             layer.contrast_limits = truth.layer.contrast_limits
+            # Scores compare slice with slice, wherever the layers lie; so does what is shown.
+            truth.placement.put(layer)
         if mode == "side by side":
             viewer.canvas.grid.enabled = True
             viewer.reset_view()

@@ -7,11 +7,11 @@ from typing import Any
 from napari import Viewer
 from qtpy.QtWidgets import QFileDialog
 
+from ...stacks.stack import Stack
 from ...tasks.comparing import CompareVolumes, ErrorMade, ExportScores, MapError, Scored
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
-from ..layers.stack import Stack
 from ..widgets.dock import Dock
 from ..widgets.message_panel import MessagePanel
 from .looking import CompareViews, add_error

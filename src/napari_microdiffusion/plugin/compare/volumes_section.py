@@ -10,11 +10,11 @@ from qtpy.QtWidgets import QListWidgetItem
 from ...optics import Acquisition
 from ...optics.beam.sampling import BEAMS
 from ...optics.recorded_beam import KEY
+from ...stacks.metadata import known_of
+from ...stacks.roles import why_no_volume
+from ...stacks.stack import Stack
 from ...tasks.comparing import CompareSettings
 from ..document import FormSettings
-from ..layers.metadata import known_of
-from ..layers.roles import why_no_volume
-from ..layers.stack import Stack
 from ..widgets.form import Form
 from ..widgets.layer_chooser import LayerChooser
 from ..widgets.layer_list import VolumeList

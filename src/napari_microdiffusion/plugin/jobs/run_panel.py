@@ -3,11 +3,13 @@
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
-from ...reconstruction.events import Progress, StageStarted
 from ...tasks.progress import Step, time_left
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
 from ..widgets.section import button, column, label, row
+
+# Parts of the bar; finer ones could not be seen.
+_BAR = 200
 
 
 class RunPanel(QWidget):
@@ -31,14 +33,14 @@ class RunPanel(QWidget):
         super().__init__()
         self._tip, self._has_slices = tip, has_slices
         self._reason = ""
-        self._task = ""
+        self._task, self._is_ending = "", False
         self.estimate = label(tone="dim")
         self.button = button(text, tip, self.start_wanted)
         self.button.setObjectName("main")
         self.stage = label()
         self.left = label(tone="dim")
         self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
+        self.bar.setRange(0, _BAR)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.follow = check_box(
@@ -61,10 +63,8 @@ class RunPanel(QWidget):
 
     def begin(self, task: str, can_stop: bool) -> None:
         """Show progress of a task, in words."""
-        self._task = task
-        self.stage.setText(task)
-        self.left.setText("")
-        self.bar.setRange(0, 0)  # busy, until the first figure
+        self._task, self._is_ending = task, False
+        self.show_step(Step(task))
         self.follow.setVisible(can_stop and self._has_slices)
         self.stop.setVisible(can_stop)
         self.stop.setEnabled(True)
@@ -74,38 +74,26 @@ class RunPanel(QWidget):
     def idle(self) -> None:
         """Nothing runs."""
         self._task = ""
-        self.bar.setRange(0, 1000)
         self._update()
 
     def ending(self, text: str) -> None:
         """The run was asked to end and has not yet."""
-        self._task = text
-        self.stage.setText(text)
-        self.left.setText("")
+        self._is_ending = False
+        self.show_step(Step(text))
+        self._is_ending = True
         self.stop.setEnabled(False)
         self.cancel.setEnabled(text != "Cancelling …")
 
-    def handle(self, event: object) -> None:
-        """Show what an event says of the progress."""
-        is_ending = self._task.endswith(" …") and not self.stop.isEnabled()
-        if isinstance(event, StageStarted) and not is_ending:
-            self._task = event.text
-            self.stage.setText(event.text)
-            self.left.setText("")
-            self.bar.setRange(0, 0)
-        elif isinstance(event, Step) and not is_ending:
-            self._task = event.text
-            self.stage.setText(event.text)
-            self._show_share(event)
-        elif isinstance(event, Progress) and not is_ending:
-            self._show_share(event)
+    def show_step(self, step: Step, waited: float = 0.0) -> None:
+        """Show what is being done and how far it is; where that is not known, the seconds since it began.
 
-    def _show_share(self, event: Progress | Step) -> None:
-        share = event.fraction
-        self.bar.setRange(0, 0 if share is None else 1000)
-        if share is not None:
-            self.bar.setValue(round(1000 * share))
-        self.left.setText(time_left(event))
+        The bar stands still in between: every picture of a moving one has the whole window painted anew.
+        """
+        if self._is_ending:
+            return
+        self.stage.setText(step.text or self._task)
+        self.bar.setValue(round(_BAR * (step.fraction or 0)))
+        self.left.setText(f"{waited:.0f} s" if step.fraction is None and waited >= 1 else time_left(step))
 
     def _update(self) -> None:
         is_running = bool(self._task)

@@ -1,12 +1,13 @@
 """The questions for files that the dock asks."""
 
-from itertools import permutations
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
+from ...stacks.metadata import known_of
+from ...tasks.exporting import free_path
 from .controller import Controller
-from .opening import AxesWanted
+from .opening import Question
 
 # A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
 IMAGES = (
@@ -14,7 +15,6 @@ IMAGES = (
     "Settings of a result (*.json *.yaml *.yml);;All files (*)"
 )
 RESULTS = "OME-TIFF (*.ome.tif);;OME-Zarr (*.ome.zarr);;ImageJ TIFF (*.tif)"
-_AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
 MODELS = "Checkpoints (*.safetensors)"
 
 
@@ -52,28 +52,24 @@ class Dialogs:
 
     def result(self) -> None:
         """Where the last result is to be saved."""
-        if self._runs.last is None:
+        volume, run = self._runs.results.volume, self._runs.results.run
+        if volume is None:
             return
-        found = self._runs.last.projections
-        beside = found.known.get("path")
-        safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in found.name)
-        suggested = (Path(beside).parent if beside else Path.home()) / f"{safe} volume.ome.tif"
+        beside = known_of(volume).get("path") if run is None else run.projections.known.get("path")
+        suggested = free_path(Path(beside).parent if beside else Path.home(), volume.name, ".ome.tif")
         if folder := self._runs.preferences.folder("save"):
             suggested = Path(folder) / suggested.name
         if path := self._new("Save the volume", str(suggested), RESULTS):
             self._runs.save_to(path)
 
-    def axes(self, question: AxesWanted) -> None:
-        """Which axes a file has that does not say so."""
-        sizes = " × ".join(str(size) for size in question.sizes)
-        orders = ["".join(order) for order in permutations("tcz", len(question.sizes) - 2) if "z" in order]
-        words = {", ".join(_AXIS_WORDS[letter] for letter in order): order + "yx" for order in orders}
-        text = (
-            f"{Path(question.path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+    def ask(self, question: Question) -> None:
+        """Which axes, or which image, of a file that leaves it open."""
+        words = list(question.answers)
+        answer, is_given = QInputDialog.getItem(
+            self._dock.window(), question.title, question.text, words, 0, False
         )
-        answer, is_given = QInputDialog.getItem(self._dock.window(), "Axes", text, list(words), 0, False)
         if is_given:
-            self._runs.open_file(question.path, words[answer])
+            self._runs.open_file(question.path, **question.answers[answer])
         else:
             self._runs.fail(question.message)
 

@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from ...errors import UsageError, UserError
 from ...optics import Acquisition
 from ...optics.recorded_beam import BEAM_FIELDS
-from ...reconstruction.estimate import estimate
+from ...reconstruction.cost.estimate import Estimate, estimate
+from ...reconstruction.cost.speed import MachineSpeed
 from ...registration.reference_stack import ReferenceStack
 from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
+from ...stacks.stack import Stack
 from ...tasks.threads import spare_threads
 from ..document import RunDocument
-from ..layers.stack import Stack
 
 if TYPE_CHECKING:
     from ...inr import FittedInr
@@ -58,12 +61,14 @@ class ReconstructionDocument(RunDocument):
     is_placed_by_hand : bool
         Whether it is taken where its layer lies.
     inr : HeldInr or None
+    speed : MachineSpeed
     """
 
     truth: Any = None
     reference: Any = None
     is_placed_by_hand: bool = False
     inr: Any = None
+    speed: Any = Field(default_factory=MachineSpeed.of_this_machine)
 
     @property
     def slabs(self) -> int:
@@ -177,13 +182,18 @@ class ReconstructionDocument(RunDocument):
             return "", NO_PROJECTIONS
         try:
             acquisition, method = self.acquisition_of_run(), self.method_of_run()
-            shape = (max(1, self.slabs), *found.shape[1:])
-            cost = str(estimate(shape, acquisition, method, has_inr=self.usable_inr is not None))
+            cost = str(self.cost(acquisition, method))
         except UserError as error:
             return "", str(error)
         if method.guide == "reference" and self.reference is None:
             return cost, NO_REFERENCE
         return cost, NOTHING_TO_DO if method.guide == "none" and method.diffusion == "off" else ""
+
+    def cost(self, acquisition: Acquisition, method: ReconstructionConfig) -> Estimate:
+        """What a run of the chosen projections would take."""
+        shape = (max(1, self.slabs), *self.projections.shape[1:])
+        has_inr = self.usable_inr is not None
+        return estimate(shape, acquisition, method, has_inr=has_inr, speed=self.speed)
 
     def step_length_source(self) -> str:
         """How the step length is known, in words."""

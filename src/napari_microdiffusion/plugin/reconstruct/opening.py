@@ -2,74 +2,123 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
+from ...io import UnchosenPosition, read_image
 from ...io.axes import UnnamedAxes
+from ...optics import MAX_STEP_LENGTH
 from ...reconstruction.events import CancelToken
+from ...settings.asked import STEP_LENGTH
+from ...stacks.metadata import LayerData
+from ...stacks.placement import Placement
+from ...stacks.roles import projections_and_truth
+from ...stacks.stack import Stack
 from ...tasks.threads import Source
 from ..jobs.activity import Activity
-from ..layers.metadata import LayerData
-from ..reader import file_layers
+from ..reader import image_layers, read_layers
 from ..sample_data import open_vasculature
-from .sections.projections import ProjectionsSection
+from .sections.together import Sections
 
 
 @dataclass(frozen=True, eq=False)
 class LayersMade:
-    """Layers of a file that was read, or of a sample, and the number of the one to be chosen."""
+    """Layers of files that were read, or of a sample."""
 
     layers: list[LayerData]
-    chosen: int = 0
 
 
 @dataclass(frozen=True)
-class AxesWanted:
-    """A file that does not name its axes: which are they? `message` says so where nobody answers."""
+class Question:
+    """What a file leaves open: `answers` are choices for `ReadFile` by words; `message` says so in one."""
 
     path: str
-    sizes: tuple[int, ...]
+    title: str
+    text: str
+    answers: dict[str, dict[str, Any]]
     message: str
+
+
+_AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
+
+
+def _which_axes(path: str, error: UnnamedAxes) -> Question:
+    sizes = " × ".join(str(size) for size in error.sizes)
+    orders = ["".join(order) for order in permutations("tcz", len(error.sizes) - 2) if "z" in order]
+    answers = {", ".join(_AXIS_WORDS[axis] for axis in order): {"axes": f"{order}yx"} for order in orders}
+    text = f"{Path(path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
+    return Question(path, "Axes", text, answers, str(error))
+
+
+def _which_image(path: str, axes: str | None, error: UnchosenPosition) -> Question:
+    answers = {
+        f"{index}: {one.name} ({' × '.join(map(str, one.shape))})": {"axes": axes, "position": index}
+        for index, one in enumerate(error.positions)
+    }
+    text = f"{Path(path).name} holds {len(answers)} images. Which one is to be opened?"
+    return Question(path, "Image", text, answers, str(error))
 
 
 @dataclass(frozen=True)
 class ReadFile:
-    """Reads a file with our reader; `axes` names its axes where it does not."""
+    """Reads files with our reader; `axes` and `position` say what the first leaves open."""
 
     path: str
     axes: str | None = None
+    position: int | None = None
+    others: tuple[str, ...] = ()
 
-    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | AxesWanted]:
-        """One `LayersMade`, or one `AxesWanted`."""
+    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | Question]:
+        """One `LayersMade`, or one `Question`."""
         try:
-            yield LayersMade(file_layers(self.path, self.axes))
+            made = image_layers(read_image(self.path, self.axes, self.position))
         except UnnamedAxes as error:
-            yield AxesWanted(self.path, error.sizes, str(error))
+            yield _which_axes(self.path, error)
+        except UnchosenPosition as error:
+            yield _which_image(self.path, self.axes, error)
+        else:
+            yield LayersMade([*made, *(layer for path in self.others for layer in read_layers(path))])
 
 
 def make_sample(_cancel: CancelToken) -> Iterator[LayersMade]:
     """Grow the vasculature sample: one `LayersMade`."""
-    # The truth comes first, so that the projections lie above it.
-    yield LayersMade(open_vasculature(), chosen=-1)
+    yield LayersMade(open_vasculature())
 
 
 class Opening(Activity):
     """A file or a sample on its way into the viewer."""
 
-    def __init__(self, source: Source, viewer: Any, section: ProjectionsSection) -> None:
+    def __init__(self, source: Source, viewer: Any, sections: Sections, is_again: bool = False) -> None:
         super().__init__("Opening", source)
+        self._is_again = is_again  # what is chosen was read wrongly from the same file
         self.handle = self._handle
-        self._viewer, self._section = viewer, section
-        self.question: AxesWanted | None = None
+        self._viewer, self._sections = viewer, sections
+        self.question: Question | None = None
+        self.said = ""
 
     def _handle(self, event: Any) -> None:
-        """Add the layers and choose the projections among them."""
-        if isinstance(event, AxesWanted):
+        """Add the layers; choose the projections and the truth among them."""
+        if isinstance(event, Question):
             self.question = event
         if not isinstance(event, LayersMade):
             return
+        section, document = self._sections.projections, self._sections.projections.document
+        before = section.chooser.layer
         added = [self._viewer.add_image(data, **look) for data, look, _ in event.layers]
-        self._section.refresh()
-        self._section.select(added[event.chosen])
+        found, truth = projections_and_truth(added, None if self._is_again else before)
+        section.refresh()
+        section.select(before if found is None else found)
+        if truth is not None and document.slabs:
+            n = Stack(truth).shape[0] // document.slabs
+            if document.run.origin(STEP_LENGTH) not in ("asked", "file") and n <= MAX_STEP_LENGTH:
+                document.ask({STEP_LENGTH: n})
+            self._sections.truth.refresh()
+            self._sections.truth.chooser.select(truth)
+            if document.truth == truth:
+                self.said = f"“{truth.name}” is taken for the ground truth of “{section.chooser.layer.name}”."
+        elif found is None and before is None:
+            self.said = f"“{added[0].name}” is opened; it cannot be projections."
 
 
 def put_scale(made: LayersMade, layer: Any) -> str:
@@ -82,11 +131,6 @@ def put_scale(made: LayersMade, layer: Any) -> str:
         )
     if look["units"][-1] == "pixel":
         return "The file gives no voxel size either; set the layer's scale by hand."
-    before = layer.ndim - 3
-    units = [str(unit) for unit in layer.units]
-    layer.scale = (*layer.scale[:before], *look["scale"][-3:])
-    layer.translate = (*layer.translate[:before], *look["translate"][-3:])
-    layer.units = (*units[:before], *look["units"][-3:])
-    layer.axis_labels = (*layer.axis_labels[:before], "z", "y", "x")
+    Placement(look["scale"][-3:], look["translate"][-3:], look["units"][-3:]).put(layer)
     layer.metadata.update(look["metadata"])
     return ""

@@ -19,7 +19,7 @@ CATEGORY = "reconstruction"
 
 PRIOR, DIFFUSION = "method.prior", "method.diffusion"
 # What belongs to single recordings, or serves one run alone.
-_NOT_STORED = {"light", "keep_samples", "seed", "threads", "inr_file", "diffusion"}
+_NOT_STORED = {"light", "mask_missing", "keep_samples", "seed", "threads", "inr_file", "diffusion"}
 
 
 class Preferences:

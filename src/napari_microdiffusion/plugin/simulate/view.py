@@ -9,6 +9,8 @@ from ...errors import UserError
 from ...optics import Acquisition, DetectorNoise, check_step_lengths
 from ...optics.placement import short_unit
 from ...settings.asked import STEP_LENGTH
+from ...stacks.metadata import METADATA_KEY, known_beam
+from ...stacks.stack import Stack
 from ...studies.sweep_settings import SweepSettings
 from ...tasks.simulating import PointReady, Simulate, Simulated, Sweep
 from ...tasks.threads import sentence, spare_threads
@@ -17,8 +19,6 @@ from ..document import FormSettings, RunDocument
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
-from ..layers.metadata import METADATA_KEY, known_beam
-from ..layers.stack import Stack
 from ..widgets.dock import Dock
 from ..widgets.message_panel import MessagePanel
 from .sections import DetectorSection, VolumeSection

@@ -33,6 +33,9 @@ class LayerChooser(QWidget):
         A button beside the box.
     none : str
         The entry for no layer; without it there is always one chosen where there is any.
+    likely : callable, optional
+        Says which of the layers is taken while nobody has picked one, from those on the list, the viewer's
+        selected one and the one so far; the first without this.
     """
 
     changed = Signal()
@@ -45,15 +48,17 @@ class LayerChooser(QWidget):
         tip: str = "",
         beside: QWidget | None = None,
         none: str = "",
+        likely: Callable[[list[Any], Any, Any], Any] | None = None,
     ) -> None:
         super().__init__()
-        self._viewer, self._why_not, self._none = viewer, why_not, none
+        self._viewer, self._why_not, self._none, self._likely = viewer, why_not, none, likely
+        self._picked: Image | None = None
         self.layers: list[Image] = []
         self._axes: list[ComboBox] = []
         self.box = ComboBox(name=name.replace(" ", "_"), choices=self._choices)
         self.box.native.setObjectName(name)
         self.box.native.setToolTip(f"<qt>{tip}</qt>")
-        self.box.changed.connect(self._choose)
+        self.box.changed.connect(self._pick)
         self.refusals = label(tone="dim", wrap=True)
         self._form: QFormLayout = form()
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -80,6 +85,7 @@ class LayerChooser(QWidget):
     def select(self, layer: Any) -> None:
         """Choose a layer, if it is on the list."""
         if layer in self.layers or (layer is None and self._none):
+            self._picked = layer
             self.box.value = layer or _NO_LAYER
 
     def refresh(self) -> None:
@@ -89,8 +95,11 @@ class LayerChooser(QWidget):
         self.layers = [layer for layer, reason in reasons.items() if not reason]
         with self.box.changed.blocked():
             self.box.reset_choices()
-            if before in self.layers:
-                self.box.value = before
+            kept = before if before in self.layers else None
+            if self._likely is not None and self.layers and (kept is None or kept != self._picked):
+                kept = self._likely(self.layers, self._viewer.layers.selection.active, kept)
+            if kept is not None:
+                self.box.value = kept
             elif self._none:
                 self.box.value = _NO_LAYER
         self.box.native.setEnabled(bool(self.layers))
@@ -111,6 +120,10 @@ class LayerChooser(QWidget):
     def _choices(self, _box: Any) -> list[tuple[str, Any]]:
         first: list[tuple[str, Any]] = [(self._none, _NO_LAYER)] if self._none else []
         return [*first, *((layer.name, layer) for layer in self.layers)]
+
+    def _pick(self, layer: Any) -> None:
+        self._picked = layer or None
+        self._choose()
 
     def _choose(self, _layer: Any = None) -> None:
         for box in self._axes:

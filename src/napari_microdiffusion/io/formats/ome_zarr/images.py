@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from napari_microdiffusion.io.metadata import FileMetadata, converted_length, la
 from napari_microdiffusion.io.units import is_pixel_unit, micrometres, unknown_unit
 
 _PATIENCE_S = 10
+_MOST_PIXELS = 2**60
 _KINDS = {"time": "t", "channel": "c", "t": "t", "c": "c", "z": "z", "y": "y", "x": "x"}
 _ASSUMED = "The folder does not name its depth axis; the one without a name is taken as z."
 
@@ -77,6 +79,8 @@ def open_zarr_image(path: Path, axes: str | None, position: int | str | None = N
             names = [_name(name, kind) for name, kind in zip(names, kinds, strict=True)]
             spacing, notes = _spacing(multiscale)
         shape = tuple(int(size) for size in array_header(place)["shape"])
+        if prod(shape) > _MOST_PIXELS:
+            raise UserError(f"{path.name} is damaged: its header promises an array of shape {list(shape)}.")
         if not names and multiscale is not None:
             names = ["t", "c", "z", "y", "x"][-len(shape) :]
         letters = _letters(names, len(shape), path)

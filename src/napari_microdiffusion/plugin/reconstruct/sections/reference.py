@@ -6,8 +6,8 @@ from magicgui.widgets import CheckBox
 from napari import Viewer
 from napari.layers import Image
 
-from ...layers.metadata import known_of
-from ...layers.stack import Stack
+from ....stacks.metadata import known_of
+from ....stacks.stack import Stack
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, column, label
 from ..document import GUIDE, ReconstructionDocument

@@ -1,15 +1,12 @@
 """A stack (planes, rows, columns) inside an image layer of any number of axes."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .metadata import known_of
 from .placement import Placement
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +20,7 @@ class Stack:
         Index along each axis before the last three; None for the mean over it.
     """
 
-    layer: "Image"
+    layer: Any
     chosen: tuple[int | None, ...] = ()
 
     @property
@@ -82,6 +79,6 @@ def planewise(array: Any) -> Any:
     return da.from_array(array, chunks=(*array.shape[:-3], 1, *array.shape[-2:]))
 
 
-def array_of(layer: "Image") -> Any:
+def array_of(layer: Any) -> Any:
     """The layer's data; of several resolutions the finest."""
     return layer.data[0] if layer.multiscale else layer.data

@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from ...optics import Acquisition
-from ...optics.recorded_beam import KEY, recorded_beam
+from ..optics import Acquisition
+from ..optics.recorded_beam import KEY, recorded_beam
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 METADATA_KEY = "microdiffusion"
 """Key of a layer's metadata under which lies what this plugin knows of it."""
+
+UNCERTAINTY_COLOURS = "inferno"
+"""Name of the colour map of an uncertainty, shown or opened again."""
 
 
 def known_of(layer: Any) -> dict[str, Any]:

@@ -1,16 +1,13 @@
 """Where a layer lies in the world."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ...io import ImageStack
-from ...io.units import micrometres
-from ...optics.placement import StackPlacement
-
-if TYPE_CHECKING:
-    from napari.layers import Image
+from ..io import ImageStack
+from ..io.units import micrometres
+from ..optics.placement import StackPlacement
 
 AXES = ("z", "y", "x")
 # Under which a layer of projections records where the rule has put it: nothing else says where it lies.
@@ -21,7 +18,7 @@ class Placement(StackPlacement):
     """Spacing, origin and units of a stack (z, y, x), from a layer and for one."""
 
     @classmethod
-    def of_layer(cls, layer: "Image") -> "Placement":
+    def of_layer(cls, layer: Any) -> "Placement":
         """Placement along the last three axes of a layer."""
         z, y, x = (float(value) for value in layer.scale[-3:])
         oz, oy, ox = (float(value) for value in layer.translate[-3:])
@@ -48,7 +45,8 @@ class Placement(StackPlacement):
         """What napari's `add_image` takes for a stack placed here."""
         turned: dict[str, Any] = {}
         if not self.is_upright:
-            turned = {"rotate": self.rotate, "shear": self.shear, "affine": self.affine}
+            affine = None if self.affine is None else np.array(self.affine)
+            turned = {"rotate": self.rotate, "shear": self.shear, "affine": affine}
         return {
             "scale": self.scale,
             "translate": self.translate,
@@ -57,7 +55,7 @@ class Placement(StackPlacement):
             **turned,
         }
 
-    def put(self, layer: "Image") -> None:
+    def put(self, layer: Any) -> None:
         """Move a layer here."""
         before = layer.ndim - 3
         layer.scale = (*layer.scale[:before], *self.scale)
@@ -75,7 +73,7 @@ def rule_record(image: ImageStack) -> dict[str, Any]:
     return {_BY_RULE: () if is_said else (placed.scale[0], placed.translate[0])}
 
 
-def place_by_rule(layer: "Image", n: int) -> None:
+def place_by_rule(layer: Any, n: int) -> None:
     """Put projections whose place nothing records where their volume begins at zero, for a step length.
 
     A layer that its file or a person has put somewhere stays there.
@@ -89,7 +87,7 @@ def place_by_rule(layer: "Image", n: int) -> None:
     layer.metadata[_BY_RULE] = (placed.scale[0], placed.translate[0])
 
 
-def as_recorded(layer: "Image") -> Placement:
+def as_recorded(layer: Any) -> Placement:
     """Placement of a layer as its file or a person says, without what the rule has added."""
     placed = Placement.of_layer(layer)
     scale, translate = layer.metadata.get(_BY_RULE) or (None, None)

@@ -3,8 +3,8 @@
 import pytest
 
 from napari_microdiffusion.optics import Acquisition
-from napari_microdiffusion.reconstruction import estimate as module
-from napari_microdiffusion.reconstruction.estimate import Estimate, estimate
+from napari_microdiffusion.reconstruction.cost import estimate as module
+from napari_microdiffusion.reconstruction.cost.estimate import Estimate, estimate
 from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.settings.presets import preset
 
