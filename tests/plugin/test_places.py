@@ -5,8 +5,8 @@ import pytest
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import read_image, write_image
-from napari_microdiffusion.plugin.reader import read_layers
 from napari_microdiffusion.stacks.placement import Placement
+from napari_microdiffusion.stacks.reader import read_layers
 
 from .conftest import SHAPE, N, dock_in, set_field
 

@@ -7,8 +7,8 @@ import pytest
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import read_image
-from napari_microdiffusion.plugin.reader import read_layers
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.reader import read_layers
 
 from .conftest import N, dock_in, set_field
 

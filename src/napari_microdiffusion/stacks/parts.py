@@ -24,7 +24,8 @@ def part_marked(layer: Any, layers: Any, active: Any) -> Part:
     """
     drawn = [one for one in layers if hasattr(one, "shape_type") and one.visible and len(one.data)]
     if not drawn:
-        return part_between(*np.asarray(layer.corner_pixels)[:, -2:], layer.data.shape[-2:])
+        low, high = np.asarray(layer.corner_pixels)[:, -2:]
+        return part_between(low, high, layer.data.shape[-2:])
     shapes = active if active in drawn else drawn[-1]
     corners = np.asarray(shapes.data[-1])
     depth = np.zeros(layer.ndim - 2)

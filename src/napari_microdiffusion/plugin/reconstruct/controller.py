@@ -20,7 +20,8 @@ from ...stacks.metadata import known_of
 from ...stacks.parts import Part, part_marked
 from ...stacks.placement import Placement
 from ...stacks.stack import Stack
-from ...tasks.exporting import ExportSixteenBits, SaveResult
+from ...tasks.exporting import ExportSixteenBits, SaveLayers, SaveResult
+from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining
 from ...tasks.threads import Source, warm_up
@@ -31,10 +32,10 @@ from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
-from .opening import LayersMade, Opening, Question, ReadFile, make_sample, put_scale
+from .opening import Opening, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
-from .results import Results, SaveLayers
+from .results import Results
 from .saved_settings import SETTINGS_SUFFIXES
 from .sections.projections import Projections
 from .sections.together import Sections

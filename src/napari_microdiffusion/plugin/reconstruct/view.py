@@ -60,6 +60,7 @@ class ReconstructWidget(Dock):
     def _connect(self) -> None:
         sections, runs, dialogs = self.sections, self.runs, self.dialogs
         self.document.events.revision.connect(self._settings_changed)
+        self.document.events.revision.connect(self._forget_error)
         self.empty.linkActivated.connect(self._open_sample)
         sections.projections.open_file.clicked.connect(dialogs.projections)
         sections.projections.calibrate.clicked.connect(runs.read_calibration)
@@ -106,12 +107,15 @@ class ReconstructWidget(Dock):
 
     def _settings_changed(self, _revision: int = 0) -> None:
         self.empty.setVisible(self.document.projections is None)
-        self.outcome.error.hide()  # what was wrong with other settings or layers
         self.runs.warm_up()
         self.results.changed.emit()  # another truth may be chosen
         cost, reason = self.document.judge()
         self.panel.set_estimate(cost)
         self.panel.set_reason(reason)
+
+    def _forget_error(self, _revision: int = 0) -> None:
+        """What was wrong was so of other settings or layers."""
+        self.outcome.error.hide()
 
     def _consider(self, event: Any) -> None:
         self.offer.consider(event.value)
