@@ -106,7 +106,7 @@ class DockSession:
         import napari
         from qtpy.QtWidgets import QApplication
 
-        from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
+        from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
         self.viewer: Any = napari.Viewer(show=False)
         self.application: Any = QApplication.instance()

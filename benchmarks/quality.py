@@ -3,7 +3,8 @@
     python benchmarks/quality.py [--data DIR] [-n 6] [--photons 15 60 240] [--prior FILE] [--methods ...]
 
 Prints one line a specimen: the best classical estimate, from the projections as they are or denoised first,
-then every other method and what it gains. With `--photons` the real volumes are projected at those light
+then every other method and what it gains; of a real volume also the PSNR and the null-space R2 that the noise
+of its own slices allows at most. With `--photons` the real volumes are projected at those light
 levels, too; what reconstructs them has to estimate the noise, filters are told it.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from frozen_cases import frozen_cases
 
+from napari_microdiffusion.evaluation.slice_noise import slice_noise_ceiling
 from napari_microdiffusion.specimens import KINDS
 from napari_microdiffusion.studies.benchmark import (
     CLASSICAL,
@@ -74,6 +76,10 @@ def main() -> None:
         rows = [*run_case(case, CLASSICAL), *run_denoised(case)]
         best = max(rows, key=lambda row: row.metrics["psnr"])
         print(describe(rows, best), flush=True)
+        if frozen_kind(case) is None:
+            low, high = best.metrics["intensity_range"]
+            most = slice_noise_ceiling(case.truth, arguments.n, high - low)
+            print(f"{case.name:26} {'ceiling of slice noise':30} {most[0]:7.3f}           {most[1]:7.3f}")
         for row in run_case(case, arguments.methods, prior=arguments.prior):
             print(describe(rows, row), flush=True)
             level = "" if case.noise.is_negligible else f" at {case.name.rsplit('-', 1)[1]} photons"

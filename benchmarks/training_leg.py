@@ -1,11 +1,14 @@
-"""One leg of the training of the shipped prior, on one core, or two with `--ahead`.
+r"""One leg of the training of the shipped prior, on one core, on more with `--ahead`, or on a graphics card.
 
     python benchmarks/training_leg.py -o FILE.safetensors --init general --minutes 80 --rate 7e-4 --seed 111
+    python benchmarks/training_leg.py -o FILE.safetensors --minutes 8 --seed 112 --same-specimens \
+        --device cuda --bfloat16 --ahead 15 --stacks 16 --save-every 120
 
-It learns anew what is familiar, then trains; `calibrate.py` afterwards learns what the spread of samples is
-worth. Weights, state and curve are saved every five minutes, and the same command goes on from them. A leg
-may grow the network (`--blocks`, `--deep-blocks`), compute in bfloat16 (where the processor is made for it:
-on others that is far slower), and keep a share of the old weights.
+It learns anew what is in distribution, unless told that the specimens are the same, then trains;
+`calibrate.py` afterwards learns what the spread of samples is worth. Weights, state and curve are saved every
+few minutes, and the same command goes on from them. A leg may grow the network (`--blocks`,
+`--deep-blocks`), compute in bfloat16 (where the processor is made for it: on others that is far slower), and
+keep a share of the old weights.
 """
 
 import argparse
@@ -31,8 +34,12 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=0, help="grow to this many at half resolution")
     parser.add_argument("--deep-blocks", type=int, default=0, help="grow to this many at quarter resolution")
     parser.add_argument("--bfloat16", action="store_true")
-    parser.add_argument("--ahead", action="store_true", help="make specimens in a second process")
+    parser.add_argument("--ahead", type=int, default=0, help="processes that make specimens meanwhile")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
+    parser.add_argument("--stacks", type=int, default=4, help="stacks in a batch")
+    parser.add_argument("--save-every", type=float, default=300, help="seconds between savings")
     parser.add_argument("--before", type=float, default=0, help="share of the weights before that stays")
+    parser.add_argument("--same-specimens", action="store_true", help="keep what is in distribution")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = load_prior(arguments.init)
@@ -44,11 +51,14 @@ def main() -> None:
         seed=arguments.seed,
         mean_share=arguments.mean_share,
         bfloat16=arguments.bfloat16,
+        stacks=arguments.stacks,
         share_before=arguments.before,
         **blocks,
     )
-    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), distribution=None)
-    for report in PriorTraining(recipe, arguments.output, start).run(ahead=arguments.ahead):
+    distribution = start.distribution if arguments.same_specimens else None
+    start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), distribution=distribution)
+    training = PriorTraining(recipe, arguments.output, start, device=arguments.device)
+    for report in training.run(arguments.save_every, arguments.ahead):
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)
 

@@ -76,8 +76,8 @@ def reconstruct(studio: Studio, samples: int, steps: int) -> None:
 def compare(studio: Studio) -> None:
     """Scores, and the ways of looking."""
     from napari_microdiffusion.interpolation import linear
-    from napari_microdiffusion.plugin.layers.placement import Placement
     from napari_microdiffusion.plugin.layers.result import add_volume
+    from napari_microdiffusion.stacks.placement import Placement
 
     viewer = studio.viewer
     projections, truth = viewer.layers["vasculature"], viewer.layers["vasculature ground truth"]

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import (
+        ReferenceStack,
         compare,
         fit_inr,
         load_inr,
         read,
         reconstruct,
         reconstruct_events,
+        reconstruct_video,
         simulate,
         specimen,
+        video_events,
     )
 
     __version__: str
 
 __all__ = [
+    "ReferenceStack",
     "__version__",
     "compare",
     "fit_inr",
@@ -29,8 +33,10 @@ __all__ = [
     "read",
     "reconstruct",
     "reconstruct_events",
+    "reconstruct_video",
     "simulate",
     "specimen",
+    "video_events",
 ]
 
 

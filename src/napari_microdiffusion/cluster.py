@@ -231,6 +231,7 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
         If `cancel` asks for it.
     """
     from .reconstruction.engine import reconstruct
+    from .reconstruction.reference.reading import read_reference
 
     started = time.perf_counter()
     try:
@@ -240,8 +241,14 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
             image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames)
         settings = work.settings_for(piece, image)
         acquisition, method = settings.acquisition, settings.method
-        piece.outputs.check(method, (piece.source, *image.sources, method.inr_file, chosen.beam_file))
-        for event in reconstruct(image.data, acquisition, method, cancel=cancel or CancelToken()):
+        piece.outputs.check(
+            method, (piece.source, *image.sources, method.inr_file, chosen.beam_file, chosen.reference)
+        )
+        reference = None
+        if method.guide == "reference":
+            reference = read_reference(settings.document.input, image, acquisition.step_length)
+        token = cancel or CancelToken()
+        for event in reconstruct(image.data, acquisition, method, reference=reference, cancel=token):
             if isinstance(event, Finished):
                 files = piece.outputs.write(event.result, image, settings)
                 notes = (*image.metadata.get("notes", ()), *settings.notices)

@@ -354,7 +354,7 @@ def test_ctrl_c_stops_and_keeps_under_a_name_of_its_own(run, folder, monkeypatch
     assert found["output"] == "v.stopped.ome.tif"
     assert "v.stopped.ome.tif" in result.stderr
     assert set(names(folder)) - set(before) == {"v.stopped.ome.tif", "v.stopped.provenance.json"}
-    assert json.loads((folder / "v.stopped.provenance.json").read_text())["reached"] == ["preview"] * 5
+    assert json.loads((folder / "v.stopped.provenance.json").read_text())["reached"] == ["guide"] * 5
     assert signal.getsignal(signal.SIGINT) is handler
 
 

@@ -84,12 +84,12 @@ def test_a_slab_sees_its_neighbours_but_not_beyond_its_blocks():
 
 def test_shifting_moves_an_eighth_of_the_channels_each_way():
     x = torch.arange(4, dtype=torch.float32)[:, None, None, None].expand(4, 8, 2, 2) + 1
-    shifted = shift_between_slabs(x, slabs=4)[:, :, 0, 0]
+    shifted = shift_between_slabs(x.clone(), slabs=4)[:, :, 0, 0]
     torch.testing.assert_close(shifted[:, 0], torch.tensor([0.0, 1, 2, 3]))
     torch.testing.assert_close(shifted[:, 1], torch.tensor([2.0, 3, 4, 0]))
     torch.testing.assert_close(shifted[:, 2:], x[:, 2:, 0, 0])
     # Two stacks of two slabs: nothing passes from one to the other.
-    apart = shift_between_slabs(x, slabs=2)[:, :, 0, 0]
+    apart = shift_between_slabs(x.clone(), slabs=2)[:, :, 0, 0]
     torch.testing.assert_close(apart[:, 0], torch.tensor([0.0, 1, 0, 3]))
     torch.testing.assert_close(apart[:, 1], torch.tensor([2.0, 0, 4, 0]))
 

@@ -266,6 +266,12 @@ def test_an_origin_is_kept(tmp_path: Path, name: str, unit: str) -> None:
     assert read_image(tmp_path / name).origin is None
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.ome.zarr"])
+def test_projections_at_zero_say_so(tmp_path: Path, name: str) -> None:
+    write_image(tmp_path / name, DATA, scale=(3, 0.5, 0.5), origin=(0, 0, 0), step_length=3)
+    assert read_image(tmp_path / name).origin == (0, 0, 0)
+
+
 def test_other_programs_find_the_origin(tmp_path: Path) -> None:
     data = np.stack([DATA, DATA])
     options: dict[str, Any] = {"axes": "czyx", "scale": (3, 0.5, 0.5), "origin": (-2.5, 0.25, 7)}

@@ -116,3 +116,12 @@ def test_noise_variance_is_gain_times_light_plus_read_noise():
     np.testing.assert_allclose(acquisition.noise_variance(bright), 0.5 * 100 + 9)
     np.testing.assert_allclose(acquisition.noise_variance(np.zeros((2, 4, 4))), 9)
     assert not Acquisition(step_length=2).has_noise_model
+
+
+@pytest.mark.parametrize("beam", BEAMS)
+@pytest.mark.parametrize("n", [5, 6])
+def test_a_beam_far_narrower_than_a_slice_is_seen_by_those_around_its_middle(beam, n):
+    weights = axial_profile(beam, n, 0.02)
+    middle = [n // 2] if n % 2 else [n // 2 - 1, n // 2]
+    np.testing.assert_allclose(weights[middle], 1 / len(middle))
+    assert weights.sum() == pytest.approx(1)

@@ -1,5 +1,6 @@
 """A viewer with the dock in it, and small projections that are reconstructed in no time."""
 
+import time
 from collections.abc import Callable
 
 import napari
@@ -34,6 +35,9 @@ def preferences_folder(tmp_path_factory, monkeypatch):
     # There is no public way to have another folder in the same session.
     monkeypatch.setattr(napari.settings, "_CFG_PATH", str(folder / "settings.yaml"))
     napari.settings._clear_plugin_settings_cache()
+    monkeypatch.setattr(
+        "napari_microdiffusion.reconstruction.cost.speed.user_cache_path", lambda _name: folder
+    )
     yield folder
     napari.settings._clear_plugin_settings_cache()
 
@@ -141,3 +145,21 @@ def quick_training(monkeypatch):
 
     monkeypatch.setattr(recipe, "TrainingRecipe", small)
     return length
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Makes the engine pause after every event, so that there is time to interfere; gives the events."""
+    from napari_microdiffusion.reconstruction import engine
+
+    original, seen = engine.reconstruct, []
+
+    def paused(*arguments, **options):
+        for event in original(*arguments, **options):
+            seen.append(event)
+            yield event
+            options["cancel"].check()
+            time.sleep(0.02)
+
+    monkeypatch.setattr(engine, "reconstruct", paused)
+    return seen

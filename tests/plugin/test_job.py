@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import RunFailed, UserError
-from napari_microdiffusion.plugin.jobs.job import Job, Mailbox, sentence
+from napari_microdiffusion.plugin.jobs.job import Job
 from napari_microdiffusion.reconstruction.events import Notice, Progress, Region, SliceReady
 
 REGION = Region(0, 2, 0, 2)
@@ -36,21 +36,6 @@ def end_of(job, qtbot):
         return events, signal.args[0]
 
     return run
-
-
-def test_mailbox_keeps_order_and_only_the_newest_of_a_slice():
-    box = Mailbox()
-    for event in (plane(0, 1.0), Notice("info", "first"), plane(1, 1.0), plane(0, 2.0)):
-        box.put(event)
-    for fraction in (0.5, 0.7):
-        box.put(Progress("guide", fraction))
-    taken = []
-    while (event := box.take()) is not None:
-        taken.append(event)
-    assert taken[0] == Notice("info", "first")
-    assert [event.z for event in taken if isinstance(event, SliceReady)] == [1, 0]
-    assert taken[2].plane[0, 0] == 2.0
-    assert [event.fraction for event in taken if isinstance(event, Progress)] == [0.7]
 
 
 def test_events_come_in_the_gui_thread_and_are_made_in_another(end_of):
@@ -161,15 +146,3 @@ def test_cancelling_is_heard_of_at_once_though_the_thread_is_busy(job, qtbot):
         "Waiting for the cancelled run to end",
         "[True]",
     ]
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ("step length is 1", "Step length is 1."),
-        ("vessel.tif is empty.", "vessel.tif is empty."),
-        ("the memory is full!", "The memory is full!"),
-    ],
-)
-def test_errors_read_as_sentences(given, shown):
-    assert sentence(given) == shown

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_microdiffusion.io import write_image
 from napari_microdiffusion.plugin import sample_data
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
-from napari_microdiffusion.plugin.layers.placement import Placement
 from napari_microdiffusion.plugin.reader import get_reader, read_layers
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.placement import Placement
 
 from .conftest import N
 
@@ -33,6 +34,28 @@ def test_a_plain_stack_is_read_without_inventing_a_scale(tmp_path):
     assert data.dtype == np.uint16
     assert look["units"] == ("pixel", "pixel", "pixel")
     assert look["metadata"][METADATA_KEY]["step_length"] is None
+
+
+@pytest.mark.parametrize("role", ["volume", "uncertainty", None])
+def test_one_bright_pixel_does_not_darken_a_file(tmp_path, rng, role):
+    data = rng.uniform(0, 100, (6, 40, 40)).astype(np.float32)
+    data[3, 20, 20] = 1e6
+    description = {"quantity": role} if role else {}
+    write_image(tmp_path / "a.ome.tif", data, description=description)
+    ((_, look, _),) = read_layers(tmp_path / "a.ome.tif")
+    low, high = look["contrast_limits"]
+    assert -1 < low < 2
+    assert 95 < high < 101
+    # An uncertainty keeps its colours.
+    assert look.get("colormap") == ("inferno" if role == "uncertainty" else None)
+
+
+def test_nan_and_flat_files_open(tmp_path):
+    for name, value in (("nan.tif", np.nan), ("flat.tif", 7.0)):
+        data = np.full((4, 8, 8), value, np.float32)
+        write_image(tmp_path / name, data)
+        ((_, look, _),) = read_layers(tmp_path / name)
+        assert np.all(np.isfinite(look.get("contrast_limits", (0, 1))))
 
 
 def test_channels_become_layers_and_time_stays_an_axis(tmp_path):

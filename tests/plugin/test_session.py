@@ -10,9 +10,9 @@ import pytest
 from napari.utils.notifications import NotificationSeverity, notification_manager
 from qtpy.QtWidgets import QApplication
 
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
 from napari_microdiffusion.plugin.widgets.prior_chooser import AdaptedPriors
 from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
 from .conftest import PATIENCE_MS, set_field
 

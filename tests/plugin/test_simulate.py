@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.plugin.layers.metadata import METADATA_KEY
-from napari_microdiffusion.plugin.layers.placement import Placement
 from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.placement import Placement
 
 from .conftest import PATIENCE_MS, dock_in, field_of, set_field
 

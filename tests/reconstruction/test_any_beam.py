@@ -8,6 +8,7 @@ from napari_microdiffusion.optics import Acquisition, BeamOperator, simulate_pro
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import CancelToken, SliceReady
 from napari_microdiffusion.reconstruction.slab import stages as slab
+from napari_microdiffusion.reconstruction.slab.prior_weight import SelfTest
 from napari_microdiffusion.specimens import make_specimen
 
 BEAMS = [
@@ -124,7 +125,7 @@ def test_what_cannot_be_is_refused_in_words(specimen, configure):
 
 
 def test_where_the_prior_has_no_weight_the_volume_stays_the_guide(specimen, configure, monkeypatch):
-    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: 0.0)
+    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: SelfTest(0.0))
     acquisition = acquisition_of({"beam": "bessel"})
     projections = simulate_projections(specimen, acquisition)
     result = result_of(projections, acquisition, configure(samples=0))
@@ -136,9 +137,9 @@ def test_a_pass_whose_prior_has_little_weight_is_not_made(specimen, configure, m
     acquisition = acquisition_of({"beam": "bessel"})
     projections = simulate_projections(specimen, acquisition)
     weights = iter([0.9, 0.2])
-    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: next(weights))
+    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: SelfTest(next(weights)))
     stopped = result_of(projections, acquisition, configure(samples=0))
-    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: 0.9)
+    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: SelfTest(0.9))
     monkeypatch.setattr(slab, "STRAIGHT_PASSES", 1)
     once = result_of(projections, acquisition, configure(samples=0))
     assert np.abs(stopped.volume - once.volume).mean() < 1e-3

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import Cancelled
-from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.optics import ProjectionOperator
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import (
@@ -17,6 +16,7 @@ from napari_microdiffusion.reconstruction.events import (
     SliceReady,
     StageStarted,
 )
+from napari_microdiffusion.reconstruction.result import describe_outcome
 
 
 def until(run, token, stage, kind, act):
@@ -56,7 +56,7 @@ def test_after_cancelling_no_slice_comes(measurement, configure, stage):
     assert late == []
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", STAGES[1:])
 def test_stopping_at_any_stage_keeps_the_best_of_every_slab(measurement, configure, stage):
     token = CancelToken()
     run = reconstruct(measurement.projections, measurement.acquisition, configure(), cancel=token)
@@ -65,26 +65,45 @@ def test_stopping_at_any_stage_keeps_the_best_of_every_slab(measurement, configu
     assert isinstance(finished, Finished)
     assert result.stopped
     assert result.provenance["stopped"] is True
-    expected = {"preview": "", "guide": "preview", "posterior mean": "preview", "samples": "posterior mean"}
+    expected = {"guide": "preview", "posterior mean": "guide", "samples": "posterior mean"}
     assert set(result.reached) == {expected[stage]}
     assert result.uncertainty is None
-    if stage != "preview":
-        operator = ProjectionOperator(measurement.acquisition.profile)
-        seen = operator.project(result.volume.astype(float))
-        np.testing.assert_allclose(seen, measurement.projections, atol=1e-5 * np.ptp(seen))
+    operator = ProjectionOperator(measurement.acquisition.profile)
+    seen = operator.project(result.volume.astype(float))
+    np.testing.assert_allclose(seen, measurement.projections, atol=1e-5 * np.ptp(seen))
+
+
+def test_a_run_stopped_before_there_is_anything_keeps_nothing(measurement, configure):
+    token = CancelToken()
+    run = reconstruct(measurement.projections, measurement.acquisition, configure(), cancel=token)
+    with pytest.raises(Cancelled, match="before there was anything to keep"):
+        until(run, token, "preview", StageStarted, token.stop)
+
+
+def test_a_finished_first_estimate_is_in_the_volume_before_the_diffusion_begins(measurement, configure):
+    seen = set()
+    for event in reconstruct(measurement.projections, measurement.acquisition, configure()):
+        if isinstance(event, StageStarted) and event.stage == "posterior mean":
+            break
+        if isinstance(event, SliceReady) and event.stage == "guide":
+            seen.add(event.z)
+    assert seen == set(range(len(measurement.projections) * measurement.acquisition.step_length))
 
 
 def test_a_run_stopped_half_way_keeps_what_each_slab_has_reached(measure, configure):
-    measurement, token = measure(n=2, slabs=12, height=12, width=12), CancelToken()
+    measurement, token = measure(n=2, slabs=36, height=12, width=12), CancelToken()
     run = reconstruct(measurement.projections, measurement.acquisition, configure(), cancel=token)
     (*_, finished) = until(run, token, "posterior mean", Progress, token.stop)
     reached = finished.result.reached
-    assert set(reached) == {"posterior mean", "preview"}
-    later = reached.index("preview")
-    assert reached == ["posterior mean"] * later + ["preview"] * (12 - later)
-    preview = histospline(measurement.projections, 2)
-    np.testing.assert_allclose(finished.result.volume[2 * later :], preview[2 * later :], atol=0.1)
-    assert np.abs(finished.result.volume[: 2 * later] - preview[: 2 * later]).max() > 1
+    assert set(reached) == {"posterior mean", "guide"}
+    later = reached.index("guide")
+    assert reached == ["posterior mean"] * later + ["guide"] * (36 - later)
+    alone = configure(diffusion="off", samples=0)
+    (*_, guide) = reconstruct(measurement.projections, measurement.acquisition, alone)
+    np.testing.assert_array_equal(finished.result.volume[2 * later :], guide.result.volume[2 * later :])
+    assert np.abs(finished.result.volume[: 2 * later] - guide.result.volume[: 2 * later]).max() > 1
+    words = describe_outcome(finished.result, None, None)
+    assert f"the final volume of {later} slabs and the starting estimate of {36 - later} slabs" in words
 
 
 def test_a_run_stopped_between_samples_keeps_the_uncertainty_of_those_drawn(measurement, configure):

@@ -19,6 +19,7 @@ from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import Notice, StageStarted
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
 from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
+from napari_microdiffusion.reconstruction.slab.prior_weight import SelfTest
 
 FULL = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
@@ -110,7 +111,7 @@ def pretended_card(monkeypatch):
     )
     monkeypatch.setattr(evaluator_module, "choose_device", lambda _name: Card())
     monkeypatch.setattr(evaluator_module, "free_memory", lambda _device: None)
-    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: 1.0)
+    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: SelfTest(1.0))
     return Card
 
 
@@ -218,7 +219,7 @@ def broken_answers(monkeypatch, *calls):
 @pytest.fixture
 def known_weight(monkeypatch):
     """Leaves out the measurement of the prior's weight, so that calls of the network can be counted."""
-    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: 1.0)
+    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: SelfTest(1.0))
 
 
 @pytest.mark.parametrize("call", [2, 5], ids=["posterior mean", "samples"])

@@ -25,6 +25,7 @@ from napari_microdiffusion.reconstruction.slab import inputs as inputs_module
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
 from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
 from napari_microdiffusion.reconstruction.slab.borders import SMOOTH, TEXTURED
+from napari_microdiffusion.reconstruction.slab.prior_weight import SelfTest
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
 FULL = ["preview", "guide", "posterior mean", "samples"]
@@ -323,7 +324,7 @@ def test_the_preview_needs_no_torch(tmp_path):
 @pytest.mark.parametrize("profile", [None, (1.0, 2.0, 4.0, 3.0)])
 def test_a_flipped_stack_gives_the_flipped_volume(measure, configure, record, monkeypatch, profile):
     # What a prior of random weights is worth comes out differently from either end.
-    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: 1.0)
+    monkeypatch.setattr(slab_module, "measure_prior_weight", lambda *_: SelfTest(1.0))
     above = measure(slabs=6, axial_profile=profile)
     turned_profile = None if profile is None else profile[::-1]
     below = dataclasses.replace(

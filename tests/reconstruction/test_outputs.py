@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,21 @@ def test_files_hold_what_the_result_has(measurement, configure, record, source, 
         assert image.step_length is None
         assert image.metadata["description"]["quantity"] == name
         assert image.metadata["description"]["acquisition"]["step_length"] == 4
+
+
+@pytest.mark.parametrize("step_length", [None, 4, 5])
+def test_without_an_origin_the_volume_begins_at_zero_whatever_the_file_says_of_n(
+    measurement, configure, record, source, tmp_path, step_length
+):
+    result = record(measurement, configure(diffusion="off", samples=0)).result
+    Outputs(tmp_path / "v.tif").write(result, replace(source, step_length=step_length))
+    assert read_image(tmp_path / "v.tif").origin is None
+
+
+def test_slabs_at_an_origin_have_their_volume_around_it(measurement, configure, record, source, tmp_path):
+    result = record(measurement, configure(diffusion="off", samples=0)).result
+    Outputs(tmp_path / "v.tif").write(result, replace(source, origin=(10.0, 1.0, 2.0)))
+    assert read_image(tmp_path / "v.tif").origin == pytest.approx((7.0, 1.0, 2.0))
 
 
 def test_a_run_can_be_repeated_from_its_provenance(measurement, configure, record, source, tmp_path):

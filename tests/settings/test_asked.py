@@ -45,6 +45,12 @@ def test_a_file_goes_before_what_was_asked_for_while_another_was_chosen():
     assert (said.step_length, said.beam) == (4, "gaussian")
 
 
+def test_another_image_that_says_nothing_does_not_take_the_step_length_typed_for_the_last():
+    typed = AskedSettings().asking({STEP_LENGTH: 9})
+    assert typed.recording(Recorded(name="the same")).value(STEP_LENGTH) == 9
+    assert typed.recording(Recorded(name="another"), forget_step_length=True).value(STEP_LENGTH) == 6
+
+
 def test_settings_that_cannot_be_together_are_told_and_stay_as_they_were_typed():
     asked = AskedSettings().asking({"acquisition.side_lobes": 2})
     assert "bend" in asked.problem

@@ -24,6 +24,14 @@ def test_batches_made_ahead_are_the_same_ones():
             )
 
 
+def test_several_processes_take_turns():
+    here, other = islice(batches(SETTINGS, 5), 2), islice(batches_ahead(SETTINGS, 5, 2), 4)
+    made = list(other)
+    for one, same in zip(here, made[::2], strict=True):
+        torch.testing.assert_close(one.residual, same.residual, rtol=0, atol=0)
+    assert not torch.equal(made[0].residual, made[1].residual)
+
+
 def test_its_process_ends_with_it():
     stream = batches_ahead(SETTINGS, 5)
     next(stream)
@@ -36,7 +44,7 @@ def test_training_ahead_gives_the_same_weights(tmp_path):
     sizes = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1, "patch": 16, "slabs": 3}
     recipe = TrainingRecipe(steps=2, stacks=2, distribution_stacks=0, **sizes)
     weights = []
-    for ahead in (False, True):
+    for ahead in (0, 1):
         training = PriorTraining(recipe, tmp_path / f"{ahead}.safetensors", references=REFERENCES)
         list(training.run(ahead=ahead))
         weights.append(training.averaged().denoiser.state_dict())

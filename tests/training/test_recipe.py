@@ -103,6 +103,27 @@ def test_a_prior_is_fine_tuned_from_its_own_weights(tmp_path, references):
     assert (tuned.denoiser.state_dict()[stem] - before[stem]).abs().max() > 0
 
 
+def test_an_adaptation_is_judged_on_a_part_that_it_does_not_learn_from(tmp_path):
+    volume = make_specimen("neurons", (24, 32, 64), 1)
+    base = tmp_path / "base.safetensors"
+    list(training(base, (volume,), steps=1).run())
+    tuning = training(tmp_path / "tuned.safetensors", (volume,), steps=1, init=Prior.load(base))
+    assert tuning.is_held_out
+    (learned,) = tuning.settings.references
+    assert learned.shape == (24, 32, 48)
+    # It can be left while it prepares, and what that takes is part of the minutes.
+    shares = list(tuning.prepare())
+    assert len(shares) > 10
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert tuning.fitting.elapsed > 0
+    before = tuning.validate()
+    (report,) = tuning.run()
+    assert report.validation != before
+    # The first step waits for a few recordings alone.
+    assert tuning.settings.first_recordings < tuning.settings.recordings
+
+
 def test_training_explains_more_and_more(tmp_path, references):
     learning = training(tmp_path / "prior.safetensors", references, steps=60)
     start = learning.validate()

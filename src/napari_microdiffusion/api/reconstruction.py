@@ -12,12 +12,14 @@ from ..settings.resolve import Resolved, resolve, tables
 if TYPE_CHECKING:
     from ..reconstruction.events import CancelToken, Event, Events
     from ..reconstruction.result import ReconstructionResult
+    from ..registration.reference_stack import ReferenceStack
 
 
 def reconstruct(
     projections: ArrayLike,
     n: int,
     *,
+    reference: "ArrayLike | ReferenceStack | None" = None,
     progress: "Callable[[Event], object] | None" = None,
     cancel: "CancelToken | None" = None,
     **settings: Any,
@@ -30,6 +32,9 @@ def reconstruct(
         One image per slab, in any unit of intensity.
     n
         Step length in slices, 2 to 64.
+    reference
+        A point-scanned stack (D, H', W') of the same tissue: an array with the volume's voxels, or a
+        `ReferenceStack` with others. It is registered to the projections, and the guide is then `reference`.
     progress
         Called with every event of the run.
     cancel
@@ -53,7 +58,7 @@ def reconstruct(
     """
     from ..reconstruction.events import Finished
 
-    for event in reconstruct_events(projections, n, cancel=cancel, **settings):
+    for event in reconstruct_events(projections, n, reference=reference, cancel=cancel, **settings):
         if progress is not None:
             progress(event)
         if isinstance(event, Finished):
@@ -62,7 +67,12 @@ def reconstruct(
 
 
 def reconstruct_events(
-    projections: ArrayLike, n: int, *, cancel: "CancelToken | None" = None, **settings: Any
+    projections: ArrayLike,
+    n: int,
+    *,
+    reference: "ArrayLike | ReferenceStack | None" = None,
+    cancel: "CancelToken | None" = None,
+    **settings: Any,
 ) -> "Events":
     """Reconstruct a volume as a generator of events, the last of which is `Finished` with the result.
 
@@ -81,9 +91,22 @@ def reconstruct_events(
     """
     from ..reconstruction.engine import reconstruct as run
 
+    if reference is not None:
+        settings.setdefault("guide", "reference")
+    given = _reference_stack(reference)
     resolved = resolve(tables(n, settings))
-    events = run(np.asarray(projections), resolved.acquisition, resolved.method, cancel=cancel)
+    events = run(
+        np.asarray(projections), resolved.acquisition, resolved.method, reference=given, cancel=cancel
+    )
     return _with_origins(events, resolved)
+
+
+def _reference_stack(reference: "ArrayLike | ReferenceStack | None") -> "ReferenceStack | None":
+    from ..registration.reference_stack import ReferenceStack
+
+    if reference is None or isinstance(reference, ReferenceStack):
+        return reference
+    return ReferenceStack(np.asarray(reference))
 
 
 def _with_origins(events: "Events", resolved: Resolved) -> "Events":

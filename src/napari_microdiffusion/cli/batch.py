@@ -9,12 +9,12 @@ from ..errors import Cancelled, UsageError
 from ..io import IMAGE_SUFFIXES, output_folder
 from ..settings.files import read_run
 from .options import Config, Folder, Preset, say_notes
-from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, WITHIN_FILE, Asked, asks_for
+from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
 from .terminal import CANCELLED, PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
 
 @command
-@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, WITHIN_FILE)
+@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE)
 def batch(
     inputs: Annotated[list[Path], typer.Argument(help="Stacks of projections, one image per slab.")],
     output: Folder,

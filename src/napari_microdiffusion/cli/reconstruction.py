@@ -23,12 +23,12 @@ from .options import (
     read_stack,
     say_notes,
 )
-from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, WITHIN_FILE, Asked, asks_for
+from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
 from .terminal import PROGRAM, STOPPED, Answer, command, follow, interrupts, lines, say
 
 
 @command
-@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, WITHIN_FILE, ("output.uncertainty", "output.inr"))
+@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE, ("output.uncertainty", "output.inr"))
 def reconstruct(
     output: Output,
     asked: Asked,
@@ -46,6 +46,7 @@ def reconstruct(
     from ..reconstruction.engine import reconstruct as run
     from ..reconstruction.events import CancelToken
     from ..reconstruction.outputs import Outputs
+    from ..reconstruction.reference.reading import read_reference
 
     if projections is not None:
         asked.setdefault("input", {})["path"] = projections
@@ -62,7 +63,7 @@ def reconstruct(
         raise UsageError("a stack of projections is needed; name it first, or in the settings of --config")
     outputs = Outputs(output, written.get("uncertainty"), written.get("inr"))
     sources = (chosen.path, config, method.inr_file, _prior_file(method.prior))
-    outputs.check(method, (*sources, chosen.beam_file, chosen.second_view))
+    outputs.check(method, (*sources, chosen.beam_file, chosen.second_view, chosen.reference))
     image = read_stack(chosen.path, chosen)
     if chosen.second_view is not None:
         image = with_second_view(image, read_stack(chosen.second_view, chosen))
@@ -72,6 +73,9 @@ def reconstruct(
         say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
     validate_projections(image.data, image.name, mask_missing=resolved.method.mask_missing)
     say_notes([*notes_of(image), *resolved.notices])
+    reference = None
+    if resolved.method.guide == "reference":
+        reference = read_reference(chosen, image, resolved.acquisition.step_length)
 
     token = CancelToken()
 
@@ -80,7 +84,9 @@ def reconstruct(
         token.stop()
 
     with interrupts(stop, token.cancel):
-        result = follow(run(image.data, resolved.acquisition, resolved.method, cancel=token))
+        result = follow(
+            run(image.data, resolved.acquisition, resolved.method, reference=reference, cancel=token)
+        )
     files = (outputs.stopped() if result.stopped else outputs).write(result, image, resolved)
     return _answer(result, image, resolved.document, files)
 
@@ -159,6 +165,7 @@ def _answer(
         "misfit": result.misfit,
         "misfit_correlation": result.misfit_correlation,
         "noise": _noise(result, document),
+        "reference": result.provenance["reference"],
         "stopped": result.stopped,
         "notes": notes_of(image),
         "notices": result.notices,

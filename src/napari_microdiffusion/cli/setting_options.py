@@ -129,7 +129,8 @@ def part(name: str, *without: str) -> tuple[str, ...]:
 
 
 BEAM_FILE = ("input.beam_file", "input.slice_spacing")
-WITHIN_FILE = part("input", "path", "second_view", "beam_file", "slice_spacing")
+WITHIN_FILE = part("input", "path", "second_view", "beam_file", "slice_spacing", "reference")
+REFERENCE = ("input.reference",)
 BEAM = tuple(path for path in part("acquisition") if OPTIONS[path].heading == "Beam")
 DETECTOR = tuple(path for path in part("acquisition") if path not in BEAM)
 METHOD = part("method", "keep_samples")

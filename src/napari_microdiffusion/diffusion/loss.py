@@ -1,6 +1,6 @@
 """The training loss: denoising error in physical units, the posterior mean trained explicitly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -20,6 +20,10 @@ class SlabBatch:
     """True minus first orders, physical, shape (B, N, ORDERS, H, W)."""
     weight: Tensor
     """Weight of each stack, shape (B,)."""
+
+    def to(self, device: torch.device) -> "SlabBatch":
+        """The same on a device."""
+        return SlabBatch(*(getattr(self, part.name).to(device) for part in fields(self)))
 
 
 class DenoisingLoss:

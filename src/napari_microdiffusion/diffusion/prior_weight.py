@@ -9,6 +9,8 @@ import numpy as np
 
 from ..optics.operators.thick_slabs import ThickSlabs
 
+# The brightest share of the light that the error of thick slabs is told for.
+_BRIGHT = 0.1
 # Weight of the presumption that the prior is right, relative to the energy that there was to explain.
 PRESUMPTION = 0.6
 
@@ -33,3 +35,25 @@ def prior_weight(thick: ThickSlabs, guide: np.ndarray, mean: np.ndarray) -> floa
     presumed = PRESUMPTION * float((missing**2).sum())
     factor = (float((added * missing).sum()) + presumed) / (float((added**2).sum()) + presumed + 1e-12)
     return min(max(factor, 0.0), 1.0)
+
+
+def self_test_error(thick: ThickSlabs, mean: np.ndarray) -> float | None:
+    """How far a posterior mean for thick slabs lies from their known halves, relative to the light there.
+
+    Parameters
+    ----------
+    thick : ThickSlabs
+    mean : ndarray, shape (N // 2 * len(profile), H, W)
+
+    Returns
+    -------
+    float or None
+        RMS error of the difference between halves in the brightest tenth of the thick slabs, over their mean
+        light: 0 where the halves are foretold, 2 where all light lies in the other half; None without light.
+    """
+    bright = thick.projections >= np.quantile(thick.projections, 1 - _BRIGHT)
+    light = float(thick.projections[bright].mean())
+    if light <= 0:
+        return None
+    error = (thick.differences_of(mean) - thick.differences)[bright]
+    return float(np.sqrt(np.square(error).mean())) / light

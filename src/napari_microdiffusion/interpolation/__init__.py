@@ -4,6 +4,7 @@ from .bent import bent_logspline_parts, first_estimate
 from .classical import INTERPOLATIONS, cubic, histospline, histospline_slab, linear, nearest
 from .logspline import logspline, logspline_parts
 from .pedestal import choose_pedestal
+from .sharing import shared, shared_through
 
 __all__ = [
     "INTERPOLATIONS",
@@ -17,4 +18,6 @@ __all__ = [
     "logspline",
     "logspline_parts",
     "nearest",
+    "shared",
+    "shared_through",
 ]

@@ -14,7 +14,6 @@ from .logspline import (
     OFFSET,
     bending,
     damped_bending_inverse,
-    slab_pieces,
 )
 
 # Steps of Richardson and Lucy that find a start, Gauss-Newton steps from there, and the conjugate gradients
@@ -57,11 +56,46 @@ def bent_logspline_parts(
     context = max(_CONTEXT, virtual + 1)
     keep = max(_SLABS - 2 * context, 6)
     by_view = np.asarray(projections, np.float32).reshape(operator.views, count, height, width)
-    for piece in slab_pieces(count, virtual, context, keep):
+    for piece in _slab_pieces(count, virtual, context, keep):
         part = BeamOperator(operator.beams, n, (piece.stop - piece.start, height, width))
         measured = by_view[:, piece.start : piece.stop].reshape(-1, height, width)
         values = _solve(measured, part, 1 / (noise**2 + NOISE_FLOOR**2), check)
         yield (piece.slices(n), slice(None)), values[piece.own(n)]
+
+
+@dataclass(frozen=True)
+class _SlabPiece:
+    """Slabs that are solved together, and which of them, counted with the virtual ones, are kept."""
+
+    start: int
+    """First projection read."""
+    stop: int
+    first: int
+    """First slab kept, of the extended volume."""
+    last: int
+
+    def slices(self, n: int) -> slice:
+        """The slices kept, of the extended volume."""
+        return slice(self.first * n, self.last * n)
+
+    def own(self, n: int) -> slice:
+        """The same, of the extended volume of this piece."""
+        return slice((self.first - self.start) * n, (self.last - self.start) * n)
+
+
+def _slab_pieces(count: int, virtual: int, context: int, keep: int) -> Iterator[_SlabPiece]:
+    """Pieces of `keep` slabs of `count`, read with `context` on either side.
+
+    The outermost pieces bring the virtual slabs along.
+    """
+    for first in range(0, count, keep):
+        last = min(first + keep, count)
+        yield _SlabPiece(
+            max(0, first - context),
+            min(count, last + context),
+            first + (virtual if first else 0),
+            last + (2 * virtual if last == count else virtual),
+        )
 
 
 def _solve(

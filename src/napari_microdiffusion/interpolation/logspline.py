@@ -6,12 +6,11 @@ intensity bends least along z. Pixel columns are solved on their own, for any ax
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ..optics.operators.any_beam import BeamOperator
+from ..optics.operators.banded import factor_banded
 from ..optics.operators.disjoint_slabs import ProjectionOperator
 from .classical import histospline
 
@@ -28,11 +27,10 @@ _DAMPING = 0.01
 # Bounds of a step and of the logarithm, which a dark voxel would else take to minus infinity.
 LARGEST_STEP = 1.0
 LOWEST_LOG = float(np.log(OFFSET / 20))
-_PIXELS = 2048
-
-# Slabs solved together and how many of them at each end are context; bending reaches no further.
-_SLABS = 12
-_CONTEXT = 3
+# Voxels solved together: few enough for the processor's caches, many enough for long vectors.
+_VOXELS = 600_000
+# Diagonals above the main one of second differences squared.
+_BEND = 2
 
 
 def logspline(
@@ -90,128 +88,78 @@ def logspline_parts(
         if not operator.is_straight:
             raise ValueError("the log-spline along pixel columns needs a straight beam and one view")
         virtual = operator.virtual_slabs
-    windows = _Windows(operator.profile, n)
-    rows = max(1, _PIXELS // width)
     precision = 1 / (noise**2 + NOISE_FLOOR**2)
-    context = max(_CONTEXT, virtual + 2)
-    keep = max(_SLABS - 2 * context, 4)
-    for piece in slab_pieces(count, virtual, context, keep):
-        start, stop = piece.start, piece.stop
-        inverse = damped_bending_inverse((stop - start + 2 * virtual) * n)
-        for top in range(0, height, rows):
-            whole = np.asarray(projections[start:stop, top : top + rows], dtype=np.float64)
-            flat = np.minimum(whole, pedestal) if pedestal else np.zeros_like(whole)
-            block = whole - flat
-            columns = block.reshape(stop - start, -1).T
-            light = np.maximum(histospline(block, n), 0) + OFFSET
-            light = np.pad(light, ((virtual * n, virtual * n), (0, 0), (0, 0)), mode="edge")
-            logs = np.log(light).reshape(len(light), -1).T
-            logs = _gauss_newton(columns, logs, windows, precision, inverse, iterations)
-            values = (np.exp(logs[:, piece.own(n)]) - OFFSET).T
-            place = piece.slices(n), slice(top, top + rows)
-            values = values.reshape(len(values), -1, width)
-            if pedestal:
-                values += np.repeat(flat[piece.first - start : piece.last - start], n, axis=0)
-            yield place, values.astype(np.float32)
+    depth = (count + 2 * virtual) * n
+    rows = max(1, _VOXELS // (depth * width))
+    for top in range(0, height, rows):
+        whole = np.asarray(projections[:, top : top + rows], dtype=np.float32)
+        flat = np.minimum(whole, pedestal) if pedestal else np.zeros_like(whole)
+        block = whole - flat
+        light = np.maximum(histospline(block, n), 0) + OFFSET
+        light = np.pad(light, ((virtual * n, virtual * n), (0, 0), (0, 0)), mode="edge")
+        problem = _ColumnProblem(block.reshape(count, -1), operator.profile, n, depth, precision)
+        logs = problem.solve(np.log(light).reshape(depth, -1), iterations)
+        values = (np.exp(logs) - OFFSET).reshape(depth, -1, width)
+        if pedestal:
+            values += np.repeat(flat, n, axis=0)
+        yield (slice(0, depth), slice(top, top + rows)), values.astype(np.float32, copy=False)
 
 
-@dataclass(frozen=True)
-class SlabPiece:
-    """Slabs that are solved together, and which of them, counted with the virtual ones, are kept."""
+class _ColumnProblem:
+    """Measured pixel columns (N, P) whose log intensities (depth, P) are sought."""
 
-    start: int
-    """First projection read."""
-    stop: int
-    first: int
-    """First slab kept, of the extended volume."""
-    last: int
-
-    def slices(self, n: int) -> slice:
-        """The slices kept, of the extended volume."""
-        return slice(self.first * n, self.last * n)
-
-    def own(self, n: int) -> slice:
-        """The same, of the extended volume of this piece."""
-        return slice((self.first - self.start) * n, (self.last - self.start) * n)
-
-
-def slab_pieces(count: int, virtual: int, context: int, keep: int) -> Iterator[SlabPiece]:
-    """Pieces of `keep` slabs of `count`, read with `context` on either side.
-
-    The outermost pieces bring the virtual slabs along.
-    """
-    for first in range(0, count, keep):
-        last = min(first + keep, count)
-        yield SlabPiece(
-            max(0, first - context),
-            min(count, last + context),
-            first + (virtual if first else 0),
-            last + (2 * virtual if last == count else virtual),
-        )
-
-
-class _Windows:
-    """The slices that each slab's beam reaches: (P, depth) to and from (P, slabs, L)."""
-
-    def __init__(self, profile: np.ndarray, step_length: int) -> None:
+    def __init__(
+        self, measured: np.ndarray, profile: np.ndarray, step_length: int, depth: int, precision: float
+    ) -> None:
         seen = np.flatnonzero(profile)
-        self.first, self.step_length = int(seen[0]), step_length
-        self.weights = profile[seen[0] : seen[-1] + 1]
+        self.measured, self.precision = measured, precision
+        self.weights = profile[seen[0] : seen[-1] + 1, None].astype(np.float32)
+        # The slices that each slab's beam reaches.
+        starts = seen[0] + step_length * np.arange(len(measured))
+        self.reached = [slice(start, start + len(self.weights)) for start in starts]
+        damped = bending(depth) + _DAMPING * CURVATURE * np.eye(depth)
+        self.bends = _bands(bending(depth), _BEND)
+        # Two slices that one slab sees depend on each other, however far apart they lie.
+        self.damped = _bands(damped, max(_BEND, len(self.weights) - 1))
 
-    def gather(self, values: np.ndarray, slabs: int) -> np.ndarray:
-        """Each slab's slices; a view."""
-        views = sliding_window_view(values, len(self.weights), axis=1)
-        return np.asarray(views[:, self.first :: self.step_length][:, :slabs])
+    def step(self, logs: np.ndarray) -> np.ndarray:
+        """The Gauss-Newton step from these log intensities, shape (depth, P)."""
+        light = np.exp(logs)
+        downhill = -_banded_product(self.bends, logs)
+        bands = np.repeat(self.damped[:, :, None], logs.shape[1], axis=2)
+        for measured, part in zip(self.measured, self.reached, strict=True):
+            slopes = light[part] * self.weights
+            scaled = self.precision * slopes
+            downhill[part] -= (slopes.sum(0) - OFFSET - measured) * scaled
+            for d in range(len(slopes)):
+                bands[d, part.start : part.stop - d] += scaled[: len(slopes) - d] * slopes[d:]
+        return factor_banded(bands).solve(downhill)
 
-    def scatter(self, values: np.ndarray, depth: int) -> np.ndarray:
-        """The transpose: slices seen by several slabs get the sum."""
-        slabs = values.shape[1]
-        result = np.zeros((len(values), depth))
-        for k in range(values.shape[2]):
-            start = self.first + k
-            result[:, start : start + (slabs - 1) * self.step_length + 1 : self.step_length] += values[
-                :, :, k
-            ]
-        return result
-
-    def of_slab(self, slab: int) -> slice:
-        """The slices of one slab."""
-        start = self.first + slab * self.step_length
-        return slice(start, start + len(self.weights))
+    def solve(self, logs: np.ndarray, iterations: int) -> np.ndarray:
+        """Log intensities after so many steps."""
+        for _ in range(iterations):
+            logs = logs + np.clip(self.step(logs), -LARGEST_STEP, LARGEST_STEP)
+            logs = np.maximum(logs, LOWEST_LOG)
+        return logs
 
 
-def _gauss_newton(
-    measured: np.ndarray,
-    logs: np.ndarray,
-    windows: _Windows,
-    precision: float,
-    inverse: np.ndarray,
-    iterations: int,
-) -> np.ndarray:
-    """Log intensities of pixel columns; measured (P, N), logs (P, depth).
+def _bands(matrix: np.ndarray, width: int) -> np.ndarray:
+    """Diagonals 0 to `width` of a symmetric matrix, shape (width + 1, size); zero beyond the matrix."""
+    size = len(matrix)
+    bands = np.zeros((width + 1, size), np.float32)
+    for d in range(min(width + 1, size)):
+        bands[d, : size - d] = np.diagonal(matrix, d)
+    return bands
 
-    The bending term is the same for every column, so its (damped) inverse is one dense matrix, and the data
-    term adds one direction a slab: by Woodbury's identity a step needs an N x N solve per column.
-    """
-    (pixels, slabs), depth = measured.shape, logs.shape[1]
-    bend = bending(depth)
-    for _ in range(iterations):
-        slopes = windows.gather(np.exp(logs), slabs) * windows.weights
-        misfit = slopes.sum(2) - OFFSET - measured
-        downhill = -(logs @ bend) - windows.scatter(precision * misfit[:, :, None] * slopes, depth)
-        spread = downhill @ inverse
-        # The N x N matrices J K^-1 J^T, slab row by slab row.
-        coupling = np.empty((pixels, slabs, slabs))
-        for i in range(slabs):
-            reach = slopes[:, i] @ inverse[windows.of_slab(i)]
-            coupling[:, i] = (windows.gather(reach, slabs) * slopes).sum(2)
-        coupling[:, np.arange(slabs), np.arange(slabs)] += 1 / precision
-        seen = (windows.gather(spread, slabs) * slopes).sum(2)
-        held = np.linalg.solve(coupling, seen[:, :, None])
-        step = spread - windows.scatter(held * slopes, depth) @ inverse
-        logs = logs + np.clip(step, -LARGEST_STEP, LARGEST_STEP)
-        logs = np.maximum(logs, LOWEST_LOG)
-    return np.asarray(logs)
+
+def _banded_product(bands: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A symmetric banded matrix applied to columns (size, P)."""
+    product = bands[0, :, None] * columns
+    for d in range(1, len(bands)):
+        band = bands[d, : len(columns) - d, None]
+        product[:-d] += band * columns[d:]
+        product[d:] += band * columns[:-d]
+    return np.asarray(product)
 
 
 def bending(size: int) -> np.ndarray:

@@ -78,7 +78,7 @@ def write_image(
     lower = target.name.lower()
     kind = "OME-Zarr" if lower.endswith(FOLDER_SUFFIX) else "OME TIFF" if ".ome." in lower else "ImageJ TIFF"
     array = _storable(np.asarray(data), axes, kind, target.name)
-    place = _place(origin, scale, unit)
+    place = _place(origin, scale, unit, is_projections=step_length is not None)
     spacing, unit = _spacing(scale, unit, target.name)
     items = own_items(step_length, beam, description, place)
     if kind == "OME-Zarr":
@@ -134,9 +134,12 @@ def _spacing(scale: Scale | None, unit: str, name: str) -> tuple[Scale | None, s
     return (values[0], values[1], values[2]), "pixel" if is_pixel_unit(unit) else "um"
 
 
-def _place(origin: Scale | None, scale: Scale | None, unit: str) -> Scale | None:
-    """Return the origin in micrometres, or in pixels where these are the unit; None at zero."""
-    if origin is None or scale is None or not any(origin):
+def _place(origin: Scale | None, scale: Scale | None, unit: str, is_projections: bool) -> Scale | None:
+    """Return the origin in micrometres, or in pixels where these are the unit; None at a volume's zero.
+
+    Read again, a volume without an origin lies there; projections without one do not.
+    """
+    if origin is None or scale is None or not (any(origin) or is_projections):
         return None
     factor = 1.0 if is_pixel_unit(unit) else micrometres(unit) or 1.0
     z, y, x = (float(value) * factor for value in origin)

@@ -128,9 +128,13 @@ class RunDocument(FormSettings):
         """Take over the settings of an earlier run; raises `UsageError` for those that cannot be."""
         self.change(run=self.run.using(parts))
 
-    def record(self, recorded: Recorded, **others: Any) -> None:
-        """Take what another layer says, and set other attributes."""
-        self.change(run=self.run.recording(recorded), **others)
+    def record(self, recorded: Recorded, forget_step_length: bool = False, **others: Any) -> None:
+        """Take what another layer says, and set other attributes; see `AskedSettings.recording`."""
+        self.change(run=self.run.recording(recorded, forget_step_length), **others)
+
+    def reset(self) -> None:
+        """Go back to what files say and to the defaults."""
+        self.change(run=AskedSettings(recorded=self.recorded))
 
     def choose_system(self, system: str, schedule: str = "") -> None:
         """Choose a system of the paper, or with an empty name what was set before."""

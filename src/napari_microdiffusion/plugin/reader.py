@@ -9,8 +9,9 @@ import numpy as np
 
 from ..io import ImageStack, UnchosenPosition, is_stack, read_image
 from ..optics.recorded_beam import KEY, beam_in
-from .layers.metadata import METADATA_KEY, LayerData
-from .layers.placement import AXES, Placement
+from ..stacks.metadata import METADATA_KEY, UNCERTAINTY_COLOURS, LayerData
+from ..stacks.placement import AXES, Placement, rule_record
+from ..tasks.contrast import limits_of, sampled
 
 Reader = Callable[[Any], list[LayerData]]
 
@@ -57,7 +58,7 @@ def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
 def image_layers(image: ImageStack) -> list[LayerData]:
     """Turn a stack into layer data; a time axis stays the first axis of its layers."""
     placed = Placement.of_image(image)
-    arguments = placed.layer_arguments()
+    arguments, placed_by_rule = placed.layer_arguments(), rule_record(image)
     if "t" in image.axes:
         arguments = {
             "scale": (1.0, *placed.scale),
@@ -66,20 +67,31 @@ def image_layers(image: ImageStack) -> list[LayerData]:
             "axis_labels": ("t", *AXES),
         }
     if "c" not in image.axes:
-        known = {METADATA_KEY: _known_of(image)}
-        return [(image.data, {"name": image.name, "metadata": known, **arguments}, "image")]
+        known = {METADATA_KEY: _known_of(image), **placed_by_rule}
+        look = _look(image.data, known[METADATA_KEY]["role"])
+        return [(image.data, {"name": image.name, "metadata": known, **look, **arguments}, "image")]
     axis, names = image.axes.index("c"), image.metadata.get("channels") or ()
     layers: list[LayerData] = []
     for index in range(image.data.shape[axis]):
         name = names[index] if index < len(names) else f"channel {index}"
+        channel, known = np.take(image.data, index, axis), _known_of(image, index)
         look = {
             "name": f"{image.name} {name}",
             "colormap": _CHANNEL_COLOURS[index % len(_CHANNEL_COLOURS)],
             "blending": "additive",
-            "metadata": {METADATA_KEY: _known_of(image, index)},
+            "metadata": {METADATA_KEY: known, **placed_by_rule},
+            **_look(channel, known["role"]),
         }
-        layers.append((np.take(image.data, index, axis), {**look, **arguments}, "image"))
+        layers.append((channel, {**look, **arguments}, "image"))
     return layers
+
+
+def _look(data: Any, role: str) -> dict[str, Any]:
+    """Contrast limits by percentiles, since single bright pixels would darken all others."""
+    low, high = limits_of(sampled(data))
+    if role == "uncertainty":
+        return {"colormap": UNCERTAINTY_COLOURS, "contrast_limits": (0.0, max(high, 1e-30))}
+    return {"contrast_limits": (low, high)} if high > low + 1e-5 * abs(low) else {}
 
 
 def _known_of(image: ImageStack, channel: int = 0) -> dict[str, Any]:

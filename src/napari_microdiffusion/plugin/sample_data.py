@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..optics import Acquisition
-from .layers.metadata import METADATA_KEY, LayerData, known_beam
-from .layers.placement import Placement
+from ..stacks.metadata import METADATA_KEY, LayerData, known_beam
+from ..stacks.placement import Placement
 
 SAMPLE_SHAPE = (96, 128, 128)
 SAMPLE_STEP_LENGTH = 6
@@ -59,7 +59,7 @@ def _sample(kind: str) -> list[LayerData]:
             projections,
             {
                 "name": kind,
-                **slabs.moved_to_slab_centres(SAMPLE_STEP_LENGTH).layer_arguments(),
+                **slabs.with_first_slice_at_zero(SAMPLE_STEP_LENGTH).layer_arguments(),
                 "metadata": {METADATA_KEY: {"role": "projections", **known}},
             },
             "image",

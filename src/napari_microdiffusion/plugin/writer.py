@@ -9,8 +9,8 @@ from ..errors import UserError
 from ..io import check_not_read, provenance_path, sources_of, write_image, write_json
 from ..optics.recorded_beam import KEY
 from ..settings.files import short_record
-from .layers.metadata import METADATA_KEY, LayerData
-from .layers.placement import Placement
+from ..stacks.metadata import METADATA_KEY, LayerData
+from ..stacks.placement import Placement
 
 _LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
 

@@ -11,13 +11,13 @@ from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
 from ..optics.detector.intensity import working_unit
+from ..registration.reference_stack import ReferenceStack
 from ..settings.method import ReconstructionConfig
 from .conditioning import Conditioning
 from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning, noise_warning
 from .events import CancelToken, Event, Events, Finished, SliceReady, StageStarted, StopRequested
 from .facts import StackFacts
-from .guides import GUIDES
-from .methods import DIFFUSIONS
+from .methods import DIFFUSIONS, GUIDES
 from .priors import check_prior
 from .provenance import digest, provenance
 from .result import ReconstructionResult
@@ -33,6 +33,7 @@ def reconstruct(
     config: ReconstructionConfig | None = None,
     *,
     inr: FittedInr | None = None,
+    reference: ReferenceStack | None = None,
     cancel: CancelToken | None = None,
 ) -> Events:
     """Reconstruct a volume, yielding events while it is made.
@@ -50,6 +51,8 @@ def reconstruct(
         Settings; the default is the recommended method.
     inr : FittedInr, optional
         A field fitted before to these projections; the guide `inr` takes it instead of fitting one.
+    reference : ReferenceStack, optional
+        A point-scanned stack of the same tissue; the guide `reference` needs it.
     cancel : CancelToken, optional
         Ends the run from another thread.
 
@@ -63,23 +66,23 @@ def reconstruct(
     UserError
         If the projections or the settings cannot be used. Raised at the first `next`.
     Cancelled
-        If the run was cancelled.
+        If the run was cancelled, or stopped before there was anything to keep.
     RunFailed
         If it failed for a reason outside its settings.
     """
     config = config or ReconstructionConfig()
-    _check(projections, acquisition, config)
+    _check(projections, acquisition, config, reference)
     cancel, given = cancel or CancelToken(), np.asarray(projections)
     unit = working_unit(given, acquisition.step_length)
     if unit == 1:
         facts = StackFacts(np.asarray(given, dtype=np.float32), acquisition, config, cancel.check)
-        yield from _run(facts, RunState.of(facts, cancel, inr))
+        yield from _run(facts, RunState.of(facts, cancel, inr, reference))
         return
     near_one = np.asarray(unit * given.astype(np.float64), dtype=np.float32)
     facts = StackFacts(near_one, acquisition.scaled(unit), config, cancel.check)
     if inr is None and config.inr_file is not None:
         inr = FittedInr.load(config.inr_file)
-    state = RunState.of(facts, cancel, None if inr is None else inr.scaled(unit))
+    state = RunState.of(facts, cancel, None if inr is None else inr.scaled(unit), reference)
     for event in _run(facts, state):
         if isinstance(event, SliceReady):
             event = replace(event, plane=event.plane / np.float32(unit))
@@ -95,6 +98,8 @@ def _run(facts: StackFacts, state: RunState) -> Events:
         for event in _stages(facts, state, consistency):
             yield _with_gaps(event, facts)
     except StopRequested:
+        if "" in state.reached:
+            raise Cancelled("the run was stopped before there was anything to keep") from None
         stopped = True
     except (UserError, Cancelled, RunFailed):
         raise
@@ -105,7 +110,8 @@ def _run(facts: StackFacts, state: RunState) -> Events:
         raise RunFailed(
             "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
         )
-    left = misfit(facts, consistency, state.volume)
+    # A preview knows nothing of the noise, and finding it out would hold up whoever has stopped the run.
+    left = None if "preview" in state.reached else misfit(facts, consistency, state.volume)
     reprojection_max = consistency.reprojection_max(state.volume) / facts.scale.span
     if facts.gaps is not None:
         for volume in (state.volume, state.guide, state.uncertainty, *state.samples):
@@ -119,6 +125,7 @@ def _run(facts: StackFacts, state: RunState) -> Events:
             guide=state.guide,
             uncertainty=state.uncertainty,
             inr=state.inr,
+            reference=None if state.shared is None else state.shared.expected,
             samples=state.samples,
             stopped=stopped,
             reached=state.reached,
@@ -165,7 +172,12 @@ def _in_grey_levels(
     )
 
 
-def _check(projections: np.ndarray, acquisition: Acquisition, config: ReconstructionConfig) -> None:
+def _check(
+    projections: np.ndarray,
+    acquisition: Acquisition,
+    config: ReconstructionConfig,
+    reference: ReferenceStack | None,
+) -> None:
     validate_projections(projections, "the projections", mask_missing=config.mask_missing)
     if len(projections) % acquisition.views:
         raise UserError(
@@ -180,6 +192,12 @@ def _check(projections: np.ndarray, acquisition: Acquisition, config: Reconstruc
         raise UsageError(
             "diffusion is paper, which is made for straight beams no wider than the step; choose slab or off"
         )
+    if config.guide == "reference":
+        if reference is None:
+            raise UsageError("the guide is reference, but there is none; give a point-scanned stack")
+        reference.check()
+    elif reference is not None:
+        raise UsageError(f"a reference is given, but the guide is {config.guide}; choose the guide reference")
     if config.diffusion == "slab":
         check_prior(config.prior)
     if config.diffusion == "paper" and config.paper.checkpoint is not None:
@@ -209,14 +227,17 @@ def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) ->
     with state.timed("guide"):
         estimate = yield from GUIDES[config.guide](facts, state, consistency)
         state.guide, state.pedestal = consistency.start(estimate.volume), estimate.pedestal
+        # Also where a diffusion follows: whoever stops it has this.
+        yield from _write_guide(facts, state, consistency)
         if diffusion == "off":
-            yield from _finish_guide(facts, state, consistency)
+            yield from consistency.enforce_on_volume(state, "guide")
     if diffusion == "off":
         return
     state.cancel.check()
     with state.timed("posterior mean"):
-        projections = consistency.slab_projections(state.guide)
-        conditioning = Conditioning(facts, projections, state.guide, estimate.pedestal)
+        start = state.guide if estimate.conditioning is None else estimate.conditioning
+        projections = consistency.slab_projections(start)
+        conditioning = Conditioning(facts, projections, start, estimate.pedestal)
         method = DIFFUSIONS[diffusion](facts, state, consistency, conditioning)
         yield from method.posterior_mean()
     if config.samples:
@@ -237,12 +258,11 @@ def _preview(facts: StackFacts, state: RunState, consistency: DataConsistency) -
         yield clock.advance()
 
 
-def _finish_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
-    """Without diffusion the guide is the result, made consistent with the measurement."""
+def _write_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
+    """Put the guide into the volume, as consistent with the measurement as slabs can be by themselves."""
     n = facts.step_length
     for i in range(facts.shape[0]):
         state.cancel.check()
         slab = slice(i, i + 1)
         slices = consistency.enforce_on_slabs(state.guide[i * n : (i + 1) * n], slab, facts.region)
         yield from state.write(slices, slab, facts.region, "guide")
-    yield from consistency.enforce_on_volume(state, "guide")

@@ -37,10 +37,14 @@ class FirstEstimate:
         Grey levels.
     pedestal : float
         That a log-spline was raised by, unit intensities.
+    conditioning : ndarray or None, shape (N*n, H, W)
+        What the diffusion starts from, where that is not the volume: priors know the guides that projections
+        alone give.
     """
 
     volume: np.ndarray
     pedestal: float = 0.0
+    conditioning: np.ndarray | None = None
 
 
 GuideStage = Generator[Event, None, FirstEstimate]
@@ -178,7 +182,7 @@ def render_inr(facts: StackFacts, state: RunState, fitted: FittedInr) -> Generat
     return guide
 
 
-GUIDES: dict[str, Callable[[StackFacts, RunState, DataConsistency], GuideStage]] = {
+GUIDES_FROM_PROJECTIONS: dict[str, Callable[[StackFacts, RunState, DataConsistency], GuideStage]] = {
     "none": without,
     "nearest": interpolated,
     "linear": interpolated,

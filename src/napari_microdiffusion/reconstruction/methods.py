@@ -7,7 +7,8 @@ from .conditioning import Conditioning
 from .data_consistency import DataConsistency
 from .events import Events
 from .facts import StackFacts
-from .guides import GUIDES
+from .guides import GUIDES_FROM_PROJECTIONS
+from .reference.guide import reference
 from .run_state import RunState
 from .slab.stages import SlabDiffusion
 
@@ -33,6 +34,7 @@ def _paper(
     return PaperDiffusion(facts, state, consistency, conditioning)
 
 
+GUIDES = {**GUIDES_FROM_PROJECTIONS, "reference": reference}
 DIFFUSIONS: dict[str, Callable[[StackFacts, RunState, DataConsistency, Conditioning], Diffusion]] = {
     "slab": SlabDiffusion,
     "paper": _paper,

@@ -19,6 +19,7 @@ from ..io import (
     write_image,
     write_json,
 )
+from ..optics.placement import StackPlacement
 from ..settings.files import short_record
 from ..settings.method import ReconstructionConfig
 from ..settings.resolve import Resolved
@@ -135,12 +136,13 @@ class Outputs:
             Where the operating system refuses.
         """
         n = result.provenance["acquisition"]["step_length"]
-        scale = source.scale
-        voxel = None if scale is None else (scale[0] / n, scale[1], scale[2])
+        # Projections that record no origin are put where their volume begins at zero, whatever their n.
+        slabs = StackPlacement.recorded(source.scale, source.unit, source.origin, step_length=n)
+        voxel, origin = None, None
+        if source.scale is not None:
+            voxel, origin = slabs.of_volume(n).scale, slabs.of_volume(n).translate
         record = short_record(result.provenance)
         written: dict[str, str] = {}
-
-        origin = None if voxel is None else _origin_of_volume(source, n, voxel)
 
         def image(what: str, path: Path, data: Any) -> None:
             about = {"quantity": what, **record}
@@ -161,19 +163,6 @@ class Outputs:
         content["input"] = {**content["input"], **result.provenance["input"], **told}
         write_json(self.provenance, content)
         return written | {"provenance": str(self.provenance)}
-
-
-def _origin_of_volume(
-    source: ImageStack, n: int, voxel: tuple[float, float, float]
-) -> tuple[float, float, float]:
-    """Centre of the volume's first voxel: its slices are centred on the slabs.
-
-    Projections without an origin of their own start at zero, or, where they tell their step length, so that
-    the volume they were made of does.
-    """
-    half = (n - 1) / 2 * voxel[0]
-    z, y, x = source.origin or (0.0 if source.step_length is None else half, 0.0, 0.0)
-    return (z - half, y, x)
 
 
 def _with_suffix(path: Path) -> Path:

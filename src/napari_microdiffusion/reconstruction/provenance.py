@@ -29,8 +29,10 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
         "light": [round(float(gain), 4) for gain in facts.light.gains] if facts.light.is_changed else None,
         "device": state.device,
         "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
+        "reference": _reference(state),
         "pedestal": round(state.pedestal, 4),
         "prior_weight": round(state.prior_weight, 4),
+        "self_test_error": None if state.self_test_error is None else round(state.self_test_error, 4),
         "out_of_distribution": state.out_of_distribution,
         "seconds": {stage: round(seconds, 3) for stage, seconds in state.seconds.items()},
         "stopped": stopped,
@@ -45,9 +47,25 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
     }
 
 
-def digest(projections: np.ndarray) -> str:
-    """SHA-256 of the projections as little-endian float32, whatever file they came in."""
-    return hashlib.sha256(np.ascontiguousarray(projections, dtype="<f4").tobytes()).hexdigest()
+def _reference(state: RunState) -> dict[str, Any] | None:
+    """The reference of a run, where it was found, and what it was worth."""
+    given = state.reference
+    if given is None:
+        return None
+    return {
+        **given.about,
+        "name": given.name,
+        "shape": list(given.data.shape),
+        "voxel": list(given.voxel),
+        "sha256": digest(given.data),
+        "registration": None if state.registration is None else state.registration.record(),
+        "weight": None if state.shared is None else round(state.shared.whole_weight, 4),
+    }
+
+
+def digest(stack: np.ndarray) -> str:
+    """SHA-256 of a stack as little-endian float32, whatever file they came in."""
+    return hashlib.sha256(np.ascontiguousarray(stack, dtype="<f4").tobytes()).hexdigest()
 
 
 def package_version(name: str) -> str:

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
 # A re-projection this close is rounding (float32), as a fraction of the projections' range.
 ROUNDING = 1e-4
+KEPT = {
+    "posterior mean": "the final volume",
+    "guide": "the starting estimate",
+    "preview": "the quick preview",
+}
+"""What slabs of a stopped run hold, by the last stage that they reached."""
 
 
 @dataclass(eq=False)
@@ -26,6 +32,9 @@ class ReconstructionResult:
         The first estimate the diffusion started from, same shape and unit.
     inr : FittedInr or None
         The fitted field where the guide is an INR.
+    reference : ndarray or None
+        The reference of the run, registered and in the projections' grey levels, same shape; None where there
+        is none of this tissue.
     samples : list of ndarray
         The single samples, only where the settings ask to keep them.
     stopped : bool
@@ -56,6 +65,7 @@ class ReconstructionResult:
     guide: np.ndarray
     uncertainty: np.ndarray | None = None
     inr: "FittedInr | None" = None
+    reference: np.ndarray | None = None
     samples: list[np.ndarray] = field(default_factory=list)
     stopped: bool = False
     reached: list[str] = field(default_factory=list)
@@ -75,26 +85,34 @@ def describe_outcome(
     """The line under a finished run."""
     time = duration(sum(result.seconds.values()))
     if result.stopped:
-        stages = [stage for stage in dict.fromkeys(result.reached) if stage]
-        parts = ", ".join(f"{result.reached.count(stage)} slabs at the stage {stage}" for stage in stages)
-        text = f"Stopped after {time}; kept: {parts or 'nothing yet'}."
-    else:
-        text = f"Done in {time}."
+        return f"Stopped after {time}. Kept: {_kept(result)}."
+    text = f"Done in {time}. Averaged along the beam, the result reproduces your images "
     if result.misfit is not None:
-        text += f" Reproduces the projections within their noise (misfit {result.misfit:.2f})"
+        text += f"within their noise (difference {result.misfit:.2f} times the noise)."
     elif result.reprojection_max <= ROUNDING:
-        text += " Re-projects onto the measurement (by construction)"
+        text += "exactly."
     else:
-        text += f" Re-projects within {100 * result.reprojection_max:.2g} % of the projections' range"
-    if median_uncertainty is not None:
-        text += f"; depth within a slab is estimated: median uncertainty {100 * median_uncertainty:.0f} %."
+        text += f"within {100 * result.reprojection_max:.2g} % of their range of brightness."
+    if median_uncertainty is None:
+        text += " Depth inside each slab is an estimate; uncertainty draws would tell how sure it is."
     else:
-        text += "; depth within a slab is estimated, here without a measure of its uncertainty."
+        share = f"± {100 * median_uncertainty:.0f} %"
+        text += f" Depth inside each slab is an estimate, typically {share} of the brightness."
     if metrics is not None:
         text += f" Against the ground truth: PSNR {metrics['psnr']:.1f} dB"
         r2 = metrics.get("null_space_r2")
-        text += "." if r2 is None else f", null-space R² {r2:.2f}."
+        text += "." if r2 is None else f", depth recovered {100 * max(r2, 0.0):.0f} %."
     return text
+
+
+def _kept(result: ReconstructionResult) -> str:
+    """What there was when a run was stopped, in words."""
+    parts, count = [], len(result.reached)
+    for stage, words in KEPT.items():
+        if slabs := result.reached.count(stage):
+            parts.append(f"{words} of {'all ' if slabs == count else ''}{slabs} slabs")
+    text = " and ".join(parts)
+    return text if result.uncertainty is None else f"{text}, with the uncertainty of the draws so far"
 
 
 def duration(seconds: float) -> str:

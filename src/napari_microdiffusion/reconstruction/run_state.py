@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..inr import FittedInr
+from ..registration.reference_stack import ReferenceStack
+from ..registration.registration import Registration
+from ..registration.shared_reference import SharedReference
 from .events import CancelToken, Events, Notice, Progress, Region, SliceReady, Stage
 from .facts import StackFacts
 
@@ -36,10 +39,18 @@ class RunState:
         Where the networks run.
     prior_weight : float
         Factor on what the prior adds to the guide, 0 to 1; 1 where no prior is used.
+    self_test_error : float or None
+        Of the posterior mean on thick slabs of the sample itself, relative to their light; None without test.
     out_of_distribution : float or None
         Score of the projections, where the prior came with those of its training data.
     pedestal : float
         Of the log-spline that the prior starts from, unit intensities.
+    reference : ReferenceStack or None
+        Given to the run.
+    registration : Registration or None
+        Where the reference was found.
+    shared : SharedReference or None
+        The volume as the reference has it, where it is of this tissue.
     """
 
     cancel: CancelToken
@@ -53,14 +64,25 @@ class RunState:
     notices: list[str] = field(default_factory=list)
     device: str = "cpu"
     prior_weight: float = 1.0
+    self_test_error: float | None = None
     out_of_distribution: float | None = None
     pedestal: float = 0.0
+    reference: ReferenceStack | None = None
+    registration: Registration | None = None
+    shared: SharedReference | None = None
 
     @classmethod
-    def of(cls, facts: StackFacts, cancel: CancelToken, inr: FittedInr | None = None) -> "RunState":
+    def of(
+        cls,
+        facts: StackFacts,
+        cancel: CancelToken,
+        inr: FittedInr | None = None,
+        reference: ReferenceStack | None = None,
+    ) -> "RunState":
         """A run that has not begun."""
         empty = np.zeros(facts.volume_shape, np.float32)
-        return cls(cancel, volume=empty, guide=empty, reached=[""] * facts.shape[0], inr=inr)
+        reached = [""] * facts.shape[0]
+        return cls(cancel, volume=empty, guide=empty, reached=reached, inr=inr, reference=reference)
 
     def write(self, slices: np.ndarray, slabs: slice, region: Region, stage: Stage) -> Events:
         """Put finished slices (grey levels, already consistent) into the volume and announce them."""
@@ -75,6 +97,11 @@ class RunState:
         """A warning, stored for the result as well."""
         self.notices.append(text)
         return Notice("warning", text)
+
+    def message(self, text: str) -> Notice:
+        """Something that was found, which is no warning; stored for the result as well."""
+        self.notices.append(text)
+        return Notice("info", text)
 
     @contextmanager
     def timed(self, stage: Stage) -> Iterator[None]:

@@ -132,10 +132,14 @@ class AskedSettings:
             return AskedSettings(earlier=earlier, recorded=self.recorded)
         return AskedSettings(earlier=earlier, recorded=self.recorded, system=systems[0], schedule="")
 
-    def recording(self, recorded: Recorded) -> "AskedSettings":
-        """With what another image says; it goes before what was asked for while the former was chosen."""
+    def recording(self, recorded: Recorded, forget_step_length: bool = False) -> "AskedSettings":
+        """With what another image says; it goes before what was asked for while the former was chosen.
+
+        With `forget_step_length`, one that was asked for then does not stay, whatever the other image says.
+        """
         gone: set[str] = set()
-        if "step_length" in recorded.acquisition or recorded.suggested is not None:
+        says_step_length = "step_length" in recorded.acquisition or recorded.suggested is not None
+        if says_step_length or forget_step_length:
             gone.add(STEP_LENGTH)
         if "beam" in recorded.acquisition:
             gone |= BEAM_PATHS

@@ -14,7 +14,7 @@ DOCUMENT_VERSION: Literal[2] = 2
 
 
 class InputSettings(BaseModel):
-    """What is read: the projections, and what a measured beam needs."""
+    """What is read: the projections, what a measured beam needs, and a reference."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -56,6 +56,12 @@ class InputSettings(BaseModel):
         description="Measured beam: a table (.csv, .tsv, .txt) of depth in um and intensity, or of depth, "
         "intensity and displacement y and x in um; or a z-stack of a bead. It replaces the profile of the "
         "named beam.",
+    )
+    reference: Path | None = Field(
+        None,
+        title="Reference",
+        description="A point-scanned stack of the same tissue; it is registered to the projections, and the "
+        "guide is then reference.",
     )
     slice_spacing: float | None = Field(
         None,

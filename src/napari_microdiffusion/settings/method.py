@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..inr.settings import InrSettings
 from ..optics.detector.light import Light
 
-Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr"]
+Guide = Literal["none", "nearest", "linear", "cubic", "histospline", "logspline", "inr", "reference"]
 Diffusion = Literal["off", "slab", "paper"]
 Consistency = Literal["none", "exact", "nonnegative", "noise"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -28,7 +28,8 @@ class ReconstructionConfig(BaseModel):
         "logspline",
         title="First estimate (guide)",
         description="First estimate of the volume, given to the diffusion: an interpolation of the "
-        "projections along z, or an implicit neural representation (INR) fitted to them.",
+        "projections along z, an implicit neural representation (INR) fitted to them, or a "
+        "reference: a point-scanned stack of the same tissue.",
     )
     diffusion: Diffusion = Field(
         "slab",

@@ -151,7 +151,10 @@ def check_asked(
     """
     before, words = earlier or {}, dict(names or {})
     method, _ = _method(asked, before, preset_name, words)
-    resolve_input(asked, before, words)
+    read = resolve_input(asked, before, words)
+    if method.guide == "reference" and read.reference is None:
+        name = words.get("input.reference", "reference")
+        raise UsageError(f"the guide is reference, but there is none; name a point-scanned stack with {name}")
     checked(OutputSettings, asked.get("output", {}), "output", words)
     step, width, _ = step_and_width(asked, before, None)
     fields = {**before.get("acquisition", {}), **asked_acquisition(asked), **width}
@@ -233,6 +236,12 @@ def _method(
     settings = merged(chosen, earlier.get("method", {}), own)
     if settings.get("inr_file") is not None and settings.setdefault("guide", "inr") != "inr":
         raise UsageError(f"an INR file is given, but the guide is {settings['guide']}; choose the guide inr")
+    if asked.get("input", {}).get("reference") is not None:
+        if own.get("guide", "reference") != "reference":
+            raise UsageError(
+                f"a reference is given, but the guide is {own['guide']}; choose the guide reference"
+            )
+        settings["guide"] = "reference"
     if isinstance(settings.get("prior"), PathLike):
         settings["prior"] = str(settings["prior"])
     config = checked(ReconstructionConfig, settings, "method", words)

@@ -31,14 +31,14 @@ def batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:
     pool = SpecimenPool(settings, seed)
     rng = np.random.default_rng([seed, 1_000_004])
     recordings: list[Recording] = []
-    due = float(settings.recordings)
+    due = float(settings.first_recordings or settings.recordings)
     while True:
         while due >= 1:
             due -= 1
             recordings = [*recordings, record(pool.volumes, settings, rng)][-settings.recordings :]
         chosen = rng.choice(len(recordings), settings.stacks, replace=settings.stacks > len(recordings))
         yield collate([draw_stack(recordings[i], settings, rng) for i in chosen])
-        due += settings.stacks / settings.patches_per_recording
+        due += settings.stacks / settings.patches_per_recording + (len(recordings) < settings.recordings)
         pool.renew()
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from .ahead import batches_ahead
 from .batches import batches, collate, draw_stack, learn_units
 from .curve import TrainingCurve
 from .distribution import learn_distribution
+from .held_out import held_out
 from .pool import SpecimenPool
 from .recordings import record
 from .settings import BatchSettings
@@ -30,6 +31,9 @@ from .settings import BatchSettings
 MIN_REFERENCE = (8, 16)
 # Adapting starts from good weights; a high rate would only shake them.
 ADAPTING_RATE = 4e-4
+# Recordings of references before the first step of an adaptation, so that it learns from the first seconds,
+# and batches that judge it: what it takes to make more would be missed from a few minutes of learning.
+_FIRST_RECORDINGS, _JUDGED_BATCHES = 4, 3
 # How much of an adapted prior stays as it was. Averaged with the weights before, it keeps most of what helps
 # on the references' tissue, and no longer loses on one that it had already known (Wortsman et al. 2022).
 KEPT_IN_ADAPTING = 0.5
@@ -97,6 +101,8 @@ class PriorTraining:
         Weights to start from; its network sizes replace the recipe's.
     references : sequence of ndarray
         Point-scanned volumes to learn from instead of procedural specimens.
+    device : str
+        Where the network is trained, as PyTorch names it; batches are made by the CPU.
 
     Raises
     ------
@@ -110,12 +116,15 @@ class PriorTraining:
         output: Path,
         init: Prior | None = None,
         references: tuple[np.ndarray, ...] = (),
+        device: str = "cpu",
     ) -> None:
-        patch = recipe.patch
+        is_adapting = init is not None and bool(references)
+        judged: tuple[np.ndarray, ...] = ()
         if references:
             _check_references(references)
-            # Patches are cut after a transpose, so the shortest side of all bounds both of theirs.
-            patch = min(patch, *(min(volume.shape[1:]) for volume in references))
+        if is_adapting:
+            references, judged = held_out(references)
+        self.is_held_out = bool(judged)
         torch.manual_seed(recipe.seed)
         self.recipe = recipe
         self.output = output
@@ -124,18 +133,24 @@ class PriorTraining:
         self.settings = BatchSettings(
             stacks=recipe.stacks,
             slabs=recipe.slabs,
-            patch=patch,
+            patch=_patch_for(references, recipe.patch),
             pool=recipe.pool,
             references=references,
             step_length=recipe.step_length,
+            first_recordings=_FIRST_RECORDINGS if is_adapting else None,
         )
+        judges = judged or references
+        self._judging = replace(self.settings, references=judges, patch=_patch_for(judges, recipe.patch))
+        self._judging_batches = _JUDGED_BATCHES if is_adapting else 8
+        self.validation: list[SlabBatch] = []
         if init is None:
             sizes = recipe.model_dump(include={"width", "deep_width", "blocks", "deep_blocks"})
             self.denoiser = new_denoiser(sizes, *learn_units(self.settings, recipe.seed))
             self.distribution: TrainingDistribution | None = None
         else:
             self.denoiser, self.distribution = init.denoiser, init.distribution
-        is_adapting = init is not None and bool(references)
+        self.device = torch.device(device)
+        self.denoiser.to(self.device)
         share = recipe.share_before
         self._share_before = (KEPT_IN_ADAPTING if is_adapting else 0.0) if share is None else share
         self._before = {name: value.clone() for name, value in self.denoiser.state_dict().items()}
@@ -150,8 +165,8 @@ class PriorTraining:
         loss = DenoisingLoss(recipe.mean_share)
 
         def total_loss(model: Denoiser, batch: SlabBatch, generator: torch.Generator) -> torch.Tensor:
-            with torch.autocast(model.order_spread.device.type, torch.bfloat16, recipe.bfloat16):
-                return loss(model, batch, generator)[0]
+            with torch.autocast(self.device.type, torch.bfloat16, recipe.bfloat16):
+                return loss(model, batch.to(self.device), generator)[0]
 
         self.fitting: Fitting[SlabBatch] = Fitting(
             self.denoiser,
@@ -165,29 +180,42 @@ class PriorTraining:
             ),
             recipe.seed,
         )
-        self.validation = list(_validation_batches(self.settings, recipe.seed))
         if self.state_path.exists():
             self.fitting.load(self.state_path)
 
-    def run(self, save_every_s: float = 300.0, ahead: bool = False) -> Iterator[TrainingReport]:
+    def prepare(self) -> Iterator[float]:
+        """Make the stacks that judge the prior, yielding the share that is done, 0 to 1.
+
+        What this takes counts as minutes of the training. `run` does it where it has not been done.
+        """
+        before = time.monotonic()
+        for made in _validation_batches(self._judging, self._judging_batches):
+            if made is not None:
+                self.validation.append(made)
+            self.fitting.elapsed += time.monotonic() - before
+            yield min(1.0, len(self.validation) / self._judging_batches)
+            before = time.monotonic()
+
+    def run(self, save_every_s: float = 300.0, ahead: int = 0) -> Iterator[TrainingReport]:
         """Train to the end of the schedule, saving weights, state and curve as it goes.
 
         Parameters
         ----------
         save_every_s : float
             Seconds between savings.
-        ahead : bool
-            Make batches in a process of their own, ahead of the training. They are the same.
+        ahead : int
+            Processes that make batches ahead of the training; those of one process are the same as of none.
         """
+        if not self.validation:
+            list(self.prepare())
         if self.distribution is None and self.recipe.distribution_stacks:
             self.distribution = learn_distribution(
                 self.settings, self.recipe.seed, self.recipe.distribution_stacks
             )
         saved = time.monotonic()
         # A resumed run goes on with specimens of its own, rather than through those already seen.
-        stream = (batches_ahead if ahead else batches)(
-            self.settings, self.recipe.seed + 7919 * self.fitting.step
-        )
+        seed = self.recipe.seed + 7919 * self.fitting.step
+        stream = batches_ahead(self.settings, seed, ahead) if ahead else batches(self.settings, seed)
         for step in self._steps(stream):
             due = time.monotonic() - saved > save_every_s or step.fraction >= 1
             validation = self.validate() if due else None
@@ -209,15 +237,21 @@ class PriorTraining:
         """The prior with averaged weights, on a denoiser of its own, and with the share of those before."""
         twin = new_denoiser(self.denoiser.network.description())
         before, share = self._before, self._share_before
-        twin.load_state_dict({k: v.lerp(before[k], share) for k, v in self.fitting.average.items()})
+        twin.load_state_dict({k: v.lerp(before[k], share).cpu() for k, v in self.fitting.average.items()})
         return Prior(twin.eval(), self.card, self.distribution, self.calibration)
 
     def validate(self) -> float:
-        """Explained share of the residual on held-out stacks, weighted as in training."""
-        denoiser = self.averaged().denoiser
+        """Explained share of the residual on the stacks that judge it, weighted as in training.
+
+        When a prior is adapted these are of a part of each reference that takes no part in the training,
+        where that is wide enough: see `is_held_out`.
+        """
+        if not self.validation:
+            list(self.prepare())
+        denoiser = self.averaged().denoiser.to(self.device)
         wrong, all_ = 0.0, 0.0
         for batch in self.validation:
-            error, energy = blind_error(denoiser, batch)
+            error, energy = blind_error(denoiser, batch.to(self.device))
             wrong, all_ = wrong + error, all_ + energy
         return 1 - wrong / all_
 
@@ -255,10 +289,21 @@ def blind_error(denoiser: Denoiser, batch: SlabBatch) -> tuple[float, float]:
     )
 
 
-def _validation_batches(settings: BatchSettings, seed: int) -> Iterator[SlabBatch]:
-    """The same held-out stacks every time, whatever the training seed, unless there are references."""
+def _validation_batches(settings: BatchSettings, count: int) -> Iterator[SlabBatch | None]:
+    """The same held-out stacks every time, whatever the training seed, unless there are references.
+
+    None after each recording, so that the making can be left.
+    """
     pool = SpecimenPool(settings, 424_242)
     rng = np.random.default_rng(424_243)
-    for _ in range(8):
-        recordings = [record(pool.volumes, settings, rng) for _ in range(4)]
+    for _ in range(count):
+        recordings = []
+        for _ in range(4):
+            recordings.append(record(pool.volumes, settings, rng))
+            yield None
         yield collate([draw_stack(recording, settings, rng) for recording in recordings])
+
+
+def _patch_for(references: Sequence[np.ndarray], patch: int) -> int:
+    """Side of a patch; they are cut after a transpose, so the shortest side of all bounds both of theirs."""
+    return min(patch, *(min(volume.shape[1:]) for volume in references)) if references else patch

@@ -18,6 +18,8 @@ class BatchSettings:
     batches_per_image: float = 4
     recordings: int = 32
     """Recordings kept to cut patches from."""
+    first_recordings: int | None = None
+    """How many of them there are before the first batch, with one more a batch; all of them where None."""
     patches_per_recording: float = 6
     """How many patches are cut from one."""
     references: Sequence[np.ndarray] = field(default_factory=tuple)

@@ -34,6 +34,13 @@ def test_saturated_pixels_are_told_with_their_value_and_share(good):
     assert f"{top:g}" in rest
 
 
+@pytest.mark.parametrize("slabs", [slice(3, 4), slice(None)])
+def test_one_bright_pixel_is_no_saturation(good, slabs):
+    small = good[:, :24, :24].astype(np.uint16)
+    small[slabs, 5, 5] = 65535
+    assert not any("saturated" in text for text in flaws(small))
+
+
 def test_one_dark_slab_is_named(good):
     dim = good.copy()
     dim[6] *= 0.3

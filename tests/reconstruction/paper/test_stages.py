@@ -16,7 +16,7 @@ from napari_microdiffusion.reconstruction.events import (
     SliceReady,
     StageStarted,
 )
-from napari_microdiffusion.reconstruction.guides import GUIDES
+from napari_microdiffusion.reconstruction.guides import GUIDES_FROM_PROJECTIONS
 from napari_microdiffusion.settings.method import ReconstructionConfig, settings_error
 from napari_microdiffusion.settings.presets import PRESET_WORDS, PRESETS, merged, preset
 
@@ -156,8 +156,10 @@ def test_the_ground_truth_cannot_leak(small, tiny_prior):
     reversed_slabs = truth.reshape(4, n, 9, 14)[:, ::-1].reshape(truth.shape)
     again = simulate_projections(reversed_slabs, small.acquisition)
     np.testing.assert_allclose(again, small.projections, rtol=1e-6)
-    methods = [f"{guide}/paper/none" for guide in GUIDES]
-    methods += [f"{guide}/{'off' if guide != 'none' else 'slab'}/nonnegative" for guide in GUIDES]
+    methods = [f"{guide}/paper/none" for guide in GUIDES_FROM_PROJECTIONS]
+    methods += [
+        f"{guide}/{'off' if guide != 'none' else 'slab'}/nonnegative" for guide in GUIDES_FROM_PROJECTIONS
+    ]
     methods += ["logspline/slab/none", "inr/slab/noise"]
     settings = {"inr": TINY_INR, "paper": TINY, "prior": tiny_prior}
     cases = [Case("a", t, small.projections, small.acquisition) for t in (truth, reversed_slabs)]

@@ -6,7 +6,13 @@ import pytest
 from napari_microdiffusion.diffusion.calibration import FLOOR, LEVELS, SAMPLES, Calibration
 from napari_microdiffusion.optics import Acquisition, IntensityScale
 from napari_microdiffusion.reconstruction.facts import StackFacts
-from napari_microdiffusion.reconstruction.slab.uncertainty import slab_deviation
+from napari_microdiffusion.reconstruction.slab.uncertainty import (
+    OPEN_SHARE,
+    TRUSTED_ERROR,
+    UNTESTED_SHARE,
+    open_share,
+    slab_deviation,
+)
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
 STEP = 4
@@ -18,12 +24,14 @@ def projections():
     return np.stack([smooth, smooth + 5, smooth])
 
 
-def deviation_of(projections, slab, squares, consistency="nonnegative", calibration=None, **acquisition):
+def deviation_of(
+    projections, slab, squares, consistency="nonnegative", calibration=None, share=0.0, **acquisition
+):
     """The deviation in a slab whose posterior mean is as bright as its projection."""
     acquisition = Acquisition(step_length=STEP, **acquisition)
     facts = StackFacts(projections, acquisition, ReconstructionConfig(consistency=consistency))
     mean = np.repeat(projections[slab][None], STEP, axis=0)
-    return slab_deviation(facts, mean, slab, squares, SAMPLES, calibration, np.ones(1))
+    return slab_deviation(facts, mean, slab, squares, SAMPLES, calibration, np.ones(1), share)
 
 
 def floor_of(projections):
@@ -67,3 +75,19 @@ def test_without_a_stated_noise_what_is_taken_over_grows_with_the_light():
     found = deviation_of(noisy, 1, np.zeros((STEP, 96, 96)))[0].mean(0)
     assert found[-8:].mean() == pytest.approx(950**0.5, rel=0.25)
     assert found[:12].mean() < 0.5 * found[-8:].mean()
+
+
+def test_what_the_self_test_leaves_open_widens_by_a_share_of_the_slabs_light(projections):
+    squares = np.full((STEP, 12, 12), 9.0)
+    plain = deviation_of(projections, 0, squares)
+    wide = deviation_of(projections, 0, squares, share=0.5)
+    light = STEP * np.maximum(projections[0] - IntensityScale.of(projections).background, 0)
+    np.testing.assert_allclose(wide, np.hypot(plain, 0.5 * np.repeat(light[None], STEP, 0)), rtol=1e-4)
+
+
+def test_the_open_share_grows_with_the_error_of_the_self_test():
+    trusted, missed = TRUSTED_ERROR
+    shares = [open_share(error) for error in (0.0, trusted, (trusted * missed) ** 0.5, missed, 10.0)]
+    assert shares == pytest.approx([0, 0, OPEN_SHARE / 2, OPEN_SHARE, OPEN_SHARE])
+    assert open_share(0.0, is_out_of_distribution=True) == OPEN_SHARE
+    assert open_share(None) == UNTESTED_SHARE

@@ -52,6 +52,61 @@ def denoise(projections: np.ndarray, noise: NoiseModel, check: Callable[[], None
     return result
 
 
+def denoise_volume(
+    volume: np.ndarray, noise: NoiseModel, check: Callable[[], None] = unchecked
+) -> np.ndarray:
+    """A point-scanned volume without most of its noise: the mean of what its xy, zx and zy planes tell.
+
+    Parameters
+    ----------
+    volume : ndarray, shape (D, H, W)
+        Any unit; the noise of its voxels is independent.
+    noise : NoiseModel
+        In the same unit. Without noise the volume is returned as it is.
+    check : callable
+        Called before each plane; may raise to leave.
+
+    Returns
+    -------
+    ndarray, shape (D, H, W), float32
+    """
+    x = np.asarray(volume, dtype=np.float32)
+    if noise.is_negligible:
+        return x
+    total = np.zeros_like(x)
+    for axis in range(3):
+        total += np.moveaxis(denoise(np.moveaxis(x, axis, 0), noise, check), 0, axis)
+    return total / np.float32(3)
+
+
+def denoise_around(
+    projections: np.ndarray, expected: np.ndarray, noise: NoiseModel, check: Callable[[], None] = unchecked
+) -> np.ndarray:
+    """Projections of which it is known what to expect: what differs from that beyond the noise is kept.
+
+    Parameters
+    ----------
+    projections, expected : ndarray, shape (N, H, W)
+    noise : NoiseModel
+        Of the projections; without noise they are returned as they are.
+    check : callable
+        Called before each projection; may raise to leave.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W), float32
+    """
+    x = np.asarray(projections, dtype=np.float32)
+    if noise.is_negligible:
+        return x
+    result = np.empty_like(x)
+    for i, (image, known) in enumerate(zip(x, np.asarray(expected, np.float32), strict=True)):
+        check()
+        stable = stabilised(known, noise)
+        result[i] = unstabilised(stable + _filtered(stabilised(image, noise) - stable), noise)
+    return result
+
+
 def stabilised(image: np.ndarray, noise: NoiseModel) -> np.ndarray:
     """Generalised Anscombe transform (Starck, Murtagh and Bijaoui 1998): noise of about one everywhere.
 

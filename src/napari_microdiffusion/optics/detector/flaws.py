@@ -10,6 +10,8 @@ from .light import estimate_gains
 
 # Share of pixels at the top from which clipping costs more than a few voxels.
 SATURATED_SHARE = 2e-4
+# Places in the plane that must reach it: one bright or hot pixel is no saturation, however small the stack.
+SATURATED_PLACES = 8
 _PIXELS_OF_A_SLAB = 65_536
 # Pixels that a slab must stand off its neighbours, and the most that are looked for.
 MOVED, FARTHEST = 4, 32
@@ -68,7 +70,8 @@ def _saturation(planes: list[np.ndarray]) -> Iterator[str]:
     low, top = min(float(p.min()) for p in planes), max(float(p.max()) for p in planes)
     at_top = sum(int(np.count_nonzero(plane == top)) for plane in planes)
     share = at_top / sum(plane.size for plane in planes)
-    if share < SATURATED_SHARE or not top > low:
+    places = np.count_nonzero(np.logical_or.reduce([plane == top for plane in planes]))
+    if share < SATURATED_SHARE or places < SATURATED_PLACES or not top > low:
         return
     # Without clipping a histogram thins out towards its end: more just below the top than at it.
     near = sum(int(np.count_nonzero(plane >= top - 0.02 * (top - low))) for plane in planes) - at_top

@@ -17,8 +17,8 @@ class BandedFactor:
     diagonal: np.ndarray
 
     def solve(self, right: np.ndarray) -> np.ndarray:
-        """Solve for right-hand sides of shape (N, P); a new float64 array."""
-        x = np.array(right, dtype=np.float64)
+        """Solve for right-hand sides of shape (N, P); a new array."""
+        x = np.array(right, dtype=np.result_type(right, self.diagonal))
         bands, size = self.lower.shape[:2]
         for i in range(size):
             for d in range(1, min(bands, i) + 1):
@@ -36,21 +36,21 @@ def factor_banded(bands: np.ndarray) -> BandedFactor:
     Parameters
     ----------
     bands : ndarray, shape (b + 1, N, P)
-        `bands[d, i]` is the entry (i, i + d), equal to (i + d, i); entries beyond the matrix are ignored.
+        Floating point; `bands[d, i]` is the entry (i, i + d), equal to (i + d, i); entries beyond the matrix
+        are ignored.
 
     Returns
     -------
     BandedFactor
     """
     width, size, _ = bands.shape
-    lower = np.zeros((width - 1, *bands.shape[1:]))
-    diagonal = np.array(bands[0], dtype=np.float64)
-    for i in range(size):
-        for d in range(1, min(width - 1, size - 1 - i) + 1):
-            entry = np.array(bands[d, i], dtype=np.float64)
-            # What earlier columns have in both rows i and i + d.
-            for e in range(1, min(width - 1 - d, i) + 1):
-                entry -= lower[e - 1, i - e] * lower[e + d - 1, i - e] * diagonal[i - e]
-            lower[d - 1, i] = entry / diagonal[i]
-            diagonal[i + d] -= lower[d - 1, i] ** 2 * diagonal[i]
-    return BandedFactor(lower, diagonal)
+    left = np.array(bands)
+    for i in range(size - 1):
+        most = min(width, size - i)
+        pivot = left[0, i]
+        column = left[1:most, i] / pivot
+        # What this column leaves to be factored below and right of it.
+        for d in range(1, most):
+            left[: most - d, i + d] -= column[d - 1 :] * left[d, i]
+        left[1:most, i] = column
+    return BandedFactor(left[1:], left[0])

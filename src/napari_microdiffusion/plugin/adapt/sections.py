@@ -3,16 +3,15 @@
 from typing import Any
 
 from napari import Viewer
-from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtCore import Signal
 
+from ...stacks.metadata import known_of
+from ...stacks.roles import why_no_reference
+from ...stacks.stack import Stack
 from ..document import FormSettings
-from ..layers.metadata import known_of
-from ..layers.roles import why_no_reference
-from ..layers.stack import Stack
 from ..widgets.form import Form, tooltip
 from ..widgets.layer_list import VolumeList
-from ..widgets.prior_chooser import GENERAL, PriorChooser
+from ..widgets.prior_chooser import PriorChooser
 from ..widgets.section import Section, column, label, titled
 
 
@@ -55,27 +54,6 @@ class ReferencesSection(Section):
         count = len(self.list.ticked)
         self.set_state("none" if not count else f"{count} volume{'s' * (count > 1)}")
         self.changed.emit()
-
-
-class AdaptSettings(BaseModel):
-    """How a prior is adapted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    prior: str = Field(
-        GENERAL,
-        title="Starts from",
-        description="The prior that learns further; its file stays as it is.",
-    )
-    minutes: float = Field(
-        10,
-        title="Time",
-        description="Length of the training in minutes. It can be stopped earlier.",
-        ge=0.1,
-        le=600,
-        json_schema_extra={"unit": "min"},
-    )
-    seed: int = Field(0, title="Seed", description="The same seed gives the same training.", ge=0, lt=2**63)
 
 
 class PriorSection(Section):

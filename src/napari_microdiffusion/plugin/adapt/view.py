@@ -6,9 +6,10 @@ from typing import Any
 from napari import Viewer
 from qtpy.QtWidgets import QFileDialog
 
+from ...tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, TooShort
+from ...tasks.threads import spare_threads
 from ..document import FormSettings
 from ..jobs.activity import Activity
-from ..jobs.job import spare_threads
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..widgets.dock import Dock
@@ -16,8 +17,7 @@ from ..widgets.line_plot import LinePlot
 from ..widgets.message_panel import MessagePanel
 from ..widgets.prior_chooser import AdaptedPriors
 from ..widgets.section import Section, column, label
-from .sections import AdaptSettings, PriorSection, ReferencesSection
-from .tasks import Adapted, AdaptPrior, Loss
+from .sections import PriorSection, ReferencesSection
 
 ABOUT = (
     "The shipped prior has learned from procedural tissue. A few point-scanned volumes of your own tissue, "
@@ -58,15 +58,7 @@ class AdaptWidget(Dock):
         if not stacks or self.runner.is_running:
             return
         path = path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
-        settings: AdaptSettings = self.settings.made()
-        task = AdaptPrior(
-            [stack.data for stack in stacks],
-            settings.minutes,
-            path,
-            settings.prior,
-            spare_threads(),
-            settings.seed,
-        )
+        task = AdaptPrior([stack.data for stack in stacks], self.settings.made(), path, spare_threads())
         self.plot.clear()
         self._idle.hide()
         self.plot.show()
@@ -95,11 +87,8 @@ class AdaptWidget(Dock):
         """Plot the loss; offer the adapted prior."""
         if isinstance(event, Loss):
             self.plot.add(event.step, event.loss)
+        elif isinstance(event, TooShort):
+            self.messages.warn(str(event))
         elif isinstance(event, Adapted):
-            share = "" if event.explained is None else f"; it explains {100 * event.explained:.0f} % of "
-            note = f"{share}what the first estimate misses" if share else ""
-            self.messages.say(
-                f"Saved as {event.path} after {event.steps} steps{note}. "
-                "Choose it under Diffusion in the dock Reconstruct volume."
-            )
-            AdaptedPriors.of_session().add(event.path)
+            self.messages.say(str(event))
+            AdaptedPriors.of_session().add(event.path, event.is_better)

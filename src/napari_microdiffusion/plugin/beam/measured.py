@@ -1,7 +1,5 @@
 """Reads a measured beam beside the window."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
@@ -9,21 +7,10 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ...io.beam_files import read_beam
 from ...io.measured_beam import MeasuredBeam
-from ...reconstruction.events import CancelToken
-from ..jobs.job import End, Job, sentence
+from ...tasks.threads import End, sentence
+from ..jobs.job import Job
 
 BEAMS = "Measured beams (*.csv *.tsv *.txt *.dat *.tif *.tiff *.lsm);;All files (*)"
-
-
-@dataclass(frozen=True)
-class ReadBeam:
-    """Reads a table, or the stack of a bead."""
-
-    path: Path
-
-    def __call__(self, _cancel: CancelToken) -> Iterator[MeasuredBeam]:
-        """One `MeasuredBeam`."""
-        yield read_beam(self.path)
 
 
 class BeamImport(QObject):
@@ -57,7 +44,7 @@ class BeamImport(QObject):
     def read(self, path: Path) -> None:
         """Read a file, unless one is being read."""
         if not self.job.is_running:
-            self.job.start(ReadBeam(path))
+            self.job.start(lambda _cancel: [read_beam(path)])
 
     def _take(self, event: object) -> None:
         if isinstance(event, MeasuredBeam):

@@ -6,8 +6,8 @@ from napari import Viewer
 
 from ...optics import Acquisition
 from ...optics.beam.image import beam_image
-from ..layers.metadata import METADATA_KEY
-from ..layers.placement import Placement
+from ...stacks.metadata import METADATA_KEY
+from ...stacks.placement import Placement
 
 NAME = "beam"
 _COLOURS = ("cyan", "magenta")
@@ -38,10 +38,8 @@ def show_beam(
     made = []
     for view, beam in enumerate(acquisition.beams):
         image, origin = beam_image(beam)
-        place = [
-            t + s * (o + m) for t, s, o, m in zip(volume.translate, volume.scale, origin, middle, strict=True)
-        ]
-        arguments = volume.layer_arguments() | {"translate": place}
+        z, y, x = (first + at for first, at in zip(origin, middle, strict=True))
+        arguments = volume.of_part(z, y, x).layer_arguments()
         made.append(
             viewer.add_image(
                 image,

@@ -6,9 +6,9 @@ from magicgui.widgets import ComboBox
 from napari import Viewer
 from qtpy.QtWidgets import QWidget
 
+from ...stacks.roles import why_no_projections
+from ...stacks.stack import Stack
 from ..document import RunDocument
-from ..layers.roles import why_no_projections
-from ..layers.stack import Stack
 from ..widgets.form import narrow, tooltip
 from ..widgets.layer_chooser import LayerChooser
 from ..widgets.section import LABEL_WIDTH, form, label

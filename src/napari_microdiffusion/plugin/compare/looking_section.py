@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from napari import Viewer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QPushButton, QSlider
 
+from ...stacks.placement import Placement
+from ..widgets.cross_sections import CrossSections, Shown
 from ..widgets.section import Section, column, label, row
-from .cross_sections import CrossSections, Shown
 from .looking import MODES
 
 _TIPS = {
@@ -26,7 +28,7 @@ class LookingSection(Section):
     curtain_moved = Signal(float)
     error_wanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__("Look", is_open=True)
         self._busy, self._is_ready, self._mode = "", False, ""
         self.modes = {mode: QPushButton(word) for mode, word in MODES.items()}
@@ -41,7 +43,7 @@ class LookingSection(Section):
         self.curtain.setValue(_CURTAIN_STEPS // 2)
         self.curtain.valueChanged.connect(self._move_curtain)
         self._curtain_title = label("Curtain")
-        self.sections = CrossSections()
+        self.sections = CrossSections(viewer)
         above, below = row(*buttons[:3], stretch=0), row(*buttons[3:], self.error, stretch=1)
         self.set_content(
             column(above, below, row(self._curtain_title, self.curtain, stretch=1), self.sections)
@@ -64,13 +66,13 @@ class LookingSection(Section):
         self._update()
 
     def show_volumes(
-        self, volumes: Sequence[tuple[str, Any]], limits: tuple[float, float], scale: Sequence[float]
+        self, volumes: Sequence[tuple[str, Any]], limits: tuple[float, float], place: Placement
     ) -> None:
         """Show sections of other volumes, cut to the slices that all have."""
         depth = min((len(data) for _, data in volumes), default=0)
         shown = [Shown(name, data[:depth]) for name, data in volumes]
         self.sections.setVisible(bool(volumes))
-        self.sections.show_volumes(shown, limits, scale)
+        self.sections.show_volumes(shown, limits, place)
 
     def set_ready(self, is_ready: bool) -> None:
         """Switch the buttons on once there is something to look at."""

@@ -5,36 +5,20 @@ from typing import Any
 import numpy as np
 from napari import Viewer
 from napari.layers import Image
-from pydantic import BaseModel, ConfigDict, Field
 from qtpy.QtWidgets import QListWidgetItem
 
-from ...optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH, Acquisition
+from ...optics import Acquisition
 from ...optics.beam.sampling import BEAMS
 from ...optics.recorded_beam import KEY
+from ...stacks.metadata import known_of
+from ...stacks.roles import why_no_volume
+from ...stacks.stack import Stack
+from ...tasks.comparing import CompareSettings
 from ..document import FormSettings
-from ..layers.metadata import known_of
-from ..layers.roles import why_no_volume
-from ..layers.stack import Stack
 from ..widgets.form import Form
 from ..widgets.layer_chooser import LayerChooser
 from ..widgets.layer_list import VolumeList
 from ..widgets.section import LABEL_WIDTH, Section, form, label
-
-
-class CompareSettings(BaseModel):
-    """What a comparison must know beside the volumes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    step_length: int | None = Field(
-        None,
-        title="Step length n",
-        description="Slices per slab of the reconstructions. Without it, what depends on slabs is left out: "
-        "the null-space R² and the consistency with the projections.",
-        ge=MIN_STEP_LENGTH,
-        le=MAX_STEP_LENGTH,
-        json_schema_extra={"unit": "slices"},
-    )
 
 
 class VolumesSection(Section):

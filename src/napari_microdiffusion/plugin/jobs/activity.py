@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .job import End, Source
+from ...tasks.remaining import Remaining
+from ...tasks.threads import End, Source
 
 
 def _nothing(*_: object) -> None:
@@ -31,6 +32,8 @@ class Activity:
         Whether "Stop and keep" means anything.
     keeps_messages : bool
         Whether what was said of an earlier one remains.
+    remaining : Remaining, optional
+        Follows a run of several stages; what else is done says by `Step`s how far it is.
     """
 
     text: str
@@ -40,6 +43,7 @@ class Activity:
     done: str = ""
     can_stop: bool = False
     keeps_messages: bool = False
+    remaining: Remaining | None = None
     flush: Callable[[], None] = _nothing
     ended: Callable[[End], None] = _nothing
 

@@ -3,11 +3,13 @@
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
-from ...reconstruction.events import Progress, StageStarted
+from ...tasks.progress import Step, time_left
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
 from ..widgets.section import button, column, label, row
-from .job import Step
+
+# Parts of the bar; finer ones could not be seen.
+_BAR = 200
 
 
 class RunPanel(QWidget):
@@ -21,24 +23,28 @@ class RunPanel(QWidget):
         The button's tooltip while it can be pressed.
     has_slices : bool
         Whether slices arrive that the viewer can follow.
+    beside : QWidget, optional
+        Another button that goes with the first.
     """
 
     start_wanted = Signal()
     stop_wanted = Signal()
     cancel_wanted = Signal()
 
-    def __init__(self, text: str, tip: str = "", has_slices: bool = False) -> None:
+    def __init__(
+        self, text: str, tip: str = "", has_slices: bool = False, beside: QWidget | None = None
+    ) -> None:
         super().__init__()
         self._tip, self._has_slices = tip, has_slices
         self._reason = ""
-        self._task = ""
+        self._task, self._is_ending = "", False
         self.estimate = label(tone="dim")
         self.button = button(text, tip, self.start_wanted)
         self.button.setObjectName("main")
         self.stage = label()
         self.left = label(tone="dim")
         self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
+        self.bar.setRange(0, _BAR)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
         self.follow = check_box(
@@ -51,7 +57,8 @@ class RunPanel(QWidget):
         buttons.addWidget(self.stop)
         buttons.addWidget(self.cancel)
         column(row(self.stage, self.left), self.bar, buttons, inside=self._running)
-        column(self.estimate, self.button, self._running, inside=self)
+        self._idle = [self.button] if beside is None else [beside, self.button]
+        column(self.estimate, row(*self._idle, stretch=len(self._idle) - 1), self._running, inside=self)
         self.idle()
 
     def set_reason(self, reason: str) -> None:
@@ -61,10 +68,8 @@ class RunPanel(QWidget):
 
     def begin(self, task: str, can_stop: bool) -> None:
         """Show progress of a task, in words."""
-        self._task = task
-        self.stage.setText(task)
-        self.left.setText("")
-        self.bar.setRange(0, 0)  # busy, until the first figure
+        self._task, self._is_ending = task, False
+        self.show_step(Step(task))
         self.follow.setVisible(can_stop and self._has_slices)
         self.stop.setVisible(can_stop)
         self.stop.setEnabled(True)
@@ -74,60 +79,37 @@ class RunPanel(QWidget):
     def idle(self) -> None:
         """Nothing runs."""
         self._task = ""
-        self.bar.setRange(0, 1000)
         self._update()
 
     def ending(self, text: str) -> None:
         """The run was asked to end and has not yet."""
-        self._task = text
-        self.stage.setText(text)
-        self.left.setText("")
+        self._is_ending = False
+        self.show_step(Step(text))
+        self._is_ending = True
         self.stop.setEnabled(False)
         self.cancel.setEnabled(text != "Cancelling …")
 
-    def handle(self, event: object) -> None:
-        """Show what an event says of the progress."""
-        is_ending = self._task.endswith(" …") and not self.stop.isEnabled()
-        if isinstance(event, StageStarted) and not is_ending:
-            self._task = event.text
-            self.stage.setText(event.text)
-            self.left.setText("")
-            self.bar.setRange(0, 0)
-        elif isinstance(event, Step) and not is_ending:
-            self._task = event.text
-            self.stage.setText(event.text)
-            self._show_share(event)
-        elif isinstance(event, Progress) and not is_ending:
-            self._show_share(event)
+    def show_step(self, step: Step, waited: float = 0.0) -> None:
+        """Show what is being done and how far it is; where that is not known, the seconds since it began.
 
-    def _show_share(self, event: Progress | Step) -> None:
-        share = event.fraction
-        self.bar.setRange(0, 0 if share is None else 1000)
-        if share is not None:
-            self.bar.setValue(round(1000 * share))
-        self.left.setText(time_left(event))
+        The bar stands still in between: every picture of a moving one has the whole window painted anew.
+        """
+        if self._is_ending:
+            return
+        self.stage.setText(step.text or self._task)
+        self.bar.setValue(round(_BAR * (step.fraction or 0)))
+        self.left.setText(f"{waited:.0f} s" if step.fraction is None and waited >= 1 else time_left(step))
 
     def _update(self) -> None:
         is_running = bool(self._task)
         self._running.setVisible(is_running)
-        self.button.setVisible(not is_running)
+        for widget in self._idle:
+            widget.setVisible(not is_running)
+            widget.setEnabled(not is_running and not self._reason)
         self.estimate.setVisible(not is_running and bool(self.estimate.text()))
-        self.button.setEnabled(not is_running and not self._reason)
         self.button.setToolTip(self._reason or with_keys(self.button, f"<qt>{self._tip}</qt>"))
 
     def set_estimate(self, text: str) -> None:
         """Say what the run would cost."""
         self.estimate.setText(text)
         self._update()
-
-
-def time_left(progress: Progress | Step) -> str:
-    """How far a stage is and how long it will still take, e.g. "62 % · 9 s left"."""
-    if progress.fraction is None:
-        return ""
-    percent = f"{100 * progress.fraction:.0f} %"
-    seconds = progress.seconds_left
-    if seconds is None or progress.fraction >= 1:
-        return percent
-    time = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"{percent} · {time} left"

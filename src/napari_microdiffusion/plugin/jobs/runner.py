@@ -6,14 +6,18 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication, QWidget
 
+from ...tasks.progress import Saved, Step
+from ...tasks.threads import End, sentence
 from ..widgets.message_panel import MessagePanel
 from .activity import Activity
 from .activity_dock import ActivityDock
-from .job import End, Job, sentence
+from .job import Job
 from .run_panel import RunPanel
 
 # Whoever waited longer than this may be looking elsewhere, and a message says that it is done.
 NOTIFY_AFTER_S = 8.0
+# Every change has the window painted anew, which without a graphics card takes long.
+SECONDS_BETWEEN_STEPS = 0.5
 CANCELLED = "Cancelled; nothing of it is kept."
 
 
@@ -43,7 +47,8 @@ class Runner(QObject):
         self.job = Job(self)
         self.activity: Activity | None = None
         self._reason = ""
-        self._started = 0.0
+        self._started = self._shown_at = 0.0
+        self._step = Step("")
         self._activity_dock = ActivityDock()
         self.job.arrived.connect(self._handle)
         self.job.flushed.connect(self._flush)
@@ -61,13 +66,13 @@ class Runner(QObject):
         if self.is_running:
             return False
         self.activity, self._reason = activity, ""
-        self._started = time.monotonic()
+        self._started = self._shown_at = time.monotonic()
+        self._step = Step(activity.text)
         if activity.keeps_messages:
             self.messages.error.hide()
         else:
             self.messages.clear()
         self.panel.begin(activity.text, activity.can_stop)
-        self._activity_dock.begin(activity.text)
         self.began.emit(activity.text)
         self.job.start(activity.source)
         return True
@@ -109,19 +114,41 @@ class Runner(QObject):
         else:
             notification_manager.receive_error(type(defect), defect, defect.__traceback__)
 
+    def say_where(self, event: Any) -> None:
+        """Say which files were written, for an activity that writes some."""
+        if isinstance(event, Saved):
+            self.messages.say("Saved: " + ", ".join(event.files.values()))
+
     def _cancel(self) -> None:
         self.cancel()
 
     def _handle(self, event: Any) -> None:
         # After a layer was removed the rest of the stream has nowhere to go.
         if self.activity is not None and not self._reason:
-            self.panel.handle(event)
-            self._activity_dock.handle(event)
+            if self.activity.remaining is not None:
+                self.activity.remaining.handle(event)
+            elif isinstance(event, Step):
+                self._step = event
             self.activity.handle(event)
 
     def _flush(self) -> None:
         if self.activity is not None and not self._reason:
             self.activity.flush()
+            if time.monotonic() - self._shown_at > SECONDS_BETWEEN_STEPS:
+                self._show_step(self.activity)
+
+    def _show_step(self, activity: Activity) -> None:
+        """Show how far it is: in the dock, or while that is out of sight in napari's own list."""
+        self._shown_at = time.monotonic()
+        step = self._step if activity.remaining is None else activity.remaining.step()
+        window = self.panel.window()
+        is_open = window is not None and not window.isMinimized()
+        is_seen = is_open and not self.panel.visibleRegion().isEmpty()
+        self.panel.show_step(step, self._shown_at - self._started)
+        if is_seen:
+            self._activity_dock.end()
+        else:
+            self._activity_dock.show_step(step)
 
     def _end(self, end: End) -> None:
         activity, self.activity = self.activity, None
@@ -132,7 +159,7 @@ class Runner(QObject):
         activity.ended(end)
         if end.cancelled:
             self.messages.clear()
-            self.messages.say(self._reason or CANCELLED)
+            self.messages.say(self._reason or end.message or CANCELLED)
         elif end.message:
             self.fail(end.message, end.defect)
         else:

@@ -7,10 +7,10 @@ import numpy as np
 
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, SliceReady, StageStarted
+from ...stacks.metadata import METADATA_KEY, UNCERTAINTY_COLOURS, known_beam
+from ...stacks.placement import Placement
+from ...tasks.contrast import Contrast
 from ..jobs.job import TICK_MS
-from .contrast import Contrast
-from .metadata import METADATA_KEY, known_beam
-from .placement import Placement
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -21,12 +21,12 @@ SECONDS_BETWEEN_3D = 0.25
 SECONDS_BETWEEN_2D = 0.1
 # The preview is over in a moment; every redraw would only delay it.
 SECONDS_BETWEEN_PREVIEWS = 0.3
-LONGEST_PAUSE = 1.0
+LONGEST_PAUSE = 2.0
 # Where a redraw in 3D takes longer than this, volumes are drawn by the processor: a redraw at the end of each
 # stage must do then.
 SLOW_3D = 0.25
 # Share of the GUI thread's time that redrawing may take.
-REDRAW_SHARE = 0.3
+REDRAW_SHARE = 0.1
 
 
 class ResultLayers:
@@ -64,7 +64,7 @@ class ResultLayers:
         self.truth = truth
         self._follows = True
         self.uncertainty: Image | None = None
-        self._limits = tuple(truth.contrast_limits) if truth is not None else limits
+        self._limits = limits
         self._stage = "preview"
         self._bright = 1.0
         self._has_result = False
@@ -77,6 +77,7 @@ class ResultLayers:
         self.volume: Image = self._add(
             "volume", " (preview)", np.zeros(shape, np.float32), self._limits, visible=not self._is_covered
         )
+        self._named, self._asked_name = self.volume.name, f"{name} volume (preview)"
         self._started_at = self._followed_to = self._point()
 
     def handle(self, event: Any) -> None:
@@ -171,9 +172,10 @@ class ResultLayers:
 
     def _rename(self, suffix: str) -> None:
         name = f"{self.name} volume{suffix}"
-        # napari appends [1] where the name is taken; asking again for the same one would count on.
-        if not self.volume.name.startswith(name) or self.volume.name.partition(" [")[0] != name:
-            self.volume.name = name
+        # A person's name stays. napari appends [1] where ours is taken; asking again would count on.
+        if self.volume.name == self._named and name != self._asked_name:
+            self.volume.name = self._asked_name = name
+            self._named = self.volume.name
 
     def _write(self, event: SliceReady) -> None:
         if event.quantity == "uncertainty":
@@ -183,7 +185,7 @@ class ResultLayers:
             self.uncertainty.data[(event.z, *event.region.index)] = event.plane
         else:
             self.volume.data[(event.z, *event.region.index)] = event.plane
-            self._has_result |= event.stage not in ("preview", "guide")
+            self._has_result |= event.stage != "preview"
             self._latest_z = event.z
         self._changed[event.quantity].add(event.z)
 
@@ -201,6 +203,10 @@ class ResultLayers:
             assert self.uncertainty is not None
             self.uncertainty.data = result.uncertainty
             self.uncertainty.contrast_limits = (0.0, self._bright)
+        if result.reference is not None:
+            self._add_hidden(
+                "reference", result.reference, self._limits, colormap="green", blending="additive"
+            )
         for layer in (self.volume, self.uncertainty):
             if layer is not None:
                 # So that napari's own "save" keeps what made it.
@@ -210,17 +216,23 @@ class ResultLayers:
         self._return()
 
     def _add_spread(self, values: np.ndarray, top: float) -> None:
+        self.uncertainty = self._add_hidden("uncertainty", values, (0.0, top), colormap=UNCERTAINTY_COLOURS)
+
+    def _add_hidden(self, role: str, values: np.ndarray, limits: Any, **look: Any) -> "Image":
         selected = set(self.viewer.layers.selection)
-        self.uncertainty = self._add("uncertainty", "", values, (0.0, top), colormap="inferno", visible=False)
+        added = self._add(role, "", values, limits, visible=False, **look)
         # A hidden layer that comes by itself must not take the controls from the one in use.
         self.viewer.layers.selection = selected
+        return added
 
     def _settle_contrast(self, contrast: Contrast) -> None:
-        """Fit the contrast to the volume, unless the person changed it or a ground truth gives it."""
+        """Fit the contrast of volume and truth to the volume, unless the person changed it."""
         self._bright = contrast.uncertainty
-        if self.truth is not None or tuple(self.volume.contrast_limits) != tuple(self._limits):
+        if tuple(self.volume.contrast_limits) != tuple(self._limits):
             return
-        self.volume.contrast_limits = (contrast.low, contrast.high)
+        for layer in (self.volume, self.truth):
+            if layer is not None:
+                layer.contrast_limits = (contrast.low, contrast.high)
         self._limits = tuple(self.volume.contrast_limits)
 
     def _uncover(self) -> None:

@@ -1,20 +1,25 @@
 """What the dock "Reconstruct volume" does: each kind of job, and what its events mean for the viewer."""
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
+from napari.layers import Image
 
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, LossPoint, Notice
-from ...reconstruction.result import describe_outcome
+from ...reconstruction.result import ReconstructionResult, describe_outcome
+from ...stacks.metadata import known_beam
+from ...tasks.contrast import Contrast
+from ...tasks.reconstructing import Judged
+from ...tasks.remaining import Remaining
+from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
-from ..jobs.job import End, Source
 from ..jobs.run_panel import RunPanel
-from ..layers.contrast import Contrast
-from ..layers.metadata import known_beam
 from ..layers.result import ResultLayers, add_volume
 from .outcome_panel import OutcomePanel
-from .sections.projections import Projections, ProjectionsSection
+from .sections.projections import Projections
 from .sections.together import Sections
-from .tasks import Judged, LayersMade, Question
 
 
 class Reconstructing(Activity):
@@ -28,15 +33,34 @@ class Reconstructing(Activity):
         panel: RunPanel,
         outcome: OutcomePanel,
         sections: Sections,
+        remaining: Remaining,
     ) -> None:
         needed = (projections.layer, layers.volume)
-        super().__init__(
-            "Starting", source, needed=needed, done="The volume is reconstructed.", can_stop=True
-        )
+        super().__init__("Starting", source, needed=needed, can_stop=True, remaining=remaining)
+        self.done = "The volume is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
-        self.projections, self.layers, self.placement = projections, layers, projections.placement
+        self.projections, self.layers = projections, layers
         self._panel, self._outcome, self._advanced = panel, outcome, sections.advanced
         self.result: Any = None
+        self.is_saved = False
+
+    def is_edited(self, volume: Image, uncertainty: Image | None) -> bool:
+        """Whether the layers hold other arrays than the run made."""
+        other = uncertainty is not None and uncertainty.data is not self.result.uncertainty
+        return volume.data is not self.result.volume or other
+
+    def result_of(self, volume: Image, uncertainty: Image | None) -> ReconstructionResult:
+        """The result with what its layers hold now."""
+        spread = None if uncertainty is None else np.asarray(uncertainty.data, np.float32)
+        provenance = {**self.result.provenance}
+        if self.is_edited(volume, uncertainty):
+            provenance["edited"] = True
+        return replace(
+            self.result,
+            volume=np.asarray(volume.data, np.float32),
+            uncertainty=spread,
+            provenance=provenance,
+        )
 
     def _handle(self, event: Any) -> None:
         """Stream slices; hold the result."""
@@ -44,8 +68,9 @@ class Reconstructing(Activity):
             (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
         elif isinstance(event, Judged):
             self.result = event.result
+            if event.result.stopped:
+                self.done = "The run was stopped; what there was is kept."
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
-            self._outcome.offer(event.result.uncertainty is not None, self.layers.truth is not None)
         elif isinstance(event, LossPoint):
             if event.stage == "posterior mean":
                 self._advanced.show_loss(event.step, event.loss)
@@ -77,8 +102,10 @@ class FittingInr(Activity):
         projections: Projections,
         acquisition: Acquisition,
         sections: Sections,
+        remaining: Remaining,
     ) -> None:
-        super().__init__("Fitting the INR", source, needed=(projections.layer,), done="The INR is fitted.")
+        super().__init__("Fitting the INR", source, needed=(projections.layer,), remaining=remaining)
+        self.done = "The INR is fitted."
         self.handle = self._handle
         self._viewer, self.projections, self._acquisition = viewer, projections, acquisition
         self._plot = sections.guide.plot
@@ -100,47 +127,7 @@ class FittingInr(Activity):
                 f"{self.projections.name} INR",
                 "INR",
                 event.result.guide,
-                self.projections.placement.of_volume(self._acquisition.step_length),
+                self.projections.volume_placement(self._acquisition.step_length),
                 (self._contrast.low, self._contrast.high),
                 known_beam(self._acquisition),
             )
-
-
-class Opening(Activity):
-    """A file or a sample on its way into the viewer."""
-
-    def __init__(self, source: Source, viewer: Any, section: ProjectionsSection) -> None:
-        super().__init__("Opening", source)
-        self.handle = self._handle
-        self._viewer, self._section = viewer, section
-        self.question: Question | None = None
-
-    def _handle(self, event: Any) -> None:
-        """Add the layers and choose the projections among them."""
-        if isinstance(event, Question):
-            self.question = event
-        if not isinstance(event, LayersMade):
-            return
-        added = [self._viewer.add_image(data, **look) for data, look, _ in event.layers]
-        self._section.refresh()
-        self._section.select(added[event.chosen])
-
-
-def put_scale(made: LayersMade, layer: Any) -> str:
-    """Put the scale of a file on the layer that another reader opened; says why where it cannot be."""
-    data, look, _ = made.layers[0]
-    if tuple(data.shape[-3:]) != tuple(layer.data.shape[-3:]):
-        return (
-            f"The file holds stacks of shape {tuple(data.shape)}, the layer {layer.data.shape}; "
-            "open the file with … instead, which tells channels and slices apart."
-        )
-    if look["units"][-1] == "pixel":
-        return "The file gives no voxel size either; set the layer's scale by hand."
-    before = layer.ndim - 3
-    units = [str(unit) for unit in layer.units]
-    layer.scale = (*layer.scale[:before], *look["scale"][-3:])
-    layer.translate = (*layer.translate[:before], *look["translate"][-3:])
-    layer.units = (*units[:before], *look["units"][-3:])
-    layer.axis_labels = (*layer.axis_labels[:before], "z", "y", "x")
-    layer.metadata.update(look["metadata"])
-    return ""

@@ -1,31 +1,43 @@
 """What the dock "Reconstruct volume" can be asked to do, and what comes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import Signal
+from napari.layers import Image
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
-from ...io import ImageStack, read_table
+from ...io import read_table
 from ...io.formats.ome_zarr.folders import HEADERS
+from ...reconstruction.outputs import Outputs
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
+from ...stacks.metadata import known_of
+from ...stacks.parts import Part, part_marked
+from ...stacks.placement import Placement
+from ...stacks.stack import Stack
+from ...tasks.exporting import ExportSixteenBits, SaveResult
+from ...tasks.reconstructing import Reconstruction
+from ...tasks.remaining import Remaining
+from ...tasks.threads import Source, warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
-from ..jobs.job import Saved, warm_up
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
-from .activities import FittingInr, Opening, Reconstructing, put_scale
+from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
+from .opening import LayersMade, Opening, Question, ReadFile, make_sample, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
+from .results import Results, SaveLayers
 from .saved_settings import SETTINGS_SUFFIXES
+from .sections.projections import Projections
 from .sections.together import Sections
-from .tasks import LayersMade, MakeSample, Question, ReadFile, Reconstruction, SaveResult
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
@@ -43,13 +55,17 @@ class Controller(Runner):
         sections: Sections,
         panel: RunPanel,
         outcome: OutcomePanel,
+        results: Results,
         parent: QWidget,
     ) -> None:
         super().__init__(panel, outcome, parent)
+        self.results = results
+        self.lost: list[Image] = []
         self.viewer, self.document, self.sections, self.outcome = viewer, document, sections, outcome
         self.last: Reconstructing | None = None
         self.preferences = Preferences()
         self._is_warm = False
+        self._later: list[Projections] = []
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
         self.finished.connect(self._settle)
@@ -60,30 +76,30 @@ class Controller(Runner):
             self._is_warm = True
             warm_up("napari_microdiffusion.reconstruction.engine")
 
-    def open_file(self, path: str, **choice: Any) -> None:
-        """Read a file with our reader and choose it; with a choice as `ReadFile` takes it."""
-        self.begin(Opening(ReadFile(path, **choice), self.viewer, self.sections.projections))
+    def open_file(self, path: str, others: tuple[str, ...] = (), **choice: Any) -> None:
+        """Read files with our reader and choose what they hold; with a choice as `ReadFile` takes it."""
+        if not self.begin(Opening(ReadFile(path, others=others, **choice), self.viewer, self.sections)):
+            self.outcome.say(f"“{Path(path).name}” was not opened: open it again when this is done.")
 
-    def open_path(self, path: str) -> None:
-        """Open an image, or use the settings in a file of settings."""
-        if not path.lower().endswith(SETTINGS_SUFFIXES) or Path(path).name in HEADERS:
+    def open_path(self, path: str, *others: str) -> None:
+        """Open images, or use the settings in a file of settings."""
+        if others:
+            self.open_file(path, others=others)
+        elif not path.lower().endswith(SETTINGS_SUFFIXES) or Path(path).name in HEADERS:
             self.open_file(path)
-            return
-        try:
-            self._use(read_run(path))
-        except UserError as error:
-            self.fail(str(error))
+        else:
+            self._use_of(lambda: read_run(path))
 
     def use_settings(self, record: Mapping[str, Any]) -> None:
         """Use the settings of an earlier result, as its file tells them."""
+        self._use_of(lambda: parts_of(record, "this result"))
+
+    def _use_of(self, read: Callable[[], Mapping[str, Mapping[str, Any]]]) -> None:
         try:
-            self._use(parts_of(record, "this result"))
+            self.document.use(read())
         except UserError as error:
             self.fail(str(error))
-
-    def _use(self, parts: Mapping[str, Mapping[str, Any]]) -> None:
-        """Use the settings of an earlier run; raises `UserError` for those that cannot be."""
-        self.document.use(parts)
+            return
         path = self.document.method.inr_file
         if path is not None and path.is_file():
             self.document.change(inr=HeldInr(path.name, path))
@@ -91,7 +107,7 @@ class Controller(Runner):
 
     def open_sample(self) -> None:
         """Open a sample and choose its projections."""
-        self.begin(Opening(MakeSample(), self.viewer, self.sections.projections))
+        self.begin(Opening(make_sample, self.viewer, self.sections))
 
     def reopen(self) -> None:
         """Read the file of the chosen layer with our reader, and choose what comes of it."""
@@ -101,7 +117,8 @@ class Controller(Runner):
         layer = found.layer
         if layer.source.path:
             layer.visible = False
-            self.open_file(str(layer.source.path))
+            task = ReadFile(str(layer.source.path))
+            self.begin(Opening(task, self.viewer, self.sections, is_again=True))
 
     def read_calibration(self) -> None:
         """Read the scale of the chosen layer from its file."""
@@ -120,16 +137,30 @@ class Controller(Runner):
         task = ReadFile(str(found.layer.source.path))
         self.begin(Activity("Reading the scale", task, take, needed=[found.layer]))
 
+    def try_here(self) -> None:
+        """Reconstruct what a rectangle marks or the window shows, to see in seconds what the settings do."""
+        found, layers = self.document.projections, self.viewer.layers
+        if found is not None:
+            self._start(replace(found, part=part_marked(found.layer, layers, layers.selection.active)))
+
     def start(self) -> None:
-        """Reconstruct."""
-        document, found = self.document, self.document.projections
-        if found is None or self.is_running:
+        """Reconstruct; of several time points one after the other."""
+        if self.document.projections is not None and not self.is_running:
+            first, *self._later = self.sections.projections.each
+            self._start(first)
+
+    def _start(self, found: Projections) -> None:
+        document, part = self.document, found.part
+        if self.is_running:
             return
         try:
             acquisition, config = document.acquisition_of_run(), document.method_of_run()
         except UserError as error:
             self.fail(str(error))
             return
+        is_whole = found.is_same_as(document.projections)
+        if not is_whole:
+            config = config.model_copy(update={"inr_file": None})  # an INR belongs to what it was fitted to
         self.preferences.store(document)
         n, slabs, (height, width) = acquisition.step_length, document.slabs, found.shape[1:]
         truth = document.truth
@@ -137,23 +168,25 @@ class Controller(Runner):
         layers = ResultLayers(
             self.viewer,
             found.name,
-            found.placement.of_volume(n),
+            found.volume_placement(n),
             (slabs * n, height, width),
             acquisition,
             (float(low), float(high)),
             truth,
         )
-        held = document.usable_inr if config.guide == "inr" else None
+        held = document.usable_inr if config.guide == "inr" and is_whole else None
         task = Reconstruction(
             found.data,
             acquisition,
             config,
-            None if truth is None else truth.data,
+            None if truth is None else Stack(truth, part=part).data,
             None if held is None else held.fitted,
-            self._second_view(),
+            self._second_view(part),
+            document.reference_of(found),
         )
         self.last = None
-        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections))
+        remaining = Remaining(document.cost(acquisition, config, found.shape[1:]))
+        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections, remaining))
 
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""
@@ -168,7 +201,8 @@ class Controller(Runner):
             return
         self.sections.guide.open()
         task = Reconstruction(found.data, acquisition, config, second_view=self._second_view())
-        self.begin(FittingInr(task, self.viewer, found, acquisition, self.sections))
+        remaining = Remaining(self.document.cost(acquisition, config))
+        self.begin(FittingInr(task, self.viewer, found, acquisition, self.sections, remaining))
 
     def show_beam(self) -> None:
         """Show the beam as it is set among the layers."""
@@ -179,52 +213,77 @@ class Controller(Runner):
             acquisition = self.document.acquisition
             n = acquisition.step_length
             shape = (self.document.slabs * n, *found.shape[1:])
-            show_beam(self.viewer, acquisition, found.placement.of_volume(n), shape)
+            show_beam(self.viewer, acquisition, found.volume_placement(n), shape)
         except UserError as error:
             self.fail(str(error))
 
-    def _second_view(self) -> Any:
+    def _second_view(self, part: Part | None = None) -> Any:
         second = self.document.second_view
-        return None if second is None else second.data
+        return None if second is None else replace(second, part=part).data
 
     def layer_removed(self, layer: Any) -> bool:
-        """Cancel what cannot go on without a layer; forget a result that the person took away."""
+        """Cancel what cannot go on without a layer; offer an unsaved result that was taken away again."""
         self.document.forget_layer(layer)
+        self.results.layer_removed(layer)
         if super().layer_removed(layer):
             return True
-        if self.last is not None and layer == self.last.layers.volume:
-            self.last = None
+        run = self.results.runs.get(layer)
+        if run is not None:
+            for gone in self.lost:
+                self.results.runs.pop(gone, None)
+            self.lost = [] if run.is_saved else [layer]
+            if run.is_saved:
+                del self.results.runs[layer]
             self.outcome.clear()
+            self.outcome.offer_back("" if run.is_saved else layer.name)
+        if self.last is run:
+            self.last = None
         return False
 
-    def save_to(self, path: Path) -> None:
-        """Write the last result: volume, uncertainty and settings."""
-        if self.last is None or self.is_running:
-            return
-        from ...reconstruction.outputs import Outputs
+    def bring_back(self) -> None:
+        """Put a removed result among the layers again."""
+        for layer in self.lost:
+            self.viewer.add_layer(layer)
+        self.lost = []
+        self.outcome.offer_back("")
 
-        result, found, placement = self.last.result, self.last.projections, self.last.placement
-        known_path = found.known.get("path") or found.layer.source.path
-        source = ImageStack(
-            data=found.data,
-            scale=placement.scale if placement.is_known else None,
-            unit=placement.units[-1],
-            origin=placement.translate if placement.is_known else None,
-            path=Path(known_path) if known_path else None,
-            name=found.name,
-        )
-        outputs = Outputs.beside(path, result.uncertainty is not None)
+    def save_to(self, path: Path) -> None:
+        """Write the chosen result: volume, uncertainty and settings, as the layers hold them now."""
+        volume, uncertainty, run = self.results.volume, self.results.uncertainty, self.results.run
+        if volume is None or self.is_running:
+            return
+        outputs = Outputs.beside(path, uncertainty is not None)
         try:
-            outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
+            if run is None:
+                task: Source = SaveLayers(outputs, volume, uncertainty)
+            else:
+                source, result = run.projections.source_of(volume), run.result_of(volume, uncertainty)
+                outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
+                task = SaveResult(outputs, result, source)
         except UserError as error:
             self.fail(str(error))
             return
 
         def take(event: Any) -> None:
-            if isinstance(event, Saved):
-                self.outcome.say("Saved: " + ", ".join(event.files.values()))
+            self.say_where(event)
+            if run is not None:
+                run.is_saved = True
+                if run.is_edited(volume, uncertainty):
+                    self.outcome.warn("The layers were edited since the run; the files hold them so.")
 
-        self.begin(Activity("Saving", SaveResult(outputs, result, source), take, keeps_messages=True))
+        self.begin(Activity("Saving", task, take, keeps_messages=True))
+
+    def export(self) -> None:
+        """Write the chosen result in 16 bits, beside the projections or where the last result was saved."""
+        volume, run = self.results.volume, self.results.run
+        if volume is None or self.is_running:
+            return
+        known = known_of(volume).get("path") if run is None else run.projections.known.get("path")
+        folder = Path(known).parent if known else Path(self.preferences.folder("save") or Path.home())
+        lies = Placement.of_layer(volume)
+        scale = None if lies == Placement() else lies.scale
+        task = ExportSixteenBits(volume.data, folder, volume.name, scale, lies.units[-1], lies.translate)
+        self.begin(Activity("Exporting", task, self.say_where, keeps_messages=True))
 
     def load_inr(self, path: Path) -> None:
         """Use an INR from a file."""
@@ -252,20 +311,41 @@ class Controller(Runner):
 
     def _switch_off(self, text: str) -> None:
         self.sections.guide.set_busy(f"Wait until this is done: {text.lower()}")
-        self.outcome.enable_save(f"Wait until this is done: {text.lower()}")
+        self.outcome.show_result(self.results, f"Wait until this is done: {text.lower()}")
 
     def _switch_on(self) -> None:
         self.sections.guide.set_busy("")
-        self.outcome.enable_save("")
+        self.outcome.show_result(self.results, "")
 
     def _settle(self, activity: Activity) -> None:
         if isinstance(activity, Opening) and activity.question is not None:
             self.asked.emit(activity.question)
+        elif isinstance(activity, Opening) and activity.said:
+            self.outcome.say(activity.said)
         elif isinstance(activity, Reconstructing):
-            self.last = activity
-            self._hold_inr(activity.result, "fitted in the last run")
+            self.last = self.results.runs[activity.layers.volume] = activity
+            self.results.follow()
+            if activity.projections.is_same_as(self.document.projections):
+                self._learn_speed(activity)
+                self._hold_inr(activity.result, "fitted in the last run")
+            if activity.projections.part is not None:
+                self.outcome.warn("A part alone: its noise and grey levels were judged without the rest.")
+            if activity.result.stopped:
+                self._later = []
+            if self._later:
+                QTimer.singleShot(0, self._go_on)
         elif isinstance(activity, FittingInr):
+            self._learn_speed(activity)
             self._hold_inr(activity.result, "fitted")
+
+    def _go_on(self) -> None:
+        """Reconstruct the next time point."""
+        if self._later and not self.is_running:
+            self._start(self._later.pop(0))
+
+    def _learn_speed(self, activity: Activity) -> None:
+        if activity.remaining is not None:
+            activity.remaining.teach(self.document.speed)
 
     def _hold_inr(self, result: Any, text: str) -> None:
         """Hold an INR that was fitted in a run, for the next one; a failed fit never comes here."""

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
+from ...stacks.metadata import known_of
+from ...tasks.exporting import free_path
 from .controller import Controller
-from .tasks import Question
+from .opening import Question
 
 # A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
 IMAGES = (
@@ -50,12 +52,11 @@ class Dialogs:
 
     def result(self) -> None:
         """Where the last result is to be saved."""
-        if self._runs.last is None:
+        volume, run = self._runs.results.volume, self._runs.results.run
+        if volume is None:
             return
-        found = self._runs.last.projections
-        beside = found.known.get("path")
-        safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in found.name)
-        suggested = (Path(beside).parent if beside else Path.home()) / f"{safe} volume.ome.tif"
+        beside = known_of(volume).get("path") if run is None else run.projections.known.get("path")
+        suggested = free_path(Path(beside).parent if beside else Path.home(), volume.name, ".ome.tif")
         if folder := self._runs.preferences.folder("save"):
             suggested = Path(folder) / suggested.name
         if path := self._new("Save the volume", str(suggested), RESULTS):

@@ -4,20 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from ...errors import UsageError, UserError
 from ...optics import Acquisition
 from ...optics.recorded_beam import BEAM_FIELDS
-from ...reconstruction.estimate import estimate
+from ...reconstruction.cost.estimate import Estimate, estimate
+from ...reconstruction.cost.speed import MachineSpeed
+from ...registration.reference_stack import ReferenceStack
 from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
+from ...stacks.stack import Stack
+from ...tasks.threads import spare_threads
 from ..document import RunDocument
-from ..jobs.job import spare_threads
-from ..layers.stack import Stack
 
 if TYPE_CHECKING:
     from ...inr import FittedInr
 
+GUIDE = "method.guide"
 NO_PROJECTIONS = "Choose projections first: drop a TIFF on the dock or open a sample."
+NO_REFERENCE = "The first estimate is reference, but no layer is chosen for it: choose one under Reference."
 NOTHING_TO_DO = "No first estimate and no diffusion leave nothing to reconstruct: choose one of them."
 
 
@@ -50,11 +56,19 @@ class ReconstructionDocument(RunDocument):
     Attributes
     ----------
     truth : napari.layers.Image or None
+    reference : Stack or None
+        A point-scanned stack of the same tissue.
+    is_placed_by_hand : bool
+        Whether it is taken where its layer lies.
     inr : HeldInr or None
+    speed : MachineSpeed
     """
 
     truth: Any = None
+    reference: Any = None
+    is_placed_by_hand: bool = False
     inr: Any = None
+    speed: Any = Field(default_factory=MachineSpeed.of_this_machine)
 
     @property
     def slabs(self) -> int:
@@ -71,6 +85,21 @@ class ReconstructionDocument(RunDocument):
         """The mirrored view, where it is in a layer of its own."""
         is_wanted = self.is_apart and self.value("acquisition.views") == 2
         return self.mirrored if is_wanted else None
+
+    def reference_of(self, found: Stack) -> ReferenceStack | None:
+        """The reference of projections that are to be reconstructed, where the guide takes it."""
+        chosen = self.reference
+        if chosen is None or self.value(GUIDE) != "reference":
+            return None
+        n = self.acquisition.step_length
+        return ReferenceStack.lying(
+            chosen.data,
+            chosen.placement,
+            (self.slabs * n, *found.shape[1:]),
+            found.placement.of_volume(n),
+            name=chosen.name,
+            by_hand=self.is_placed_by_hand,
+        )
 
     @property
     def inr_identity(self) -> tuple[object, ...] | None:
@@ -100,6 +129,8 @@ class ReconstructionDocument(RunDocument):
 
     def forget_layer(self, layer: object) -> None:
         """A layer is gone, and the INR that was fitted to it with it."""
+        if self.reference is not None and self.reference.layer is layer:
+            self.change(reference=None)
         held = self.inr
         if held is not None and held.belongs_to is not None and held.belongs_to[0] == hash(layer):
             self.change(inr=None)
@@ -150,11 +181,21 @@ class ReconstructionDocument(RunDocument):
             return "", NO_PROJECTIONS
         try:
             acquisition, method = self.acquisition_of_run(), self.method_of_run()
-            shape = (max(1, self.slabs), *found.shape[1:])
-            cost = str(estimate(shape, acquisition, method, has_inr=self.usable_inr is not None))
+            cost = str(self.cost(acquisition, method))
         except UserError as error:
             return "", str(error)
+        if method.guide == "reference" and self.reference is None:
+            return cost, NO_REFERENCE
         return cost, NOTHING_TO_DO if method.guide == "none" and method.diffusion == "off" else ""
+
+    def cost(
+        self, acquisition: Acquisition, method: ReconstructionConfig, plane: tuple[int, ...] = ()
+    ) -> Estimate:
+        """What a run of the chosen projections, or of a part of their plane, would take."""
+        height, width = plane or self.projections.shape[1:]
+        shape = (max(1, self.slabs), height, width)
+        has_inr = self.usable_inr is not None
+        return estimate(shape, acquisition, method, has_inr=has_inr, speed=self.speed)
 
     def step_length_source(self) -> str:
         """How the step length is known, in words."""

@@ -1,57 +1,12 @@
-"""Looks at chosen projections for what would ruin a result, beside the window and before any run."""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+"""Has chosen projections looked at for what would ruin a result, before any run."""
 
 from qtpy.QtCore import QObject
 
-from ...errors import UserError
-from ...reconstruction.events import CancelToken
-from ..jobs.job import End, Job
+from ...tasks.flaws import Flaws, LookForFlaws
+from ...tasks.threads import End
+from ..jobs.job import Job
 from .document import ReconstructionDocument
 from .sections.projections import ProjectionsSection
-
-
-@dataclass(frozen=True)
-class Flaws:
-    """What is wrong with projections, a sentence each; nothing where all is well.
-
-    `is_mixed` where it is that another reader mixed the planes of the file up, so that ours would mend it.
-    """
-
-    texts: list[str]
-    is_mixed: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class LookForFlaws:
-    """Looks for flaws of projections (views * N, H, W), which may be lazy; `path` is another reader's."""
-
-    projections: Any
-    path: str = ""
-    views: int = 1
-    dark_level: float = 0
-
-    def __call__(self, cancel: CancelToken) -> Iterator[Flaws]:
-        """One `Flaws`."""
-        from ...io import validate_projections
-        from ...io.mixed_planes import mixed_up
-        from ...optics.detector.flaws import find_flaws
-
-        if mixed := mixed_up(self.projections.shape[0], self.path):
-            yield Flaws([mixed], is_mixed=True)
-            return
-        try:
-            validate_projections(self.projections, mask_missing=True)
-        except UserError:
-            return  # the run itself will say why
-        found = []
-        for text in find_flaws(self.projections, views=self.views, dark_level=self.dark_level):
-            cancel.check()
-            if text:
-                found.append(text)
-        yield Flaws(found)
 
 
 class FlawWatch(QObject):

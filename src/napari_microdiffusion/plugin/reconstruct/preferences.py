@@ -60,6 +60,9 @@ class Preferences:
                 values[field.name] = default_of(field)
         if set_here.get(DIFFUSION) == OFF:
             values["prior"] = OFF
+        if values.get("guide") == "reference":
+            # It belongs to one sample.
+            del values["guide"]
         self._set({name: values[name] for name in values if _can_be_stored(values[name])})
 
     def folder(self, purpose: str) -> str:

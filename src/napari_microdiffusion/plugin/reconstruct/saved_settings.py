@@ -6,7 +6,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
-from ..layers.metadata import known_of
+from ...stacks.metadata import known_of
 from ..widgets.section import button, column, label, row
 
 SETTINGS_SUFFIXES = (".json", ".yaml", ".yml")
@@ -24,6 +24,7 @@ class SettingsOffer(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._record: Mapping[str, Any] = {}
+        self._layer: Any = None
         self._text = label(wrap=True)
         about = "Put the step length, the method and the seed of that result into the dock."
         self.use = button("Use these settings", about, self._take)
@@ -36,9 +37,15 @@ class SettingsOffer(QWidget):
         provenance = known_of(layer).get("provenance")
         if not isinstance(provenance, dict) or not isinstance(provenance.get("settings"), dict):
             return
-        self._record = provenance
+        self._record, self._layer = provenance, layer
         self._text.setText(f"“{layer.name}” tells the settings that made it.")
         self.show()
+
+    def forget_missing(self, layers: Any) -> None:
+        """Offer no longer what a layer said that is gone."""
+        if self._layer is not None and self._layer not in layers:
+            self._layer = None
+            self.hide()
 
     def _take(self) -> None:
         self.hide()

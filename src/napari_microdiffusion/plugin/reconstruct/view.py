@@ -8,7 +8,7 @@ from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
 from ..jobs.run_panel import RunPanel
 from ..widgets.dock import Dock, open_dock
-from ..widgets.section import label
+from ..widgets.section import button, label
 from ..widgets.theme import Appearance
 from .controller import Controller
 from .dialogs import Dialogs
@@ -16,8 +16,9 @@ from .document import ReconstructionDocument
 from .flaw_watch import FlawWatch
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
-from .result_views import Views
+from .results import Results
 from .saved_settings import SettingsOffer
+from .sections.along_z import AlongZSection
 from .sections.together import Sections
 
 
@@ -29,22 +30,31 @@ class ReconstructWidget(Dock):
         self.document = ReconstructionDocument()
         Preferences().start(self.document)
         self.sections = Sections(self.document, napari_viewer)
-        self.panel = RunPanel(
-            "Reconstruct volume", "Reconstruct; slices arrive in a layer of their own.", has_slices=True
+        about_trying = (
+            "Reconstruct a part first, in seconds: what a rectangle in a Shapes layer marks, or else the "
+            "middle of what the window shows."
         )
+        self.try_here = button("Try here", about_trying)
+        about = "Reconstruct; slices arrive in a layer of their own."
+        self.panel = RunPanel("Reconstruct volume", about, has_slices=True, beside=self.try_here)
         self.outcome = OutcomePanel()
-        self.runs = Controller(napari_viewer, self.document, self.sections, self.panel, self.outcome, self)
+        self.results = Results(napari_viewer, self.document, self)
+        self.runs = Controller(
+            napari_viewer, self.document, self.sections, self.panel, self.outcome, self.results, self
+        )
         self.flaws = FlawWatch(self.document, self.sections.projections, self)
-        self.views = Views(napari_viewer)
         self.dialogs = Dialogs(self, self.runs)
         self.empty = label(tone="empty", wrap=True)
         self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.offer = SettingsOffer()
-        self.fill((self.empty, self.offer, *self.sections.all()), (self.panel, self.outcome))
+        self.along_z = AlongZSection(napari_viewer, self.results)
+        above = (self.empty, self.offer, *self.sections.all(), self.along_z)
+        self.fill(above, (self.panel, self.outcome))
         self._connect()
         self._bind_keys()
         self.setAcceptDrops(True)
+        self.results.follow()
         self._settings_changed()
 
     def _connect(self) -> None:
@@ -63,15 +73,27 @@ class ReconstructWidget(Dock):
         self.outcome.compare.clicked.connect(self._compare)
         self.offer.taken.connect(runs.use_settings)
         runs.asked.connect(dialogs.ask)
+        runs.ended.connect(self._settings_changed)
         self.panel.start_wanted.connect(runs.start)
-        self.outcome.uncertainty.toggled.connect(self._show_uncertainty)
+        self.try_here.clicked.connect(runs.try_here)
+        self.outcome.uncertainty.toggled.connect(self.results.show_uncertainty)
         self.outcome.three_d.toggled.connect(self._show_3d)
-        self.outcome.side_by_side.toggled.connect(self._show_side_by_side)
+        self.outcome.side_by_side.toggled.connect(self.results.show_beside)
         self.outcome.save.clicked.connect(dialogs.result)
-        self.watch_layers(sections.refresh_layers, runs.layer_removed)
+        self.outcome.export.clicked.connect(runs.export)
+        self.outcome.bring_back.clicked.connect(runs.bring_back)
+        self.results.changed.connect(self._show_result)
+        self.watch_layers(self._layers_changed, runs.layer_removed)
+        for emitter in (
+            self.viewer.layers.selection.events.active,
+            self.viewer.dims.events.ndisplay,
+            self.viewer.canvas.grid.events.enabled,
+        ):
+            self.listen(emitter, self.results.follow)
         self.listen(self.viewer.layers.events.inserted, self._consider)
         self.at_end(runs.abandon)
         self.at_end(self.flaws.job.abandon)
+        self.at_end(self.results.release)
         self.at_end(sections.beam.form.abandon)
 
     def _bind_keys(self) -> None:
@@ -84,7 +106,9 @@ class ReconstructWidget(Dock):
 
     def _settings_changed(self, _revision: int = 0) -> None:
         self.empty.setVisible(self.document.projections is None)
+        self.outcome.error.hide()  # what was wrong with other settings or layers
         self.runs.warm_up()
+        self.results.changed.emit()  # another truth may be chosen
         cost, reason = self.document.judge()
         self.panel.set_estimate(cost)
         self.panel.set_reason(reason)
@@ -99,26 +123,23 @@ class ReconstructWidget(Dock):
         open_dock(self.viewer, "Adapt prior")
 
     def _compare(self) -> None:
-        """Hand the last volume and its truth to the dock that compares."""
-        if self.runs.last is not None:
-            layers = self.runs.last.layers
-            dock = open_dock(self.viewer, "Compare with ground truth")
-            dock.choose(layers.truth, [layers.volume])
-            dock.start()
-
-    def _show_uncertainty(self, on: bool) -> None:
-        if self.runs.last is not None:
-            self.views.show_uncertainty(self.runs.last.layers, on)
+        """Hand the chosen result and its truth to the dock that compares."""
+        dock = open_dock(self.viewer, "Compare with ground truth")
+        dock.choose(self.results.truth, [self.results.volume])
+        dock.start()
 
     def _show_3d(self, on: bool) -> None:
-        if self.runs.last is not None:
-            warning = self.views.show_3d(self.runs.last.layers, on)
-            if warning:
-                self.outcome.warn(warning)
+        if warning := self.results.show_3d(on):
+            self.outcome.warn(warning)
 
-    def _show_side_by_side(self, on: bool) -> None:
-        if self.runs.last is not None:
-            self.views.show_side_by_side(self.runs.last.layers, on)
+    def _layers_changed(self) -> None:
+        self.sections.refresh_layers()
+        self.offer.forget_missing(self.viewer.layers)
+        self.results.follow()
+
+    def _show_result(self) -> None:
+        busy = self.runs.activity.text.lower() if self.runs.activity is not None else ""
+        self.outcome.show_result(self.results, f"Wait until this is done: {busy}" if busy else "")
 
     def restyle(self, appearance: Appearance) -> None:
         """Follow the theme in what is drawn here."""
@@ -128,19 +149,18 @@ class ReconstructWidget(Dock):
     # Qt
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Take one file."""
-        if event is not None and _dropped_file(event):
+        """Take files."""
+        if event is not None and _dropped_files(event):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open a dropped file with our reader."""
-        if event is not None and (path := _dropped_file(event)):
+        """Open dropped files with our reader."""
+        if event is not None and (paths := _dropped_files(event)):
             event.acceptProposedAction()
-            self.runs.open_path(path)
+            self.runs.open_path(*paths)
 
 
-def _dropped_file(event: QDropEvent) -> str:
-    """The one local file of a drop, or nothing."""
+def _dropped_files(event: QDropEvent) -> list[str]:
+    """The local files of a drop."""
     mime = event.mimeData()
-    files = [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime is not None else []
-    return files[0] if len(files) == 1 else ""
+    return [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime is not None else []

@@ -4,12 +4,12 @@ from napari import Viewer
 
 from ...optics import DetectorNoise
 from ...settings.recorded import NOTHING_RECORDED, Recorded
+from ...stacks.placement import spacing_um
+from ...stacks.roles import why_no_volume
+from ...stacks.stack import Stack
 from ..beam.form import BeamForm
 from ..beam.views import ViewsChoice
 from ..document import FormSettings, RunDocument
-from ..layers.placement import spacing_um
-from ..layers.roles import why_no_volume
-from ..layers.stack import Stack
 from ..widgets.form import Form
 from ..widgets.layer_chooser import LayerChooser
 from ..widgets.section import Section, column, label

@@ -9,20 +9,20 @@ from ...errors import UserError
 from ...optics import Acquisition, DetectorNoise, check_step_lengths
 from ...optics.placement import short_unit
 from ...settings.asked import STEP_LENGTH
+from ...stacks.metadata import METADATA_KEY, known_beam
+from ...stacks.stack import Stack
 from ...studies.sweep_settings import SweepSettings
+from ...tasks.simulating import PointReady, Simulate, Simulated, Sweep
+from ...tasks.threads import sentence, spare_threads
 from ..beam.preview import show_beam
 from ..document import FormSettings, RunDocument
 from ..jobs.activity import Activity
-from ..jobs.job import sentence, spare_threads
 from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
-from ..layers.metadata import METADATA_KEY, known_beam
-from ..layers.stack import Stack
 from ..widgets.dock import Dock
 from ..widgets.message_panel import MessagePanel
 from .sections import DetectorSection, VolumeSection
 from .tabs import ProjectionsTab, SweepTab
-from .tasks import PointReady, Simulate, Simulated, Sweep
 
 SIMULATE, SWEEP = "Simulate projections", "Sweep the step length"
 NO_VOLUME = "Open a volume first: a stack of slices as a point scan saw it."

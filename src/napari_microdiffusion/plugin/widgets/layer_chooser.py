@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QFormLayout, QWidget
 from .form import narrow
 from .section import form, label, row
 
-MEAN = "mean of all"
+MEAN, EACH = "mean of all", "each, one after the other"
 # What stands for None in a box: magicgui tells of no change to None.
-_NO_LAYER, _ALL = "", -1
+_NO_LAYER, _ALL, _EACH = "", -1, -2
 _AXIS_WORDS = {"c": "channel", "channel": "channel", "t": "time", "time": "time"}
 
 
@@ -33,6 +33,9 @@ class LayerChooser(QWidget):
         A button beside the box.
     none : str
         The entry for no layer; without it there is always one chosen where there is any.
+    likely : callable, optional
+        Says which of the layers is taken while nobody has picked one, from those on the list, the viewer's
+        selected one and the one so far; the first without this.
     """
 
     changed = Signal()
@@ -45,15 +48,17 @@ class LayerChooser(QWidget):
         tip: str = "",
         beside: QWidget | None = None,
         none: str = "",
+        likely: Callable[[list[Any], Any, Any], Any] | None = None,
     ) -> None:
         super().__init__()
-        self._viewer, self._why_not, self._none = viewer, why_not, none
+        self._viewer, self._why_not, self._none, self._likely = viewer, why_not, none, likely
+        self._picked: Image | None = None
         self.layers: list[Image] = []
         self._axes: list[ComboBox] = []
         self.box = ComboBox(name=name.replace(" ", "_"), choices=self._choices)
         self.box.native.setObjectName(name)
         self.box.native.setToolTip(f"<qt>{tip}</qt>")
-        self.box.changed.connect(self._choose)
+        self.box.changed.connect(self._pick)
         self.refusals = label(tone="dim", wrap=True)
         self._form: QFormLayout = form()
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -70,7 +75,16 @@ class LayerChooser(QWidget):
     @property
     def chosen(self) -> tuple[int | None, ...]:
         """Index along each axis before the last three; None for the mean over it."""
-        return tuple(None if box.value == _ALL else box.value for box in self._axes)
+        return tuple(None if box.value == _ALL else max(box.value, 0) for box in self._axes)
+
+    @property
+    def each(self) -> list[tuple[int | None, ...]]:
+        """`chosen`, or where each of several time points is wanted, that of each."""
+        axis = next((axis for axis, box in enumerate(self._axes) if box.value == _EACH), None)
+        if axis is None or self.layer is None:
+            return [self.chosen]
+        before, after = self.chosen[:axis], self.chosen[axis + 1 :]
+        return [(*before, index, *after) for index in range(self.layer.data.shape[axis])]
 
     @property
     def axis_boxes(self) -> list[Any]:
@@ -80,6 +94,7 @@ class LayerChooser(QWidget):
     def select(self, layer: Any) -> None:
         """Choose a layer, if it is on the list."""
         if layer in self.layers or (layer is None and self._none):
+            self._picked = layer
             self.box.value = layer or _NO_LAYER
 
     def refresh(self) -> None:
@@ -89,8 +104,11 @@ class LayerChooser(QWidget):
         self.layers = [layer for layer, reason in reasons.items() if not reason]
         with self.box.changed.blocked():
             self.box.reset_choices()
-            if before in self.layers:
-                self.box.value = before
+            kept = before if before in self.layers else None
+            if self._likely is not None and self.layers and (kept is None or kept != self._picked):
+                kept = self._likely(self.layers, self._viewer.layers.selection.active, kept)
+            if kept is not None:
+                self.box.value = kept
             elif self._none:
                 self.box.value = _NO_LAYER
         self.box.native.setEnabled(bool(self.layers))
@@ -112,6 +130,10 @@ class LayerChooser(QWidget):
         first: list[tuple[str, Any]] = [(self._none, _NO_LAYER)] if self._none else []
         return [*first, *((layer.name, layer) for layer in self.layers)]
 
+    def _pick(self, layer: Any) -> None:
+        self._picked = layer or None
+        self._choose()
+
     def _choose(self, _layer: Any = None) -> None:
         for box in self._axes:
             box.changed.disconnect()
@@ -129,7 +151,8 @@ class LayerChooser(QWidget):
         step = self._viewer.dims.current_step
         offset = len(step) - layer.ndim
         shown = min(max(step[offset + axis], 0), size - 1) if offset >= 0 else 0
-        mean = [(MEAN, _ALL)] if word == "time" else []
+        each = [(EACH, _EACH)] if self._likely is not None else []
+        mean = [(MEAN, _ALL), *each] if word == "time" else []
         box = ComboBox(choices=[*choices, *mean], value=shown)
         if mean:
             box.native.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")

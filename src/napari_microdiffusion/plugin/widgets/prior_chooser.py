@@ -15,7 +15,7 @@ _ASK = "?"
 
 
 class AdaptedPriors(QObject):
-    """Files of adapted priors, oldest first; `added` is emitted with a new one."""
+    """Files of adapted priors, oldest first; `added` is emitted with a new one that is to be chosen."""
 
     added = Signal(str)
     _only: "AdaptedPriors | None" = None
@@ -31,13 +31,14 @@ class AdaptedPriors(QObject):
             cls._only = cls()
         return cls._only
 
-    def add(self, path: Path) -> None:
-        """Offer one more."""
+    def add(self, path: Path, is_better: bool = True) -> None:
+        """Offer one more, and have it chosen if it is better than the one before."""
         text = str(path)
         if text in self.paths:
             self.paths.remove(text)
         self.paths.append(text)
-        self.added.emit(text)
+        if is_better:
+            self.added.emit(text)
 
 
 class PriorChooser(QWidget):
@@ -86,7 +87,8 @@ class PriorChooser(QWidget):
 
     def _choices(self, _box: Any) -> list[tuple[str, str]]:
         adapted = AdaptedPriors.of_session().paths
-        files = [(f"Adapted: {Path(f).name}" if f in adapted else Path(f).name, f) for f in self._files]
+        known = dict.fromkeys([*self._files, *adapted])
+        files = [(f"Adapted: {Path(f).name}" if f in adapted else Path(f).name, f) for f in known]
         off = [(self._off, OFF)] if self._off else []
         return [("General (shipped)", GENERAL), *files, ("From a file…", _ASK), *off]
 

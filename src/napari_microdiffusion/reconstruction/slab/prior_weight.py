@@ -1,10 +1,11 @@
-"""The self-supervised weight of a run's prior, measured on its own projections."""
+"""What a run's prior is worth on its own projections, tested on thick slabs whose halves are known."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.prior_weight import prior_weight
+from ...diffusion.prior_weight import prior_weight, self_test_error
 from ...diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, compose, network_inputs
 from ...diffusion.statistics import statistics
 from ...interpolation import INTERPOLATIONS, logspline
@@ -20,8 +21,18 @@ _SIDE = 160
 _SLABS = 16
 
 
-def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side: int = _SIDE) -> float:
-    """The factor on what the prior adds to the guide, 0 to 1; 1 where the stack allows no test.
+@dataclass(frozen=True)
+class SelfTest:
+    """What thick slabs of the sample tell of its prior."""
+
+    weight: float = 1.0
+    """The factor on what the prior adds to the guide, 0 to 1; 1 where the stack allows no test."""
+    error: float | None = None
+    """Of the posterior mean relative to the light, see `self_test_error`; None where there is no test."""
+
+
+def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side: int = _SIDE) -> SelfTest:
+    """Reconstruct thick slabs and look at their halves.
 
     The test starts from the run's kind of guide, but from the log-spline instead of an INR, which would take
     too long to fit and is close to it. Of the projections it takes a piece of at most `side` pixels square.
@@ -34,7 +45,7 @@ def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side:
         for part in stacks
     )
     if thick is None or measured is None:
-        return 1.0
+        return SelfTest()
     operator, kind = ProjectionOperator(thick.profile), facts.config.guide
     interpolation = INTERPOLATIONS.get("nearest" if kind == "none" else kind)
     if interpolation is not None:
@@ -49,7 +60,9 @@ def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side:
     noise = conditioning.noise.averaged(2)
     inputs = network_inputs(projections, unit * guide, operator, noise, known, unit * measured.projections)
     orders, residual = inputs.first_orders, denoiser.expected_residual(inputs)
-    return prior_weight(thick, compose(orders, operator) / unit, compose(orders + residual, operator) / unit)
+    first, mean = compose(orders, operator) / unit, compose(orders + residual, operator) / unit
+    weight = prior_weight(thick, first, mean)
+    return SelfTest(weight, self_test_error(thick, first + np.float32(weight) * (mean - first)))
 
 
 def _middle(projections: np.ndarray, side: int) -> tuple[slice, ...]:

@@ -10,15 +10,15 @@ from ...optics import Acquisition
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
 from ..device import DeviceError, device_errors, until_done
-from ..events import Event, Events, SliceReady, StageStarted
+from ..events import Event, Events, Region, SliceReady, StageStarted
 from ..facts import StackFacts
 from ..run_state import RunState, StageClock
 from .borders import SMOOTH, TEXTURED, Mending, mend_borders
 from .out_of_distribution import out_of_distribution_score, out_of_distribution_warning
-from .prior_weight import measure_prior_weight
+from .prior_weight import SelfTest, measure_prior_weight
 from .tile_evaluator import TileEvaluator
 from .tiling import Window
-from .uncertainty import slab_deviation
+from .uncertainty import open_share, slab_deviation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +38,7 @@ SIGMA_START = 3.0
 COMPOSED_ROWS = 16
 
 # Slabs that the posterior mean finishes at a time.
-STREAMED_SLABS = 8
+STREAMED_SLABS = 16
 
 
 class SlabDiffusion:
@@ -64,6 +64,7 @@ class SlabDiffusion:
         self.consistency = consistency
         self.conditioning = conditioning
         self.evaluator = TileEvaluator(facts, state)
+        self._is_out_of_distribution = False
 
     def posterior_mean(self) -> Events:
         """Evaluate E[volume | projections] and write it slab group by slab group.
@@ -76,6 +77,7 @@ class SlabDiffusion:
         known, own = self.evaluator.prior.distribution, self.conditioning.statistics
         state.out_of_distribution = out_of_distribution_score(own, known)
         if (warning := out_of_distribution_warning(own, known)) is not None:
+            self._is_out_of_distribution = True
             yield state.notice(warning)
         count = passes(facts.acquisition)
         if not count:
@@ -94,14 +96,15 @@ class SlabDiffusion:
             if number:
                 yield from self.consistency.enforce_on_volume(state, "posterior mean", is_last=False)
                 conditioning = conditioned_on_volume(facts, self.consistency, state)
-            weight = yield from self._prior_weight(conditioning)
-            if number and min(weight, state.prior_weight) < LITTLE_WEIGHT:
+            test = yield from self._self_test(conditioning)
+            if number and min(test.weight, state.prior_weight) < LITTLE_WEIGHT:
                 # Another pass would only exchange a guide through the true beam for one that knows no more
                 # than slab means.
                 yield clock.skip_to_end()
                 break
             self.conditioning = conditioning
-            state.prior_weight, state.pedestal = weight, conditioning.pedestal
+            state.prior_weight, state.pedestal = test.weight, conditioning.pedestal
+            state.self_test_error = test.error
             yield from self._one_pass(clock)
         yield from self.consistency.enforce_on_volume(state, "posterior mean")
         if state.prior_weight < LITTLE_WEIGHT:
@@ -137,8 +140,8 @@ class SlabDiffusion:
 
         yield from until_done(attempt, recover)
 
-    def _prior_weight(self, conditioning: Conditioning) -> Generator[Event, None, float]:
-        def attempt() -> Generator[Event, None, float]:
+    def _self_test(self, conditioning: Conditioning) -> Generator[Event, None, SelfTest]:
+        def attempt() -> Generator[Event, None, SelfTest]:
             yield from ()
             with device_errors():
                 return measure_prior_weight(conditioning, self.evaluator.denoiser, self.evaluator.plan.side)
@@ -198,18 +201,28 @@ class SlabDiffusion:
         for i in range(facts.shape[0]):
             state.cancel.check()
             slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
-            grey = facts.prior_scale.to_grey(sample[part])
+            grey = self._with_reference(facts.prior_scale.to_grey(sample[part]), slab, facts.region)
             sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, knows_noise=True)
         sample = self.consistency.enforce_on_sample(sample, rng)
         squares += np.square(sample - state.volume)
         uncertainty = np.empty_like(state.volume)
         calibration, known = self.evaluator.prior.calibration, self.conditioning.statistics
+        share = open_share(state.self_test_error, self._is_out_of_distribution)
         for i in range(facts.shape[0]):
             part = slice(i * n, (i + 1) * n)
             # Deviations from the posterior mean, which is known, so one sample already counts.
             uncertainty[part] = slab_deviation(
-                facts, state.volume[part], i, squares[part] / (number + 1), number + 1, calibration, known
+                facts,
+                state.volume[part],
+                i,
+                squares[part] / (number + 1),
+                number + 1,
+                calibration,
+                known,
+                share,
             )
+        if state.shared is not None:
+            uncertainty = np.hypot(uncertainty, state.shared.deviation(state.volume))
         if facts.config.keep_samples:
             state.samples.append(sample)
         state.uncertainty = uncertainty
@@ -259,7 +272,13 @@ class SlabDiffusion:
         light = local_amplitude(unit, self.conditioning.noise.deviation(unit))[:, 0]
         slices = self._mended((answers[0] + answers[1]) / 2, light, SMOOTH)
         slabs, rows, columns = window.inner
-        return facts.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
+        grey = facts.prior_scale.to_grey(slices[slabs.start * n : slabs.stop * n, rows, columns])
+        return self._with_reference(grey, window.keep_slabs, window.keep)
+
+    def _with_reference(self, slices: np.ndarray, slabs: slice, region: Region) -> np.ndarray:
+        """Slices, grey levels, with the part of a reference, where there is one."""
+        shared = self.state.shared
+        return slices if shared is None else shared.blended(slices, slabs, region.index)
 
 
 def passes(acquisition: Acquisition) -> int:

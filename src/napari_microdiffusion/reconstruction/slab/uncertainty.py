@@ -7,6 +7,13 @@ import numpy as np
 from ...diffusion.calibration import combined, sample_spread
 from ..facts import StackFacts
 
+# Half of the light to either side is all that a slice can hold.
+OPEN_SHARE = 0.5
+# Of a stack too short for the test.
+UNTESTED_SHARE = 0.1
+# Errors of the self-test up to which samples alone are believed, and from which nothing is.
+TRUSTED_ERROR = (0.9, 1.6)
+
 if TYPE_CHECKING:
     from ...diffusion.calibration import Calibration
 
@@ -19,6 +26,7 @@ def slab_deviation(
     samples: int,
     calibration: "Calibration | None",
     statistics: np.ndarray | None = None,
+    share: float = 0.0,
 ) -> np.ndarray:
     """The standard deviation in one slab.
 
@@ -35,6 +43,8 @@ def slab_deviation(
         The prior's; without one the deviation is as the samples tell it.
     statistics : ndarray, optional
         Of the whole stack, for the calibration.
+    share : float
+        Of the slab's light, from `open_share`.
 
     Returns
     -------
@@ -45,7 +55,36 @@ def slab_deviation(
     deviation = combined(sample_spread(squares / span**2, samples), noise_taken_over(facts, slab))
     if calibration is not None:
         deviation = calibration.apply(deviation, facts.scale.to_unit(slices), statistics)
-    return np.asarray(deviation * span, dtype=np.float32)
+    light = np.maximum(facts.scale.to_unit(slices), 0).sum(0)
+    return np.asarray(np.hypot(deviation, share * light) * span, dtype=np.float32)
+
+
+def open_share(self_test_error: float | None, is_out_of_distribution: bool = False) -> float:
+    """The share of a slab's light that every one of its slices is uncertain by, whatever samples tell.
+
+    Samples agree with each other where the prior is sure, and it may be sure of what is wrong on tissue that
+    it never saw. Thick slabs of the sample itself tell: where their halves are missed by as much as their
+    light, a slice may hold anything between nothing and all the light of its slab. They widen intervals only.
+
+    Parameters
+    ----------
+    self_test_error : float or None
+        Relative to the light, from `self_test_error`; None where the stack allowed no test.
+    is_out_of_distribution : bool
+        Whether the projections lie beyond what the prior was trained on.
+
+    Returns
+    -------
+    float
+        0 to `OPEN_SHARE`.
+    """
+    if is_out_of_distribution:
+        return OPEN_SHARE
+    if self_test_error is None:
+        return UNTESTED_SHARE
+    trusted, missed = TRUSTED_ERROR
+    position = np.log(max(self_test_error, trusted) / trusted) / np.log(missed / trusted)
+    return float(OPEN_SHARE * min(position, 1.0))
 
 
 def noise_taken_over(facts: StackFacts, slab: int) -> float | np.ndarray:

@@ -7,9 +7,9 @@ from magicgui.widgets import ComboBox
 from ....settings.presets import PAPER_SYSTEMS, PRESET_WORDS
 from ...widgets.form import Form, narrow
 from ...widgets.line_plot import LinePlot
-from ...widgets.section import Section, column, titled
-from ..document import ReconstructionDocument
-from .guide import GUIDE, GUIDE_WORDS
+from ...widgets.section import Section, button, column, titled
+from ..document import GUIDE, ReconstructionDocument
+from .guide import GUIDE_WORDS
 
 CONSISTENCY, LIGHT, SEED, DEVICE = "method.consistency", "method.light", "method.seed", "method.device"
 WORDS = {
@@ -52,7 +52,9 @@ class AdvancedSection(Section):
         self.plot.hide()
         system = titled("Paper's system", narrow(self.system.native))
         schedule = titled("Its schedule", narrow(self.schedule.native))
-        self.set_content(column(self.form, system, schedule, self.plot))
+        about = "Go back to what the file says and to the settings that the program comes with."
+        self.reset = button("Reset to defaults", about, document.reset)
+        self.set_content(column(self.form, system, schedule, self.plot, self.reset))
         self.system.changed.connect(self._choose_system)
         self.schedule.changed.connect(self._choose_schedule)
         document.events.revision.connect(self.refresh)

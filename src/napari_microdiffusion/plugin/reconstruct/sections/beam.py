@@ -4,6 +4,7 @@ from napari import Viewer
 
 from ....optics.placement import short_unit
 from ....settings.asked import STEP_LENGTH
+from ....settings.slice_thickness import describe_slices
 from ...beam.form import BeamForm
 from ...beam.views import ViewsChoice
 from ...widgets.form import Form
@@ -60,4 +61,7 @@ class BeamSection(Section):
         if not placement.is_known:
             return f"{slabs} slabs → {slabs * n} slices"
         unit, depth = short_unit(placement.units[0]), placement.scale[0]
-        return f"slab {depth:.3g} {unit} → {slabs * n} slices of {depth / n:.3g} {unit}"
+        text = f"slab {depth:.3g} {unit} → {slabs * n} slices of {depth / n:.3g} {unit}"
+        width = self.document.value("acquisition.width")
+        beam = None if width is None else width * depth / n
+        return f"{text}. {describe_slices(depth, placement.scale[2], n, beam, unit)}".removesuffix(". ")

@@ -5,9 +5,8 @@ from qtpy.QtWidgets import QButtonGroup, QRadioButton
 from ...widgets.form import Form, switch, tooltip
 from ...widgets.line_plot import LinePlot
 from ...widgets.section import Section, button, column, label, row
-from ..document import ReconstructionDocument
+from ..document import GUIDE, ReconstructionDocument
 
-GUIDE = "method.guide"
 GUIDE_WORDS = {
     "inr": "INR",
     "logspline": "log-spline",
@@ -15,6 +14,7 @@ GUIDE_WORDS = {
     "cubic": "cubic",
     "linear": "linear",
     "nearest": "nearest",
+    "reference": "from the reference",
     "none": "none",
 }
 
@@ -69,7 +69,8 @@ class GuideSection(Section):
         self._group.setExclusive(True)
         self._show_inr(is_inr=guide == "inr")
         word = GUIDE_WORDS.get(guide, guide)
-        self._other.setText("" if guide in self.radios else f"{word} (Advanced)")
+        where = "" if guide == "reference" else " (Advanced)"
+        self._other.setText("" if guide in self.radios else f"{word}{where}")
         held = document.usable_inr
         no_projections = "" if document.inr_identity is not None else "Choose projections first"
         switch(self.fit, self._busy or no_projections, "Fit an INR now and show its slices")

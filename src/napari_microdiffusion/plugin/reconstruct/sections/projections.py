@@ -1,6 +1,7 @@
 """Which layer holds the projections, and what of it is used."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from napari import Viewer
@@ -9,9 +10,10 @@ from napari.layers import Image
 from ....io.images import ImageStack
 from ....optics.recorded_beam import KEY
 from ....settings.recorded import NOTHING_RECORDED, Recorded
-from ...layers.placement import spacing_um
-from ...layers.roles import why_no_projections
-from ...layers.stack import Stack
+from ....stacks.metadata import known_of
+from ....stacks.placement import Placement, as_recorded, place_by_rule, spacing_um
+from ....stacks.roles import likely_projections, why_no_projections
+from ....stacks.stack import Stack
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, button, column, label
 from ..document import ReconstructionDocument
@@ -21,10 +23,30 @@ from ..document import ReconstructionDocument
 class Projections(Stack):
     """A stack of projections (N, H, W) inside a layer."""
 
+    def volume_placement(self, n: int) -> Placement:
+        """Where the volume will lie; projections that nothing places are put where it begins at zero."""
+        place_by_rule(self.layer, n)
+        return self.placement.of_volume(n)
+
+    def source_of(self, volume: Image) -> ImageStack:
+        """These projections, as the source of a volume that lies where its layer does now."""
+        lies = Placement.of_layer(volume)
+        slabs = lies.of_projections(known_of(volume)["step_length"])
+        path = self.known.get("path") or self.layer.source.path
+        return ImageStack(
+            data=self.data,
+            # Where nothing is known, the volume has neither scale nor origin, and opens where it lies now.
+            scale=None if lies == Placement() else slabs.scale,
+            unit=slabs.units[-1],
+            origin=slabs.translate,
+            path=Path(path) if path and self.part is None else None,
+            name=self.name,
+        )
+
     @property
     def recorded(self) -> Recorded:
         """What the layer's file and scale say of the acquisition."""
-        placement, known = self.placement, self.known
+        placement, known = as_recorded(self.layer), self.known
         spacing = spacing_um(placement)
         return Recorded.of_projections(
             ImageStack(
@@ -45,10 +67,13 @@ class ProjectionsSection(Section):
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
         super().__init__("Projections", is_open=True)
         self.document = document
+        self._last: int | None = None
         self.open_file = button("…", "Open a TIFF of projections")
         self.open_file.setFixedWidth(36)
         tip = "Image layers that can be projections: stacks of at least two grey planes."
-        self.chooser = LayerChooser(viewer, why_no_projections, "projections", tip, self.open_file)
+        self.chooser = LayerChooser(
+            viewer, why_no_projections, "projections", tip, self.open_file, likely=likely_projections
+        )
         self._about = label(tone="dim", wrap=True)
         self.flaws = label(tone="warning", wrap=True)
         self.flaws.hide()
@@ -60,6 +85,12 @@ class ProjectionsSection(Section):
         self.set_content(column(self.chooser, self._about, self.flaws, self.reopen, self.calibrate))
         self.chooser.changed.connect(self.take)
         self.refresh()
+
+    @property
+    def each(self) -> list[Projections]:
+        """What is chosen: one stack, or each of several time points."""
+        layer = self.chooser.layer
+        return [] if layer is None else [Projections(layer, chosen) for chosen in self.chooser.each]
 
     def select(self, layer: Image) -> None:
         """Choose a layer, if it is on the list."""
@@ -74,10 +105,13 @@ class ProjectionsSection(Section):
         """Tell the document what is chosen and what is known of it."""
         layer, before = self.chooser.layer, self.document.projections
         found = None if layer is None else Projections(layer, self.chooser.chosen)
-        is_same_layer = found is not None and before is not None and found.layer is before.layer
+        is_same_layer = found is not None and before is not None and found.layer == before.layer
         recorded = NOTHING_RECORDED if found is None else found.recorded
         if not is_same_layer or recorded != self.document.recorded:
-            self.document.record(recorded, projections=found)
+            # A step length that was typed belongs to the layer that it was typed for.
+            is_other = self._last is not None and layer is not None and self._last != hash(layer)
+            self.document.record(recorded, forget_step_length=is_other, projections=found)
+            self._last = self._last if layer is None else hash(layer)
         elif found is not None and not found.is_same_as(before):
             self.document.change(projections=found)
         self._describe()

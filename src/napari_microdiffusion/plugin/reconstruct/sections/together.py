@@ -9,6 +9,7 @@ from .beam import BeamSection
 from .diffusion import DiffusionSection
 from .guide import GuideSection
 from .projections import ProjectionsSection
+from .reference import ReferenceSection
 from .truth import TruthSection
 
 
@@ -17,6 +18,7 @@ class Sections:
 
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
         self.beam = BeamSection(document, viewer)
+        self.reference = ReferenceSection(document, viewer)
         self.guide = GuideSection(document)
         self.diffusion = DiffusionSection(document)
         self.truth = TruthSection(document, viewer)
@@ -26,10 +28,12 @@ class Sections:
 
     def all(self) -> tuple[Section, ...]:
         """From top to bottom."""
-        return (self.projections, self.beam, self.guide, self.diffusion, self.truth, self.advanced)
+        above = (self.projections, self.beam, self.reference, self.guide)
+        return (*above, self.diffusion, self.truth, self.advanced)
 
     def refresh_layers(self) -> None:
         """Take the lists of layers from the viewer."""
         self.projections.refresh()
         self.beam.views.refresh()
+        self.reference.refresh()
         self.truth.refresh()

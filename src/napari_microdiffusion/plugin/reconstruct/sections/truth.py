@@ -1,13 +1,14 @@
 """An optional ground truth beside the result."""
 
+from dataclasses import replace
 from typing import Any
 
 from napari import Viewer
 from napari.layers import Image
 
 from ....settings.asked import STEP_LENGTH
-from ...layers.metadata import known_of
-from ...layers.placement import Placement
+from ....stacks.metadata import known_of
+from ....stacks.placement import Placement
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, column, label
 from ..document import ReconstructionDocument
@@ -27,6 +28,7 @@ class TruthSection(Section):
         super().__init__("Ground truth")
         self.document = document
         self._seen: tuple[Any, ...] = ()
+        self._note = ""
         self.chooser = LayerChooser(viewer, self._why_not, "ground truth", _TIP, none=NONE)
         self._about = label(tone="dim", wrap=True)
         self.set_content(column(self.chooser, self._about))
@@ -49,6 +51,9 @@ class TruthSection(Section):
         self.refresh()
         if is_other:
             self.chooser.select(self._truth_of_sample())
+        elif self.chooser.layer is not None:
+            self._align(self.chooser.layer)
+            self._describe()
 
     @property
     def _slices(self) -> int:
@@ -87,18 +92,18 @@ class TruthSection(Section):
         self._describe()
 
     def _align(self, layer: Image) -> None:
-        """Put a truth whose file gave no scale where the volume will lie."""
-        found, current = self.document.projections, Placement.of_layer(layer)
-        placement = (
-            Placement() if found is None else found.placement.of_volume(self.document.value(STEP_LENGTH))
-        )
-        if not current.is_known and current.scale == (1.0, 1.0, 1.0) and placement != current:
-            layer.scale, layer.translate = placement.scale, placement.translate
-            layer.units = placement.units
-            layer.axis_labels = ("z", "y", "x")
+        """Put a truth where the volume will lie, unless its voxels are others, and say so."""
+        found = self.document.projections
+        if found is None or self.document.problem:
+            return
+        volume = found.volume_placement(self.document.value(STEP_LENGTH))
+        truth = Placement.of_layer(layer)
+        self._note = volume.describe_difference(truth)
+        if not truth.is_known or replace(truth, translate=volume.translate).lies_like(volume):
+            volume.put(layer)
 
     def _describe(self) -> None:
-        found, hint = self.document.projections, ""
+        found, hint = self.document.projections, self._note if self.chooser.layer is not None else ""
         if found is None:
             hint = "Choose projections first."
         elif not self.chooser.layers:

@@ -1,0 +1,84 @@
+"""What a reference is worth, pixel by pixel: judged by the projections alone."""
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from ...interpolation import INTERPOLATIONS, shared
+from ...optics import ProjectionOperator
+from ...optics.operators.thick_slabs import thicken
+
+# Difference from what the reference lets expect, relative to the light there, at which it counts half.
+_HALF = 0.5
+# Light that does not count as any, relative to the projections' range.
+_FLOOR = 0.02
+# Width in pixels over which a difference counts, and over which thick slabs are compared.
+_AROUND, _WINDOW = 1.0, 6.0
+# How strongly a place's own weight is drawn to that of the whole stack.
+_STRENGTH = 0.5
+
+
+def match_weight(
+    projections: np.ndarray, expected: np.ndarray, variance: np.ndarray, span: float
+) -> np.ndarray:
+    """1 where projections are as the reference lets expect, towards 0 where the tissue has changed.
+
+    Parameters
+    ----------
+    projections, expected : ndarray, shape (N, H, W)
+        Above the dark level, without most of their noise.
+    variance : ndarray, shape (N, H, W)
+        Of the noise in what is expected; a difference that it explains is none.
+    span : float
+        The projections' range.
+
+    Returns
+    -------
+    ndarray, shape (N, H, W), float32
+    """
+    light = np.maximum(np.maximum(projections, expected), 0) + np.float32(_FLOOR * span)
+    square = np.square(projections - expected) - variance
+    around = gaussian_filter(square / np.square(light), (0, _AROUND, _AROUND), mode="nearest")
+    return np.asarray(1 / (1 + np.maximum(around, 0) / _HALF**2), np.float32)
+
+
+def thick_slab_weight(
+    projections: np.ndarray, weights: np.ndarray, operator: ProjectionOperator
+) -> tuple[float, np.ndarray]:
+    """What the reference tells of pairs of slabs averaged, of which the halves are known.
+
+    The least-squares factor on what it adds to an interpolation, 0 to 1, for the stack and for each place.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (N, H, W)
+        Above the dark level.
+    weights : ndarray, shape (N*n, H, W)
+        What the reference expects.
+    operator : ProjectionOperator
+
+    Returns
+    -------
+    stack : float
+    places : ndarray, shape (N, H, W), float32
+        1 everywhere where there are too few slabs to tell.
+    """
+    thick = thicken(projections, operator)
+    places = np.ones(projections.shape, np.float32)
+    if thick is None:
+        return 1.0, places
+    beam, pairs = ProjectionOperator(thick.profile), len(thick.projections)
+    interpolated = INTERPOLATIONS["histospline"](thick.projections, beam.step_length)
+    told = shared(thick.projections, weights[: pairs * beam.step_length], beam)
+    start = thick.differences_of(interpolated)
+    added, missing = thick.differences_of(told) - start, thick.differences - start
+    energy = float(np.square(added).sum())
+    if energy == 0:
+        return 1.0, places
+    whole = min(max(float((added * missing).sum()) / energy, 0.0), 1.0)
+    window = (0, _WINDOW, _WINDOW)
+    drawn = _STRENGTH * energy / added.size
+    local = gaussian_filter(added * missing, window, mode="nearest") + drawn * whole
+    local /= gaussian_filter(np.square(added), window, mode="nearest") + drawn
+    places[:] = whole
+    places[: 2 * pairs] = np.repeat(np.clip(local, 0, 1), 2, axis=0)
+    return whole, places

@@ -1,0 +1,1 @@
+"""Registration of a point-scanned reference stack to projections of the same tissue."""

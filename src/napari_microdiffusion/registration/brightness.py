@@ -1,0 +1,98 @@
+"""The brightness of a reference relative to projections: bleached, brighter, or on another background."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Misfit, in units of the usual one, from which a pixel counts ever less: there the tissue has changed.
+_CHANGED = 2.5
+_REFITS = 8
+# A slab's own factor on the gain lies between this and its inverse.
+_LEAST_FACTOR = 0.1
+# How strongly the factor of a slab with little light is drawn to 1, relative to the usual slab.
+_STRENGTH = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Brightness:
+    """Projections of the tissue as gain_i * (those of the reference) + offset, for slab i.
+
+    Attributes
+    ----------
+    gains : ndarray, shape (N,)
+    offset : float
+        In the projections' grey levels.
+    """
+
+    gains: np.ndarray
+    offset: float
+
+    def applied(self, volume: np.ndarray) -> np.ndarray:
+        """A reference (N*n, H, W) in the projections' grey levels; gains change smoothly with depth."""
+        n = len(volume) // len(self.gains)
+        centres = n * np.arange(len(self.gains)) + (n - 1) / 2
+        gains = np.interp(np.arange(len(volume)), centres, self.gains).astype(np.float32)
+        return np.asarray(volume * gains[:, None, None] + np.float32(self.offset), np.float32)
+
+
+def robust_weights(target: np.ndarray, seen: np.ndarray, refits: int = 3) -> tuple[float, float, np.ndarray]:
+    """Gain and offset of a line from `seen` to `target`, and the weight of each pixel in the fit.
+
+    Bright pixels are less certain, by photon noise; those far off the line count ever less.
+    """
+    t, s = target.astype(np.float64), seen.astype(np.float64)
+    usual = np.sqrt(np.maximum(s - s.min(), 0) + 0.05 * np.ptp(s) + 1e-12)
+    weight = 1 / usual**2
+    gain, offset = 0.0, 0.0
+    for _ in range(refits):
+        middle, level = np.average(s, weights=weight), np.average(t, weights=weight)
+        energy = float((weight * np.square(s - middle)).sum())
+        # Without any structure there is no gain to tell.
+        gain = float((weight * (s - middle) * (t - level)).sum()) / energy if energy > 0 else 0.0
+        offset = float(level - gain * middle)
+        relative = (t - gain * s - offset) / usual
+        typical = float(np.median(np.abs(relative))) / 0.6745 + 1e-12
+        weight = 1 / usual**2 / (1 + np.square(relative / (_CHANGED * typical)))
+    return gain, offset, weight
+
+
+def relative_brightness(
+    projections: np.ndarray, seen: np.ndarray, inside: np.ndarray, slabs: int
+) -> Brightness:
+    """Fit the brightness of a reference to projections.
+
+    Parameters
+    ----------
+    projections, seen : ndarray, shape (V*N, H, W)
+        The measurement, and the reference's projections in the reference's grey levels.
+    inside : ndarray of bool, shape (V*N, H, W)
+        Where the reference covers what was measured.
+    slabs : int
+        N.
+    """
+    if not inside.any():
+        return Brightness(np.ones(slabs), 0.0)
+    gain, offset, _ = robust_weights(projections[inside], seen[inside], _REFITS)
+    if gain <= 0:
+        # Nothing in common; what follows will find no match.
+        spread = float(projections[inside].std()) / max(float(seen[inside].std()), 1e-12)
+        gain, offset = spread, float(projections[inside].mean() - spread * seen[inside].mean())
+    # Above the dimmest light, a slab's own factor: bleaching and depth dim structure and background alike.
+    dark = float(np.percentile(gain * seen[inside] + offset, 0.5))
+    products, squares = np.zeros(slabs), np.zeros(slabs)
+    for index, (image, expected, use) in enumerate(zip(projections, seen, inside, strict=True)):
+        if not use.any():
+            continue
+        s = gain * expected[use].astype(np.float64) + offset - dark
+        t = image[use].astype(np.float64) - dark
+        factor, typical = 1.0, 1.0
+        for _ in range(_REFITS):
+            left = np.abs(t - factor * s)
+            typical = float(np.median(left)) / 0.6745 + 1e-12
+            weight = 1 / (1 + np.square(left / (_CHANGED * typical)))
+            factor = float((weight * s * t).sum() / max((weight * s * s).sum(), 1e-12))
+        products[index % slabs] += (weight * s * t).sum()
+        squares[index % slabs] += (weight * s * s).sum()
+    drawn = _STRENGTH * float(squares.mean()) + 1e-12
+    factors = np.clip((products + drawn) / (squares + drawn), _LEAST_FACTOR, 1 / _LEAST_FACTOR)
+    return Brightness(gain * factors, offset)

@@ -1,0 +1,153 @@
+"""From a reference stack to its place in the volume, and whether it is of this tissue at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ..optics import Acquisition
+from ..optics.operators.conjugate_gradients import unchecked
+from .forward import Forward
+from .pose import Pose, Triple
+from .refinement import refined
+from .rigid import covered, resampled, without_aliasing
+from .search import search, structures
+
+# What a match must leave unexplained at most, relative to what the best chance match leaves.
+_BETTER_THAN_CHANCE = 0.6
+# Share of the slabs and pixels that a reference must cover at least.
+_LEAST_COVERED = 0.1
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Where a reference lies, and how well it matches.
+
+    Attributes
+    ----------
+    pose : Pose
+    match : float
+        Correlation coefficient of the structures in the projections and in those of the reference.
+    chance : float or None
+        The best that the reference reached upside down or mirrored; None where it was not searched for.
+    is_upside_down : bool
+        Whether it matches upside down, and only so.
+    """
+
+    pose: Pose
+    match: float
+    chance: float | None = None
+    is_upside_down: bool = False
+
+    @property
+    def is_of_this_tissue(self) -> bool:
+        """Whether it matches better than chance; taken for granted where nothing was searched."""
+        return self.chance is None or 1 - self.match < _BETTER_THAN_CHANCE * (1 - self.chance)
+
+    def describe(self, spacing: Triple | None = None) -> str:
+        """What was found, in a sentence.
+
+        Parameters
+        ----------
+        spacing : tuple of 3 floats, optional
+            Of the volume's voxels (z, y, x) in um; without it shifts are told in slices and pixels.
+        """
+        if self.is_upside_down:
+            return (
+                "The reference matches the projections upside down only: flip its slices, or the projections."
+                " It is left aside."
+            )
+        if not self.is_of_this_tissue:
+            return (
+                f"The reference matches the projections no better than chance would (correlation "
+                f"{self.match:.2f}, and {self.chance:.2f} mirrored or upside down): it is of another place, "
+                "or its voxel size is not as stated. It is left aside."
+            )
+        z, y, x = self.pose.shift
+        if spacing is None:
+            moved = f"{z:.1f} slices in z, {y:.1f} pixels in y and {x:.1f} in x"
+        else:
+            z, y, x = (float(a * b) for a, b in zip(self.pose.shift, spacing, strict=True))
+            moved = f"{z:.1f} µm in z, {y:.1f} µm in y and {x:.1f} µm in x"
+        turned = f", turned by {self.pose.angle:.1f}°" if abs(self.pose.angle) >= 0.05 else ""
+        return f"The reference is shifted by {moved}{turned}; it matches {self.match:.2f}."
+
+    def record(self) -> dict[str, Any]:
+        """What a provenance tells of it."""
+        return {
+            "shift": [round(value, 3) for value in self.pose.shift],
+            "angle": round(self.pose.angle, 3),
+            "match": round(self.match, 4),
+            "chance": None if self.chance is None else round(self.chance, 4),
+            "used": self.is_of_this_tissue,
+        }
+
+
+def register(
+    projections: np.ndarray,
+    stack: np.ndarray,
+    acquisition: Acquisition,
+    *,
+    voxel: Triple = (1.0, 1.0, 1.0),
+    place: Pose | None = None,
+    check: Callable[[], None] = unchecked,
+) -> Registration:
+    """Find a reference stack in the volume that projections are of.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (V*N, H, W)
+    stack : ndarray, shape (D, H', W')
+        The reference, of any unit of intensity; larger or smaller than the volume.
+    acquisition : Acquisition
+        Step length and beam.
+    voxel : tuple of 3 floats
+        Voxel size (z, y, x) of the reference in voxels of the volume.
+    place : Pose, optional
+        Where it is known to lie; then nothing is searched.
+    check : callable
+        Called now and then; may raise to leave.
+    """
+    forward = Forward(acquisition, len(projections) // acquisition.views)
+    image = without_aliasing(np.asarray(stack, np.float32), voxel)
+    if place is not None:
+        return Registration(place, match_at(projections, image, voxel, forward, place))
+    sizes = tuple(max(1, round(count * size)) for count, size in zip(stack.shape, voxel, strict=True))
+    even = (sizes[0], sizes[1], sizes[2])
+    on_voxels = image if even == image.shape else resampled(image, voxel, Pose(), even)
+    found = search(projections, on_voxels, forward, check)
+    chances = {
+        (z, y, x): search(projections, on_voxels[::z, ::y, ::x], forward, check).match
+        for z, y, x in product((1, -1), repeat=3)
+        if (z, y, x) != (1, 1, 1)
+    }
+    upside_down = (-1, 1, 1)
+    others = max(match for flips, match in chances.items() if flips != upside_down)
+    flipped = Registration(found.pose, chances[upside_down], max(found.match, others))
+    if flipped.is_of_this_tissue:
+        return Registration(found.pose, found.match, chances[upside_down], is_upside_down=True)
+    chance = max(others, chances[upside_down])
+    coarse = Registration(found.pose, found.match, chance)
+    if not coarse.is_of_this_tissue:
+        return coarse
+    pose = refined(projections, image, voxel, forward, found.pose, check)
+    match = match_at(projections, image, voxel, forward, pose)
+    if match < found.match:
+        pose, match = found.pose, found.match
+    return Registration(pose, match, chance)
+
+
+def match_at(
+    projections: np.ndarray, stack: np.ndarray, voxel: Triple, forward: Forward, pose: Pose
+) -> float:
+    """Correlation coefficient of structures where a stack covers the volume; 0 where it does not."""
+    shape = (forward.depth, *projections.shape[1:])
+    inside = forward(covered(stack.shape, voxel, pose, shape).astype(np.float32)) > 0.9
+    if inside.mean() < _LEAST_COVERED:
+        return 0.0
+    seen = structures(forward(resampled(stack, voxel, pose, shape)))[inside]
+    measured = structures(projections)[inside]
+    energy = float(np.square(seen).sum()) * float(np.square(measured).sum())
+    return float((seen * measured).sum()) / float(np.sqrt(energy)) if energy > 0 else 0.0

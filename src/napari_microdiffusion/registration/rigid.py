@@ -1,0 +1,81 @@
+"""A reference stack on the voxels of a volume, where its pose puts it."""
+
+from typing import Literal
+
+import numpy as np
+from scipy.ndimage import affine_transform, gaussian_filter
+
+from .pose import Pose, Triple
+
+
+def without_aliasing(stack: np.ndarray, voxel: Triple) -> np.ndarray:
+    """A stack (D, H, W) smoothed along the axes where its voxels are smaller than those of the volume.
+
+    Parameters
+    ----------
+    stack : ndarray
+    voxel : tuple of 3 floats
+        Its voxel size (z, y, x) in voxels of the volume.
+    """
+    widths = [0.0 if size >= 1 else 0.29 * float(np.sqrt(1 / size**2 - 1)) for size in voxel]
+    return np.asarray(gaussian_filter(stack, widths, mode="nearest")) if any(widths) else stack
+
+
+def resampled(
+    stack: np.ndarray, voxel: Triple, pose: Pose, shape: tuple[int, int, int], order: Literal[1, 3] = 1
+) -> np.ndarray:
+    """The stack on the voxels of a volume; beyond its borders it is continued.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (D, H, W)
+    voxel : tuple of 3 floats
+        Its voxel size (z, y, x) in voxels of the volume.
+    pose : Pose
+    shape : tuple of int
+        Of the volume.
+    order : {1, 3}
+        Of the spline that interpolates.
+
+    Returns
+    -------
+    ndarray of `shape`, float32
+    """
+    matrix, offset = _to_stack(stack.shape, voxel, pose, shape)
+    image = np.asarray(stack, np.float32)
+    if pose.angle == 0:
+        # Separable, and then several times faster.
+        return np.asarray(
+            affine_transform(image, np.diag(matrix), offset, shape, order=order, mode="nearest")
+        )
+    return np.asarray(affine_transform(image, matrix, offset, shape, order=order, mode="nearest"))
+
+
+def covered(
+    stack_shape: tuple[int, ...], voxel: Triple, pose: Pose, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """Which voxels of a volume a stack reaches, bool, of `shape`."""
+    matrix, offset = _to_stack(stack_shape, voxel, pose, shape)
+    z = matrix[0, 0] * np.arange(shape[0]) + offset[0]
+    rows, columns = np.ogrid[: shape[1], : shape[2]]
+    inside = _within(z, stack_shape[0])[:, None, None]
+    for axis in (1, 2):
+        place = matrix[axis, 1] * rows + matrix[axis, 2] * columns + offset[axis]
+        inside = inside & _within(place, stack_shape[axis])
+    return np.asarray(np.broadcast_to(inside, shape))
+
+
+def _within(index: np.ndarray, size: int) -> np.ndarray:
+    # A hair of tolerance, so that rounding does not take away the outermost slice of an equal grid.
+    return np.asarray((index >= -0.501) & (index <= size - 0.499))
+
+
+def _to_stack(
+    stack_shape: tuple[int, ...], voxel: Triple, pose: Pose, shape: tuple[int, int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Matrix and offset that lead from indices of the volume to those of the stack."""
+    angle = np.deg2rad(pose.angle)
+    turned_back = np.array([[1, 0, 0], [0, np.cos(angle), np.sin(angle)], [0, -np.sin(angle), np.cos(angle)]])
+    matrix = turned_back / np.asarray(voxel, float)[:, None]
+    middle, own = ((np.asarray(size, float) - 1) / 2 for size in (shape, stack_shape[:3]))
+    return matrix, own - matrix @ (middle + np.asarray(pose.shift))

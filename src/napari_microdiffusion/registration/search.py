@@ -1,0 +1,150 @@
+"""Where in a reference stack projections may lie: a search over all depths and lateral shifts at once.
+
+For every depth the reference is projected through the beam and correlated with the measurement over all
+lateral shifts, by fast Fourier transforms of the overlap alone (masked normalised cross-correlation, Padfield
+2012). The same search in the reference upside down and mirrored tells what chance alone would reach.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.ndimage import gaussian_filter
+
+from ..optics.operators.conjugate_gradients import unchecked
+from .forward import Forward
+from .pose import Pose
+
+# Widths of the band of structures that are compared, in pixels.
+_FINE, _COARSE = 1.0, 6.0
+# Pixels along a side above which the search takes a coarser image.
+_SIDE = 128
+# Share of the projections' pixels that must overlap, and of the slabs.
+_LEAST_OVERLAP = 0.4
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best match of a search.
+
+    Attributes
+    ----------
+    pose : Pose
+    match : float
+        Correlation coefficient of the structures, -1 to 1.
+    """
+
+    pose: Pose
+    match: float
+
+
+def structures(projections: np.ndarray) -> np.ndarray:
+    """What is compared: structures of a band of sizes, bright ones not drowning the others, (N, H, W).
+
+    The square root makes photon noise alike everywhere, and bleaching a factor.
+    """
+    low = np.percentile(projections, 0.5)
+    root = np.sqrt(np.maximum(np.asarray(projections, np.float32) - np.float32(low), 0))
+    fine, coarse = (gaussian_filter(root, (0, s, s), mode="nearest") for s in (_FINE, _COARSE))
+    return np.asarray(fine - coarse)
+
+
+def search(
+    projections: np.ndarray, stack: np.ndarray, forward: Forward, check: Callable[[], None] = unchecked
+) -> Found:
+    """Find the pose, without rotation, at which a stack matches projections best.
+
+    Parameters
+    ----------
+    projections : ndarray, shape (V*N, H, W)
+    stack : ndarray, shape (D, H', W')
+        The reference in voxels of the volume, centred on it.
+    forward : Forward
+    check : callable
+        Called now and then; may raise to leave.
+    """
+    factor = max(1, int(np.ceil(max(projections.shape[1:]) / _SIDE)))
+    x, s = (_binned(np.asarray(a, np.float32), factor) for a in (projections, stack))
+    measured = _Spectra(structures(x), s.shape[1:])
+    depth, n = forward.depth, forward.step_length
+    spare = len(s) - depth
+    # Depth of the volume's first slice in the stack: half of the stack beside the volume is enough to try.
+    beyond = min(2 * n, depth // 2)
+    first, last = min(0, spare) - beyond, max(0, spare) + beyond
+    best = Found(Pose(), -1.0)
+    for start in range(first, last + 1, max(1, n // 4)):
+        check()
+        piece = np.zeros((depth, *s.shape[1:]), np.float32)
+        inner = s[max(start, 0) : max(start + depth, 0)]
+        if len(inner) < _LEAST_OVERLAP * min(depth, len(s)):
+            continue
+        piece[max(-start, 0) : max(-start, 0) + len(inner)] = inner
+        seen = forward(piece)
+        slabs = np.repeat(_is_seen(len(inner), start, forward), len(seen) // forward.slabs, 0).reshape(-1)
+        match, (dy, dx) = measured.best(structures(seen), np.tile(slabs, 1))
+        if match > best.match:
+            best = Found(Pose((spare / 2 - start, factor * dy, factor * dx)), match)
+    return best
+
+
+def _is_seen(inner: int, start: int, forward: Forward) -> np.ndarray:
+    """Which slabs lie in the stack for the most part, shape (1, N)."""
+    n = forward.step_length
+    begin = max(-start, 0)
+    share = np.clip(begin + inner - n * np.arange(forward.slabs), 0, n)
+    share = share - np.clip(begin - n * np.arange(forward.slabs), 0, n)
+    return np.asarray(share > n / 2)[None]
+
+
+def _binned(stack: np.ndarray, factor: int) -> np.ndarray:
+    if factor == 1:
+        return stack
+    height, width = (size // factor * factor for size in stack.shape[1:])
+    cut = stack[:, :height, :width]
+    return np.asarray(
+        cut.reshape(len(cut), height // factor, factor, width // factor, factor).mean((2, 4), np.float32)
+    )
+
+
+class _Spectra:
+    """Fourier transforms of the measurement, to be correlated with many candidates of one lateral size."""
+
+    def __init__(self, measured: np.ndarray, size: tuple[int, int]) -> None:
+        self.inner, self.outer = measured.shape[1:], size
+        self.padded = tuple(
+            next_fast_len(a + b - 1, real=True) for a, b in zip(self.inner, size, strict=True)
+        )
+        ones = np.ones((1, *self.inner), np.float32)
+        self.values, self.squares, self.mask = (
+            rfft2(part, self.padded) for part in (measured, np.square(measured), ones)
+        )
+
+    def best(self, seen: np.ndarray, slabs: np.ndarray) -> tuple[float, tuple[float, float]]:
+        """The largest correlation coefficient over lateral shifts, and the shift (y, x) of the candidate."""
+        values, squares = seen[slabs], np.square(seen[slabs])
+        if not len(values):
+            return -1.0, (0.0, 0.0)
+        own = np.ones((1, *self.outer), np.float32)
+        product = self._correlated(self.values[slabs], values)
+        energy = self._correlated(self.squares[slabs], own) * self._correlated(self.mask, squares)
+        pixels = self._correlated(self.mask, own)
+        most = min(np.prod(self.inner), np.prod(self.outer))
+        least = 1e-6 * float(energy.max())
+        match = np.where(
+            (pixels > _LEAST_OVERLAP * most) & (energy > least),
+            product / np.sqrt(np.maximum(energy, max(least, 1e-30))),
+            -1,
+        )
+        peak = np.unravel_index(int(match.argmax()), match.shape)
+        # How far the candidate's first pixel lies from the measurement's; then between the centres.
+        shift = [
+            (p if p < inner else p - padded) + (outer - inner) / 2
+            for p, inner, outer, padded in zip(peak, self.inner, self.outer, self.padded, strict=True)
+        ]
+        return float(match.max()), (shift[0], shift[1])
+
+    def _correlated(self, spectrum: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Sum over slabs of the products at every shift."""
+        product = (spectrum * np.conj(rfft2(other, self.padded))).sum(0)
+        return np.asarray(irfft2(product, self.padded))

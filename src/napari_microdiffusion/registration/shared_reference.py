@@ -1,0 +1,62 @@
+"""The volume as a reference has it, and how far it is believed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .registration import Registration
+
+# Of the noise of the reference, what is left in it, roughly; and the share of a change that is uncertain.
+_NOISE_LEFT, _UNCERTAIN = 0.5, 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class SharedReference:
+    """Light shared out by a reference; grey levels of the projections.
+
+    Attributes
+    ----------
+    volume : ndarray, shape (N*n, H, W)
+        Consistent with the measurement.
+    expected : ndarray, shape (N*n, H, W)
+        The reference itself, registered and in the projections' brightness.
+    noise : ndarray, shape (N*n, H, W)
+        Standard deviation of its voxels.
+    weight : ndarray, shape (N, H, W)
+        How far the volume is believed, 0 to 1.
+    match : ndarray, shape (N, H, W)
+        How well projections are as expected, 0 to 1.
+    whole_weight : float
+        Of the whole stack.
+    registration : Registration
+    """
+
+    volume: np.ndarray
+    expected: np.ndarray
+    noise: np.ndarray
+    weight: np.ndarray
+    match: np.ndarray
+    whole_weight: float
+    registration: Registration
+
+    def blended(self, slices: np.ndarray, slabs: slice, region: tuple[slice, slice]) -> np.ndarray:
+        """Slices of some slabs made without the reference, with its part of them.
+
+        Parameters
+        ----------
+        slices : ndarray, shape (slabs * n, rows, columns)
+        slabs : slice
+        region : tuple of 2 slices
+            The rows and columns.
+        """
+        n = len(self.volume) // len(self.weight)
+        weight = np.repeat(self.weight[slabs, *region], n, axis=0)
+        own = self.volume[slabs.start * n : slabs.stop * n, *region]
+        return np.asarray(slices + weight * (own - slices), np.float32)
+
+    def deviation(self, volume: np.ndarray) -> np.ndarray:
+        """Standard deviation of a final volume (N*n, H, W) for what is unknown of the reference's part."""
+        n = len(self.volume) // len(self.weight)
+        weight, match = (np.repeat(part, n, axis=0) for part in (self.weight, self.match))
+        changed = _UNCERTAIN * (1 - match) * np.abs(self.expected - volume)
+        return np.asarray(np.hypot(_NOISE_LEFT * weight * self.noise, changed), np.float32)

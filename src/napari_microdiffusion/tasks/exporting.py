@@ -1,0 +1,106 @@
+"""Writes results: as they are, with what repeats them, and in 16 bits as Fiji and Imaris like them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..io import ImageStack, write_image
+from ..io.metadata import Scale
+from ..reconstruction.events import CancelToken
+from ..reconstruction.outputs import Outputs
+from ..reconstruction.result import ReconstructionResult
+from .progress import Saved
+
+_TOP = 65535
+# Grey levels that a volume must spread over to be kept as they are; of fewer, rounding would show.
+_ENOUGH_LEVELS = 1000
+# What ImageJ's own format holds; larger volumes go into OME-TIFF, which both programs read as well.
+_LARGEST_IMAGEJ = 2_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class SaveResult:
+    """Writes volume, uncertainty and settings."""
+
+    outputs: Outputs
+    result: ReconstructionResult
+    source: ImageStack
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
+        """One `Saved`."""
+        yield Saved(self.outputs.write(self.result, self.source))
+
+
+@dataclass(frozen=True, eq=False)
+class SixteenBits:
+    """Whole numbers and what they stand for: grey level = (number - offset) / factor.
+
+    Attributes
+    ----------
+    numbers : ndarray, shape (Z, H, W), uint16
+    factor, offset : float
+        1 and 0 where the grey levels were kept.
+    """
+
+    numbers: np.ndarray
+    factor: float
+    offset: float
+
+    @classmethod
+    def of(cls, volume: np.ndarray) -> "SixteenBits":
+        """Keep grey levels that fit, without fractions; stretch others over the range. NaN becomes 0."""
+        finite = volume[np.isfinite(volume)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        factor, offset = 1.0, 0.0
+        if not (low >= -0.02 * high and high - low >= _ENOUGH_LEVELS and high <= _TOP):
+            factor = _TOP / (high - min(low, 0.0)) if high > min(low, 0.0) else 1.0
+            offset = -factor * min(low, 0.0)
+        numbers = np.nan_to_num(volume * np.float32(factor) + np.float32(offset), nan=0.0)
+        return cls(np.rint(numbers).clip(0, _TOP).astype(np.uint16), factor, offset)
+
+
+@dataclass(frozen=True, eq=False)
+class ExportSixteenBits:
+    """Writes a volume as 16-bit TIFF under a name that is free.
+
+    Attributes
+    ----------
+    volume : array_like, shape (Z, H, W)
+    folder : Path
+    name : str
+        Of the file, without its ending.
+    scale, unit, origin
+        As `io.write_image` takes them.
+    """
+
+    volume: Any
+    folder: Path
+    name: str
+    scale: Scale | None = None
+    unit: str = "um"
+    origin: Scale | None = None
+
+    def __call__(self, cancel: CancelToken) -> Iterator[Saved]:
+        """One `Saved`."""
+        found = SixteenBits.of(np.asarray(self.volume, np.float32))
+        cancel.check()
+        ending = ".tif" if found.numbers.nbytes < _LARGEST_IMAGEJ else ".ome.tif"
+        path = free_path(self.folder, f"{self.name} 16 bit", ending)
+        about = {"grey_level_factor": found.factor, "grey_level_offset": found.offset}
+        write_image(
+            path, found.numbers, scale=self.scale, unit=self.unit, origin=self.origin, description=about
+        )
+        yield Saved({"volume": str(path)})
+
+
+def free_path(folder: Path, name: str, ending: str) -> Path:
+    """A path in a folder that no file has; signs that a file's name cannot hold become underscores."""
+    safe = "".join("_" if sign in '/\\:*?"<>|' else sign for sign in name)
+    path, count = folder / f"{safe}{ending}", 1
+    while path.exists():
+        count += 1
+        path = folder / f"{safe} {count}{ending}"
+    return path

@@ -1,0 +1,38 @@
+"""How far a task is that is no reconstruction, and what it wrote."""
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far something is that is no reconstruction: what is being done, and its share that is done."""
+
+    text: str
+    fraction: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Files that were written, by what they hold."""
+
+    files: dict[str, str]
+
+
+def time_left(progress: Step) -> str:
+    """How far something is and how long it will still take, e.g. "62 % · 9 s left"."""
+    if progress.fraction is None:
+        return ""
+    percent = f"{100 * progress.fraction:.0f} %"
+    seconds = progress.seconds_left
+    if seconds is None or progress.fraction >= 1:
+        return percent
+    time = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+    return f"{percent} · {time} left"
+
+
+def seconds_left(share: float, started: float) -> float | None:
+    """Seconds left at the pace since `started` (a `time.perf_counter`); None while that says little."""
+    spent = time.perf_counter() - started
+    return spent * (1 - share) / share if share > 0 and spent > 1 else None

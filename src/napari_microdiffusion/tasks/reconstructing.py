@@ -1,0 +1,107 @@
+"""Reconstructs, and judges what came of it."""
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import Cancelled
+from ..optics import Acquisition
+from ..reconstruction.events import CancelToken, Finished
+from ..settings.method import ReconstructionConfig
+from .contrast import Brightness
+from .progress import Step
+from .torch_libraries import load_torch_libraries
+
+if TYPE_CHECKING:
+    from ..inr import FittedInr
+    from ..reconstruction.result import ReconstructionResult
+    from ..registration.reference_stack import ReferenceStack
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A result with what can be said of it: the median relative uncertainty, the closeness to the truth."""
+
+    result: "ReconstructionResult"
+    median_uncertainty: float | None
+    metrics: dict[str, Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """Reconstructs, and measures the result against the truth where there is one.
+
+    Attributes
+    ----------
+    projections : array_like, shape (N, H, W)
+        May be lazy (dask, memory-mapped); read in the thread.
+    acquisition : Acquisition
+    config : ReconstructionConfig
+    truth : array_like or None
+    inr : FittedInr or None
+        One fitted before.
+    second_view : array_like or None
+        The projections with the mirrored beam, where they lie in an array of their own.
+    reference : ReferenceStack or None
+    """
+
+    projections: Any
+    acquisition: Acquisition
+    config: ReconstructionConfig
+    truth: Any = None
+    inr: "FittedInr | None" = None
+    second_view: Any = None
+    reference: "ReferenceStack | None" = None
+
+    def __call__(self, cancel: CancelToken) -> Iterator[Any]:
+        """The engine's events, then `Judged`."""
+        needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
+        if needs_torch:
+            load_torch_libraries()
+        from ..evaluation.uncertainty import median_relative
+        from ..reconstruction.engine import reconstruct
+
+        # A copy: what is painted into the layer during the run must not change what it is made from.
+        projections = np.array(self.projections)
+        if self.second_view is not None:
+            projections = np.concatenate([projections, np.asarray(self.second_view)])
+        seen = Brightness()
+        events = reconstruct(
+            projections,
+            self.acquisition,
+            self.config,
+            inr=self.inr,
+            reference=self.reference,
+            cancel=cancel,
+        )
+        for event in events:
+            yield from seen.told_before(event)
+            yield event
+            if isinstance(event, Finished):
+                result = event.result
+                median = None
+                if result.uncertainty is not None:
+                    median = median_relative(result.volume, result.uncertainty)
+                metrics = yield from self._compare(result, cancel)
+                yield Judged(result, median, metrics)
+
+    def _compare(
+        self, result: "ReconstructionResult", cancel: CancelToken
+    ) -> Generator[Step, None, dict[str, Any] | None]:
+        if self.truth is None:
+            return None
+        from ..evaluation import comparing
+
+        n = self.acquisition.step_length
+        profile = self.acquisition.profile
+        for step in comparing(result.volume, np.asarray(self.truth), n, profile=profile):
+            if cancel.cancelled:
+                raise Cancelled("the run was cancelled")
+            if cancel.stopped:
+                break
+            if step.metrics is not None:
+                return step.metrics
+            yield Step("Comparing with the ground truth", step.fraction)
+        return None

@@ -1,0 +1,75 @@
+"""A reference is found where it lies, and recognised where it is none."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.registration.pose import Pose
+from napari_microdiffusion.registration.registration import register
+from napari_microdiffusion.specimens import make_specimen
+
+from .conftest import inner, lying_at
+
+FAR = Pose((2.4, -4.3, 3.6), 1.7)
+
+
+def assert_near(found: Pose, expected: Pose, within: float) -> None:
+    np.testing.assert_allclose(found.shift, expected.shift, atol=within)
+    assert found.angle == pytest.approx(expected.angle, abs=0.4)
+
+
+def test_it_is_found_to_a_fraction_of_a_voxel(tissue, projections, acquisition):
+    found = register(projections, lying_at(tissue, FAR), acquisition)
+    assert_near(found.pose, FAR, 0.3)
+    assert found.is_of_this_tissue
+    assert found.match > 0.9
+    assert "2." in found.describe()
+    assert "turned by 1." in found.describe()
+    assert "µm" in found.describe((0.5, 0.2, 0.2))
+
+
+def test_noise_bleaching_and_another_background_do_not_matter(tissue, projections, acquisition, rng):
+    reference = lying_at(tissue, FAR)
+    fading = np.linspace(1.0, 0.3, len(reference))[:, None, None]
+    counts = rng.poisson(np.maximum(reference, 0) * fading / reference.max() * 100)
+    found = register(projections, counts + 40, acquisition)
+    assert_near(found.pose, FAR, 0.4)
+
+
+def test_coarser_voxels_and_a_smaller_field_are_found_too(tissue, projections, acquisition):
+    reference = lying_at(tissue, FAR)[4:-4, 6:-6, 6:-6]
+    halves = reference.reshape(-1, 2, *reference.shape[1:]).mean(1)
+    found = register(projections, halves, acquisition, voxel=(2, 1, 1))
+    assert_near(found.pose, FAR, 0.5)
+
+
+@pytest.mark.parametrize("optics", [{"axial_profile": (1,) * 8}, {"bend": 0.3}])
+def test_it_is_found_through_the_true_beam(tissue, optics):
+    acquisition = Acquisition(step_length=4, **optics)
+    projections = simulate_projections(inner(tissue), acquisition)
+    pose = Pose((1.4, 2.3, -1.6))
+    found = register(projections, lying_at(tissue, pose), acquisition)
+    assert_near(found.pose, pose, 0.35)
+
+
+def test_upside_down_is_recognised_and_said(tissue, projections, acquisition):
+    found = register(projections, tissue[::-1], acquisition)
+    assert found.is_upside_down
+    assert not found.is_of_this_tissue
+    assert "upside down" in found.describe()
+
+
+@pytest.mark.parametrize("kind", ["neurons", "nuclei"])
+def test_other_tissue_is_recognised_and_said(tissue, projections, acquisition, kind):
+    found = register(projections, make_specimen(kind, tissue.shape, 8), acquisition)
+    assert not found.is_of_this_tissue
+    assert "no better than chance" in found.describe()
+    assert not found.record()["used"]
+
+
+def test_a_place_set_by_hand_is_left_as_it_is(tissue, projections, acquisition):
+    good = register(projections, lying_at(tissue, FAR), acquisition, place=FAR)
+    bad = register(projections, lying_at(tissue, FAR), acquisition, place=Pose())
+    assert good.pose == FAR
+    assert good.is_of_this_tissue
+    assert good.match > bad.match + 0.1
