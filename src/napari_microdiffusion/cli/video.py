@@ -19,7 +19,9 @@ from .terminal import PROGRAM, STOPPED, Answer, command, interrupts, lines, prog
 @asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, ("input.position", "input.channel", "input.axes"))
 def video(
     projections: Annotated[Path, typer.Argument(help="Projections with a time axis, one image per slab.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Image to write; .ome.zarr is read quickest.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Image to write; .ome.zarr is read quickest.")
+    ],
     asked: Asked,
     traces: Annotated[
         Path | None, typer.Option(help="Traces of the regions to write, .csv or .nwb (needs pynwb).")

@@ -165,9 +165,7 @@ def time_series(image: ImageStack, channel: int | str | None = None) -> ImageSta
         raise UserError(f"{label} has no time axis; a video needs one, (t, z, y, x).")
     index = _choice(image, "c", channel) if "c" in image.axes else None
     told = {} if index is None else {"channel": index}
-    return replace(
-        image, data=Frames(image, index), axes="tzyx", metadata=image.metadata | {"chosen": told}
-    )
+    return replace(image, data=Frames(image, index), axes="tzyx", metadata=image.metadata | {"chosen": told})
 
 
 def suggest_step_length(image: ImageStack) -> tuple[int, str] | None:
