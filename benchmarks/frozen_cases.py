@@ -16,8 +16,8 @@ SPECIMENS = Path(__file__).resolve().with_name("specimens.yaml")
 def frozen_cases(step_length: int | None = None, light: float | None = None) -> Iterator[Case]:
     """The procedural specimens of `specimens.yaml`, one after the other.
 
-    At the set's own step length and noise, where none is given; slices beyond whole slabs are dropped. `light`
-    in photons, as `recorded` counts them.
+    At the set's own step length and noise, where none is given; slices beyond whole slabs are dropped.
+    `light` is in photons, as `recorded` counts them.
     """
     frozen = yaml.safe_load(SPECIMENS.read_text(encoding="utf-8"))
     shape, n = tuple(frozen["shape"]), step_length or int(frozen["step_length"])

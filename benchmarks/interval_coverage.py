@@ -26,9 +26,8 @@ def main() -> None:
     parser.add_argument("--method", default=DEFAULT_METHODS[-1], help="as guide/diffusion/consistency")
     arguments = parser.parse_args()
     found: dict[str, list[list[float]]] = {}
-    print(
-        f"{'':26} in the truth's foreground, background, in the mean's; step ratio of mean, sample, in the truth's; PSNR mean, sample"
-    )
+    print(f"{'':26} in the truth's foreground, background, in the mean's; step ratio of mean, sample,")
+    print(f"{'':26} in the truth's; PSNR mean, sample")
     for case in cases(arguments):
         cut = np.s_[:, : arguments.side, : arguments.side]
         small = dataclasses.replace(case, truth=case.truth[cut], projections=case.projections[cut])
