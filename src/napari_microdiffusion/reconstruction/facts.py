@@ -11,7 +11,7 @@ from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperat
 from ..optics.detector.denoising import denoise
 from ..optics.detector.light import EvenedLight, even_light
 from ..optics.detector.missing import fill_missing, whole_rectangle
-from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise, local_light
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise
 from ..optics.operators.conjugate_gradients import unchecked
 from ..settings.method import Consistency, ReconstructionConfig
 from .events import Region
@@ -203,8 +203,3 @@ class StackFacts:
     def noise_share(self) -> float:
         """RMS of the noise relative to the projections' range."""
         return float(np.sqrt(self.known(self.variance).mean(dtype=np.float64))) / self.scale.span
-
-    @cached_property
-    def local_light(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean of the light around each pixel, and the variance of the structure there, (V*N, H, W) each."""
-        return local_light(self.measured, self.variance)
