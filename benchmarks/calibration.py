@@ -91,7 +91,8 @@ def outcomes(prior: str | Path, stacks: int, seed: int = 503) -> Iterator[Outcom
     Yields
     ------
     Outcome
-        Of one stack after the other, but for those that their own thick slabs widen; `Calibration.of` makes a calibration of them.
+        Of one stack after the other, but for those that their own thick slabs widen; `Calibration.of` makes
+        a calibration of them.
     """
     rng = np.random.default_rng(seed)
     config = method_config(DEFAULT_METHODS[-1], prior=str(prior), samples=SAMPLES, keep_samples=True)
