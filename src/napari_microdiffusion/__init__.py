@@ -16,8 +16,10 @@ if TYPE_CHECKING:
         read,
         reconstruct,
         reconstruct_events,
+        reconstruct_video,
         simulate,
         specimen,
+        video_events,
     )
 
     __version__: str
@@ -31,8 +33,10 @@ __all__ = [
     "read",
     "reconstruct",
     "reconstruct_events",
+    "reconstruct_video",
     "simulate",
     "specimen",
+    "video_events",
 ]
 
 

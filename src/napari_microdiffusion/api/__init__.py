@@ -3,6 +3,7 @@
 from ..registration.reference_stack import ReferenceStack
 from .inr import fit_inr, load_inr
 from .reconstruction import reconstruct, reconstruct_events
+from .video import reconstruct_video, video_events
 from .volumes import compare, read, simulate, specimen
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "read",
     "reconstruct",
     "reconstruct_events",
+    "reconstruct_video",
     "simulate",
     "specimen",
+    "video_events",
 ]

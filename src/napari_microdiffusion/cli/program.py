@@ -12,6 +12,7 @@ from .options import several_values
 from .reconstruction import demo, reconstruct
 from .terminal import DEBUG_HELP, GLOBAL, PROGRAM
 from .training import train
+from .video import video
 from .volumes import compare, info, simulate, specimen
 
 _EXIT_CODES = (
@@ -73,5 +74,5 @@ def _before(
     GLOBAL.debug = debug
 
 
-for _command in (specimen, simulate, reconstruct, compare, info, train, benchmark, batch, demo):
+for _command in (specimen, simulate, reconstruct, video, compare, info, train, benchmark, batch, demo):
     app.command(_command.__name__, cls=GroupedHelp, epilog=_EXIT_CODES)(_command)

@@ -16,6 +16,7 @@ from napari_microdiffusion.io.images import (
     depth_stack,
     image_name,
     suggest_step_length,
+    time_series,
 )
 from napari_microdiffusion.io.input_record import file_record, input_record
 from napari_microdiffusion.io.overwriting import check_not_read
@@ -57,6 +58,7 @@ __all__ = [
     "set_aside",
     "sources_of",
     "suggest_step_length",
+    "time_series",
     "validate_projections",
     "whole_file",
     "write_image",

@@ -128,6 +128,46 @@ def depth_stack(
     return replace(image, data=data, axes="zyx", name=name, metadata=image.metadata | {"chosen": told})
 
 
+class Frames:
+    """The stacks (z, y, x) of one channel of an image with a time axis, read one by one as they are indexed.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Frames, slices, rows, columns.
+    dtype : numpy.dtype
+    """
+
+    def __init__(self, image: ImageStack, channel: int | None) -> None:
+        self._image, self._channel = image, channel
+        self.shape = tuple(image.sizes[letter] for letter in "tzyx")
+        self.dtype = image.data.dtype
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, time: int) -> np.ndarray:
+        """One frame, (z, y, x)."""
+        index = {"t": time, "c": self._channel}
+        return np.asarray(self._image.data[tuple(index.get(axis, slice(None)) for axis in self._image.axes)])
+
+
+def time_series(image: ImageStack, channel: int | str | None = None) -> ImageStack:
+    """Choose one channel of an image with a time axis, so that frames (t, z, y, x) are left, read as indexed.
+
+    Raises
+    ------
+    UserError
+        Where there is no time axis, or no channel was chosen and there are several, or it does not exist.
+    """
+    if "t" not in image.axes:
+        label = image.path.name if image.path else image.name
+        raise UserError(f"{label} has no time axis; a video needs one, (t, z, y, x).")
+    index = _choice(image, "c", channel) if "c" in image.axes else None
+    told = {} if index is None else {"channel": index}
+    return replace(image, data=Frames(image, index), axes="tzyx", metadata=image.metadata | {"chosen": told})
+
+
 def suggest_step_length(image: ImageStack) -> tuple[int, str] | None:
     """Return a step length to offer, and how it is known.
 

@@ -27,3 +27,17 @@ class Forward:
         _, height, width = volume.shape
         operator = BeamOperator(self.acquisition.beams, self.step_length, (self.slabs, height, width))
         return operator.project(operator.extend(volume))
+
+    @property
+    def margin(self) -> tuple[int, int]:
+        """Rows and columns by which a voxel's light is displaced at most."""
+        if self._disjoint is not None:
+            return 0, 0
+        return BeamOperator(self.acquisition.beams, self.step_length, (self.slabs, 1, 1)).margin
+
+    def mean_over_projections(self, ratio: np.ndarray) -> np.ndarray:
+        """For each voxel (N*n, H, W) the mean of a quantity of the pixels (V*N, H, W) that see it."""
+        _, height, width = ratio.shape
+        operator = BeamOperator(self.acquisition.beams, self.step_length, (self.slabs, height, width))
+        seen, total = operator.adjoint(np.ones_like(ratio)), operator.adjoint(ratio)
+        return operator.crop(np.divide(total, seen, out=np.ones_like(total), where=seen > 0))

@@ -38,7 +38,7 @@ def reference_of(image: ImageStack, projections: ImageStack, step_length: int) -
 
     Where either size is not known both are taken for the same, and a note says so.
     """
-    slabs, height, width = projections.data.shape
+    slabs, height, width = (projections.sizes[letter] for letter in "zyx")
     return ReferenceStack.lying(
         image.data,
         StackPlacement.recorded(image.scale, image.unit, image.origin),

@@ -1,0 +1,99 @@
+"""Traces as Neurodata Without Borders has them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from ..errors import UsageError
+from ..io import check_output, whole_file
+from .traces import Traces
+
+
+def check_nwb(path: Path) -> None:
+    """Refuse at once what `write_nwb` would refuse.
+
+    Raises
+    ------
+    UsageError
+        Where pynwb is not installed.
+    UserError
+        For a name that cannot be written.
+    """
+    check_output(path, (".nwb",))
+    try:
+        import pynwb  # noqa: F401
+    except ImportError:
+        raise UsageError("NWB files need pynwb: pip install 'napari-microdiffusion[nwb]'") from None
+
+
+def write_nwb(path: Path, traces: Traces, labels: np.ndarray, about: Sequence[str] = ()) -> None:
+    """Write traces as suite2p, CaImAn and others read them, whole or not at all; needs the extra `nwb`.
+
+    Parameters
+    ----------
+    path : Path
+    traces : Traces
+    labels : ndarray of int, shape (Z, H, W)
+        The regions, from 1.
+    about : sequence of str
+        Sentences for its notes.
+
+    Raises
+    ------
+    UsageError, UserError
+        As `check_nwb`.
+    """
+    check_nwb(path)
+    from pynwb import NWBHDF5IO
+
+    content = _content(traces, labels, about)
+    with whole_file(path) as partial, NWBHDF5IO(str(partial), "w") as handle:
+        handle.write(content)
+
+
+def _content(traces: Traces, labels: np.ndarray, about: Sequence[str]) -> Any:
+    """Regions as voxel masks, F and dF/F as response series."""
+    from pynwb import NWBFile
+    from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, OpticalChannel
+
+    nwb = NWBFile(
+        session_description="Regions of a video of projections, resolved in depth",
+        identifier=str(uuid4()),
+        session_start_time=datetime.now(UTC),
+        notes="\n".join(about) or None,
+    )
+    rate = traces.rate or 1.0
+    plane = nwb.create_imaging_plane(
+        name="volume",
+        optical_channel=OpticalChannel("channel", "not stated", float("nan")),
+        description="The reconstructed volume; without a stated rate, one frame counts as a second",
+        device=nwb.create_device("microscope"),
+        excitation_lambda=float("nan"),
+        imaging_rate=rate,
+        indicator="not stated",
+        location="not stated",
+    )
+    images = ImageSegmentation()
+    segmentation = images.create_plane_segmentation("regions of the volume", plane, "regions")
+    for k in range(traces.light.shape[1]):
+        z, y, x = np.nonzero(labels == k + 1)
+        mask = [(int(a), int(b), int(c), 1.0) for a, b, c in zip(x, y, z, strict=True)]
+        segmentation.add_roi(voxel_mask=mask)
+    module = nwb.create_processing_module("ophys", "Traces of the regions")
+    module.add(images)
+    every = list(range(traces.light.shape[1]))
+    series = (
+        (Fluorescence(name="Fluorescence"), traces.light, "grey levels"),
+        (DfOverF(name="DfOverF"), traces.relative_change, "1"),
+    )
+    for container, values, unit in series:
+        regions = segmentation.create_roi_table_region("all regions", region=every)
+        container.create_roi_response_series(
+            name=container.name.lower(), data=values, rois=regions, unit=unit, rate=rate
+        )
+        module.add(container)
+    return nwb

@@ -1,0 +1,84 @@
+"""Traces of regions: light against time, with its uncertainty, for tables and other programs."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..io import check_output, whole_file
+
+# Share of the frames that a region's baseline lies above.
+_BASELINE = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Traces:
+    """The light of K regions in T frames.
+
+    Attributes
+    ----------
+    light : ndarray, shape (T, K)
+        Mean of a region above the dark level, in the projections' grey levels.
+    deviation : ndarray, shape (K,)
+        Its standard deviation in one frame.
+    centres : ndarray, shape (K, 3)
+        Centres of mass (z, y, x) in voxels of the volume.
+    rate : float or None
+        Volumes a second.
+    """
+
+    light: np.ndarray
+    deviation: np.ndarray
+    centres: np.ndarray
+    rate: float | None = None
+
+    @property
+    def baseline(self) -> np.ndarray:
+        """The light of a region that is at rest: a low quantile of its frames, shape (K,)."""
+        return np.asarray(np.quantile(self.light, _BASELINE, axis=0))
+
+    @property
+    def relative_change(self) -> np.ndarray:
+        """(F - F0) / F0 of each region, shape (T, K)."""
+        rest = self._at_rest
+        return np.asarray((self.light - self.baseline) / rest)
+
+    @property
+    def relative_deviation(self) -> np.ndarray:
+        """Standard deviation of the relative change in one frame, shape (K,)."""
+        return np.asarray(self.deviation / self._at_rest)
+
+    @property
+    def _at_rest(self) -> np.ndarray:
+        # A region that is dark at rest has no relative change to speak of.
+        return np.maximum(self.baseline, np.maximum(self.deviation, 1e-12))
+
+    @property
+    def times(self) -> np.ndarray:
+        """In seconds where the rate is known, else in frames; shape (T,)."""
+        return np.arange(len(self.light)) / (self.rate or 1.0)
+
+    def write_csv(self, path: Path) -> None:
+        """Write a table, a row for each frame and region, whole or not at all."""
+        check_output(path, (".csv",))
+        header = ["frame", "time_s" if self.rate else "time", "region", "z", "y", "x"]
+        header += ["F", "F_sd", "dF_F", "dF_F_sd"]
+        change, spread = self.relative_change, self.relative_deviation
+        with whole_file(path) as partial, partial.open("w", newline="") as handle:
+            table = csv.writer(handle)
+            table.writerow(header)
+            for t, now in enumerate(self.times):
+                for k, centre in enumerate(self.centres):
+                    numbers = (self.light[t, k], self.deviation[k], change[t, k], spread[k])
+                    place = [f"{value:.2f}" for value in centre]
+                    table.writerow([t, f"{now:g}", k + 1, *place, *(f"{value:.6g}" for value in numbers)])
+
+
+def centres_of(labels: np.ndarray) -> np.ndarray:
+    """Centres of mass (z, y, x) of regions 1 to K, shape (K, 3)."""
+    from scipy.ndimage import center_of_mass
+
+    count = int(labels.max())
+    found = center_of_mass(labels > 0, labels, range(1, count + 1)) if count else []
+    return np.asarray(found, float).reshape(count, 3)
