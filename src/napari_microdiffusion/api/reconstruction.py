@@ -93,7 +93,7 @@ def reconstruct_events(
 
     if reference is not None:
         settings.setdefault("guide", "reference")
-    given = _reference_stack(reference)
+    given = reference_stack(reference)
     resolved = resolve(tables(n, settings))
     events = run(
         np.asarray(projections), resolved.acquisition, resolved.method, reference=given, cancel=cancel
@@ -101,7 +101,8 @@ def reconstruct_events(
     return _with_origins(events, resolved)
 
 
-def _reference_stack(reference: "ArrayLike | ReferenceStack | None") -> "ReferenceStack | None":
+def reference_stack(reference: "ArrayLike | ReferenceStack | None") -> "ReferenceStack | None":
+    """A reference as the engine takes it."""
     from ..registration.reference_stack import ReferenceStack
 
     if reference is None or isinstance(reference, ReferenceStack):

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..registration.reference_stack import ReferenceStack
 from ..settings.resolve import resolve, tables
+from .reconstruction import reference_stack
 
 if TYPE_CHECKING:
     from ..reconstruction.events import CancelToken
+    from ..registration.reference_stack import ReferenceStack
     from ..video.reconstruction import VideoEvents
     from ..video.traces import Traces
 
@@ -60,9 +61,7 @@ def video_events(
         settings.setdefault("guide", "reference")
     settings.setdefault("samples", 0)
     resolved = resolve(tables(n, settings))
-    given = reference
-    if reference is not None and not isinstance(reference, ReferenceStack):
-        given = ReferenceStack(np.asarray(reference))
+    given = reference_stack(reference)
     video = Video(frames, rate, regions, corrects_motion)
     return reconstruct_video(video, resolved.acquisition, resolved.method, reference=given, cancel=cancel)
 

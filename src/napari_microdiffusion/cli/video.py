@@ -19,9 +19,7 @@ from .terminal import PROGRAM, STOPPED, Answer, command, interrupts, lines, prog
 @asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, ("input.position", "input.channel", "input.axes"))
 def video(
     projections: Annotated[Path, typer.Argument(help="Projections with a time axis, one image per slab.")],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="Image to write; .ome.zarr is read quickest.")
-    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Image to write; .ome.zarr opens fastest.")],
     asked: Asked,
     traces: Annotated[
         Path | None, typer.Option(help="Traces of the regions to write, .csv or .nwb (needs pynwb).")
@@ -97,6 +95,6 @@ def _answer(events: Any, show: Any) -> Answer:
     data["reference"] = finished.provenance["reference"]
     data["notices"] = finished.provenance["notices"]
     names = [(name, data.get(name)) for name in ("volumes", "traces", "regions", "provenance")]
-    pace = f"{data['volumes_per_second']:.1f} volumes a second"
-    text = lines([*names, ("frames", f"{frames}, {pace}"), ("regions", regions)])
+    speed = f"{data['volumes_per_second']:.1f} volumes a second"
+    text = lines([*names, ("frames", f"{frames}, {speed}"), ("regions", regions)])
     return Answer(data, text, STOPPED if finished.stopped else 0)

@@ -31,7 +31,7 @@ class Placement(StackPlacement):
             (z, y, x),
             (oz, oy, ox),
             (uz, uy, ux),
-            _matrix(layer.rotate[-3:, -3:]),
+            cast(Matrix, tuple(map(tuple, layer.rotate[-3:, -3:].tolist()))),
             (zy, zx, yx),
             None if np.array_equal(affine, np.eye(4)) else tuple(map(tuple, affine.tolist())),
         )
@@ -106,8 +106,3 @@ def spacing_um(placement: Placement) -> tuple[float, float, float] | None:
         return None
     z, y, x = (scale * (factor or 0) for scale, factor in zip(placement.scale, factors, strict=True))
     return z, y, x
-
-
-def _matrix(rows: np.ndarray) -> Matrix:
-    first, second, third = (tuple(float(value) for value in row) for row in rows)
-    return cast(Matrix, (first, second, third))

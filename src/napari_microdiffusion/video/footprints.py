@@ -6,11 +6,12 @@ serve all frames.
 """
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import find_objects
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array
 
 from ..optics.detector.noise import NoiseModel
 from ..registration.forward import Forward
@@ -47,7 +48,7 @@ class Footprints:
         self.inverse_variance = 1 / np.maximum(np.square(deviation), 1e-8 * np.square(self.expected.max()))
         self.matrix = self._matrix(light, forward)
 
-    def _matrix(self, light: np.ndarray, forward: Forward) -> csr_array:
+    def _matrix(self, light: np.ndarray, forward: Forward) -> Any:
         """Shape (count, pixels): what a frame shows of each region where all are as in the structure."""
         rows, columns, values = [], [], []
         n, (height, width) = forward.step_length, light.shape[1:]
@@ -73,11 +74,12 @@ class Footprints:
             columns.append(here[lit])
             values.append(seen[lit])
         data, row, column = (np.concatenate(part) for part in (values, rows, columns))
-        return csr_array((data, (row, column)), shape=(self.count, self.expected.size), dtype=np.float32)
+        shape = (self.count, self.expected.size)
+        return coo_array((data.astype(np.float32), (row, column)), shape=shape).tocsr()
 
     @cached_property
-    def _weighted(self) -> csr_array:
-        return csr_array(self.matrix * self.inverse_variance.ravel()[None])
+    def _weighted(self) -> Any:
+        return self.matrix.multiply(self.inverse_variance.ravel()[None]).tocsr()
 
     @cached_property
     def _normal(self) -> np.ndarray:

@@ -48,10 +48,15 @@ def write_nwb(path: Path, traces: Traces, labels: np.ndarray, about: Sequence[st
         As `check_nwb`.
     """
     check_nwb(path)
+    import h5py
     from pynwb import NWBHDF5IO
 
     content = _content(traces, labels, about)
-    with whole_file(path) as partial, NWBHDF5IO(str(partial), "w") as handle:
+    with (
+        whole_file(path) as partial,
+        h5py.File(partial, "w") as file,
+        NWBHDF5IO(file=file, mode="w") as handle,
+    ):
         handle.write(content)
 
 
@@ -69,21 +74,25 @@ def _content(traces: Traces, labels: np.ndarray, about: Sequence[str]) -> Any:
     rate = traces.rate or 1.0
     plane = nwb.create_imaging_plane(
         name="volume",
-        optical_channel=OpticalChannel("channel", "not stated", float("nan")),
+        optical_channel=OpticalChannel(
+            name="channel", description="not stated", emission_lambda=float("nan")
+        ),
         description="The reconstructed volume; without a stated rate, one frame counts as a second",
-        device=nwb.create_device("microscope"),
+        device=nwb.create_device(name="microscope"),
         excitation_lambda=float("nan"),
         imaging_rate=rate,
         indicator="not stated",
         location="not stated",
     )
     images = ImageSegmentation()
-    segmentation = images.create_plane_segmentation("regions of the volume", plane, "regions")
+    segmentation = images.create_plane_segmentation(
+        description="regions of the volume", imaging_plane=plane, name="regions"
+    )
     for k in range(traces.light.shape[1]):
         z, y, x = np.nonzero(labels == k + 1)
         mask = [(int(a), int(b), int(c), 1.0) for a, b, c in zip(x, y, z, strict=True)]
         segmentation.add_roi(voxel_mask=mask)
-    module = nwb.create_processing_module("ophys", "Traces of the regions")
+    module = nwb.create_processing_module(name="ophys", description="Traces of the regions")
     module.add(images)
     every = list(range(traces.light.shape[1]))
     series = (
@@ -91,9 +100,9 @@ def _content(traces: Traces, labels: np.ndarray, about: Sequence[str]) -> Any:
         (DfOverF(name="DfOverF"), traces.relative_change, "1"),
     )
     for container, values, unit in series:
-        regions = segmentation.create_roi_table_region("all regions", region=every)
+        module.add(container)
+        regions = segmentation.create_roi_table_region(description="all regions", region=every)
         container.create_roi_response_series(
             name=container.name.lower(), data=values, rois=regions, unit=unit, rate=rate
         )
-        module.add(container)
     return nwb

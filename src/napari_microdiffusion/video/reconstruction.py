@@ -26,6 +26,8 @@ from .traces import Traces, centres_of
 
 # Frames that the first template is the mean of, and those that tell the noise.
 _FIRST, _NOISY = 20, 40
+# Brightness, relative to the structure, below which read noise and background are the noise.
+_DIMMEST = 0.3
 # Shift in pixels from which motion is told.
 _MOVED = 0.3
 
@@ -176,13 +178,17 @@ def moved_sentence(shifts: np.ndarray) -> str | None:
 
 
 def _frame(video: Video, index: int) -> np.ndarray:
-    return np.asarray(video.frames[index], np.float32)
+    frame = np.asarray(video.frames[index], np.float32)
+    if not np.isfinite(frame).all():
+        raise UserError(f"frame {index} of the video has NaN or infinite pixels; every one must be a number")
+    return frame
 
 
 def _mean(video: Video, cancel: CancelToken) -> Generator[VideoProgress, None, tuple[np.ndarray, np.ndarray]]:
     """The mean of the frames where the first ones lie, and how far each has moved."""
     count = len(video.frames)
-    template = np.mean([_frame(video, t) for t in range(min(_FIRST, count))], axis=0, dtype=np.float32)
+    first = np.stack([_frame(video, t) for t in range(min(_FIRST, count))])
+    template = np.asarray(first.mean(0), np.float32)
     total, shifts = np.zeros(template.shape, np.float64), np.zeros((count, 2))
     for t in range(count):
         cancel.check()
@@ -200,9 +206,10 @@ def _traces(
     count = footprints.regions
     sizes = np.maximum(np.bincount(labels.ravel(), minlength=count + 1)[1:], 1)
     mean = np.bincount(labels.ravel(), light.ravel(), minlength=count + 1)[1:] / sizes
-    return Traces(
-        brightness.reshape(-1, count) * mean, footprints.deviation[:count] * mean, centres_of(labels), rate
-    )
+    own = brightness.reshape(-1, count)
+    # Photon noise grows with the light.
+    deviation = footprints.deviation[:count] * np.sqrt(np.maximum(own, _DIMMEST)) * mean
+    return Traces(own * mean, deviation, centres_of(labels), rate)
 
 
 def _provenance(video: Video, structure: dict[str, Any], noise: NoiseModel, largest: float) -> dict[str, Any]:

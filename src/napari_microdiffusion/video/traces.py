@@ -20,8 +20,8 @@ class Traces:
     ----------
     light : ndarray, shape (T, K)
         Mean of a region above the dark level, in the projections' grey levels.
-    deviation : ndarray, shape (K,)
-        Its standard deviation in one frame.
+    deviation : ndarray, shape (T, K)
+        Its standard deviation.
     centres : ndarray, shape (K, 3)
         Centres of mass (z, y, x) in voxels of the volume.
     rate : float or None
@@ -46,13 +46,13 @@ class Traces:
 
     @property
     def relative_deviation(self) -> np.ndarray:
-        """Standard deviation of the relative change in one frame, shape (K,)."""
+        """Standard deviation of the relative change, shape (T, K)."""
         return np.asarray(self.deviation / self._at_rest)
 
     @property
     def _at_rest(self) -> np.ndarray:
         # A region that is dark at rest has no relative change to speak of.
-        return np.maximum(self.baseline, np.maximum(self.deviation, 1e-12))
+        return np.maximum(self.baseline, np.maximum(np.median(self.deviation, axis=0), 1e-12))
 
     @property
     def times(self) -> np.ndarray:
@@ -70,7 +70,7 @@ class Traces:
             table.writerow(header)
             for t, now in enumerate(self.times):
                 for k, centre in enumerate(self.centres):
-                    numbers = (self.light[t, k], self.deviation[k], change[t, k], spread[k])
+                    numbers = (self.light[t, k], self.deviation[t, k], change[t, k], spread[t, k])
                     place = [f"{value:.2f}" for value in centre]
                     table.writerow([t, f"{now:g}", k + 1, *place, *(f"{value:.6g}" for value in numbers)])
 

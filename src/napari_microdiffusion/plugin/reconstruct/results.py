@@ -68,7 +68,12 @@ class Results(QObject):
     def layer_removed(self, layer: Any) -> None:
         """Show the volume again where its uncertainty was shown in its place."""
         volume = self.volume
-        if layer in self._watched and volume not in (None, layer) and volume in self._viewer.layers:
+        if (
+            volume is not None
+            and layer in self._watched
+            and layer != volume
+            and volume in self._viewer.layers
+        ):
             volume.visible = True
 
     def release(self) -> None:
