@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.interpolation import histospline
+from napari_microdiffusion.plugin.widgets.help_page import HelpPage
 from napari_microdiffusion.plugin.widgets.layer_chooser import EACH
+from napari_microdiffusion.plugin.widgets.section import Section
 
 from .conftest import PATIENCE_MS, N, set_field
 
@@ -87,3 +89,15 @@ def test_what_a_step_length_means_for_the_slices_is_told(dock):
     assert "17 times as thick as a pixel is wide" in dock.sections.beam.output
     set_field(dock, "acquisition.step_length", 64)
     assert "thick" not in dock.sections.beam.output
+
+
+def test_every_section_leads_to_its_page_of_the_manual(dock, qtbot):
+    sections = [section for section in dock.findChildren(Section) if hasattr(section, "help")]
+    assert len(sections) >= len(dock.sections.all())
+    for section in sections:
+        section.help.click()
+        (page,) = section.findChildren(HelpPage)
+        text = page.browser.toPlainText()
+        assert len(text) > 500, section.title
+        page.close()
+        qtbot.waitUntil(lambda section=section: not section.findChildren(HelpPage))

@@ -23,7 +23,7 @@ class ScoresSection(Section):
     export_wanted = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__("Scores", is_open=True)
+        super().__init__("Scores", is_open=True, page="trust")
         self._rows: Sequence[tuple[str, dict[str, Any]]] = ()
         self._n: int | None = None
         self.table = ScoreTable()

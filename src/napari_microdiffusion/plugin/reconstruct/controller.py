@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QWidget
 from ...errors import UserError
 from ...io import read_table
 from ...io.formats.ome_zarr.folders import HEADERS
+from ...optics.placement import TURNED
 from ...reconstruction.outputs import Outputs
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
@@ -267,6 +268,8 @@ class Controller(Runner):
 
         def take(event: Any) -> None:
             self.say_where(event)
+            if run is not None and not Placement.of_layer(volume).is_upright:
+                self.outcome.warn(TURNED.format(volume.name))
             if run is not None:
                 run.is_saved = True
                 if run.is_edited(volume, uncertainty):

@@ -90,6 +90,12 @@ class Results(QObject):
         return None if self.volume is None else self.runs.get(self.volume)
 
     @property
+    def unsaved(self) -> list[str]:
+        """Names of the results made here that no file holds."""
+        layers = self._viewer.layers
+        return [layer.name for layer, run in self.runs.items() if layer in layers and not run.is_saved]
+
+    @property
     def uncertainty(self) -> Image | None:
         """Its uncertainty, if there is that layer."""
         return None if self.volume is None else self._uncertainty_of(self.volume)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtWidgets import QMainWindow, QMessageBox
 
 from ..jobs.run_panel import RunPanel
 from ..widgets.dock import Dock, open_dock
@@ -151,6 +152,22 @@ class ReconstructWidget(Dock):
         self.empty.setText(f"Drop a projection TIFF here, or {link}.")
 
     # Qt
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Hear of the window's end."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Ask before the person closes a window with results that are not saved."""
+        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+            return False
+        unsaved = self.results.unsaved if isinstance(watched, QMainWindow) else []
+        text = f"Not saved: {', '.join(unsaved)}. Close the window and lose what is not saved?"
+        is_kept = unsaved and QMessageBox.question(self, "Results", text) != QMessageBox.StandardButton.Yes
+        if is_kept:
+            event.ignore()
+        return bool(is_kept)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Take files."""

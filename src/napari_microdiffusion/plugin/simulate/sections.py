@@ -25,7 +25,7 @@ class VolumeSection(Section):
     """
 
     def __init__(self, document: RunDocument, viewer: Viewer) -> None:
-        super().__init__("Volume", is_open=True)
+        super().__init__("Volume", is_open=True, page="step-length")
         self.document = document
         tip = "A stack of slices, as a point scan would have recorded it."
         self.chooser = LayerChooser(viewer, why_no_volume, "volume", tip)

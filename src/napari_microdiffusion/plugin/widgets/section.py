@@ -32,11 +32,13 @@ class Section(QWidget):
     ----------
     is_open : bool
         Whether it is open at first.
+    page : str, optional
+        The page of the manual about it.
     """
 
     changed = Signal()
 
-    def __init__(self, title: str, is_open: bool = False) -> None:
+    def __init__(self, title: str, is_open: bool = False, page: str = "") -> None:
         super().__init__()
         self.title = title
         self.setObjectName(title)
@@ -51,15 +53,21 @@ class Section(QWidget):
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         for label in (self._heading, self._state):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        row = QHBoxLayout(self._button)
-        row.setContentsMargins(2, 0, 4, 0)
-        row.addWidget(self._heading)
-        row.addWidget(self._state, 1)
+        inner = QHBoxLayout(self._button)
+        inner.setContentsMargins(2, 0, 4, 0)
+        inner.addWidget(self._heading)
+        inner.addWidget(self._state, 1)
         self.content = QWidget()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._button)
+        header = row(self._button, stretch=0)
+        if page:
+            self.help = button("?", f"What the manual says of {title.lower()}", lambda: self._show_page(page))
+            self.help.setObjectName("help")
+            self.help.setAccessibleName(f"Help on {title}")
+            header.addWidget(self.help)
+        layout.addLayout(header)
         layout.addWidget(self.content)
         self._button.toggled.connect(self._show)
         self._button.setChecked(is_open)
@@ -93,6 +101,11 @@ class Section(QWidget):
     def state(self) -> str:
         """What the header says."""
         return str(self._state.text())
+
+    def _show_page(self, page: str) -> None:
+        from .help_page import HelpPage
+
+        HelpPage(page, self).show()
 
     def _show(self, is_open: bool) -> None:
         self._heading.setText(f"<b>{OPEN if is_open else FOLDED}  {self.title}</b>")

@@ -67,6 +67,10 @@ class Appearance:
             }}
             QPushButton#section:hover {{ background: {self.field}; }}
             QPushButton#section QLabel {{ background: transparent; }}
+            QPushButton#help {{
+                background: transparent; border: none; padding: 0 6px; color: {self.dim}; font-weight: bold;
+            }}
+            QPushButton#help:hover {{ color: {self.text}; }}
             QFrame#line {{ background: {self.field}; }}
             QProgressBar {{ background: {self.field}; border: none; border-radius: 3px; }}
             QProgressBar::chunk {{ background: {self.mark}; border-radius: 3px; }}

@@ -33,7 +33,7 @@ class AdvancedSection(Section):
     """The detector, the method's further settings, and the paper's systems."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
-        super().__init__("Advanced")
+        super().__init__("Advanced", page="dock")
         self.document = document
         self.form = Form(document, advanced_paths(document), WORDS, _UNSET)
         self.system = ComboBox(

@@ -12,7 +12,7 @@ class AlongZSection(Section):
     """Sections xz and yz of the chosen result through the cursor."""
 
     def __init__(self, viewer: Viewer, results: Results) -> None:
-        super().__init__("Sections along z")
+        super().__init__("Sections along z", page="dock")
         self._results = results
         self.sections = CrossSections(viewer)
         self._hint = label("There is no result yet.", tone="dim", wrap=True)

@@ -22,7 +22,7 @@ class BeamSection(Section):
     """
 
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
-        super().__init__("Beam", is_open=True)
+        super().__init__("Beam", is_open=True, page="beams")
         self.document = document
         self.views = ViewsChoice(document, viewer)
         self.form = BeamForm(document, self.views)

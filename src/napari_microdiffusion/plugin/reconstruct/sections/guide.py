@@ -29,7 +29,7 @@ class GuideSection(Section):
 
     def __init__(self, document: ReconstructionDocument) -> None:
         field = document.fields[GUIDE]
-        super().__init__(field.title)
+        super().__init__(field.title, page="method")
         self.document = document
         self._busy = ""
         self.radios = {name: QRadioButton(GUIDE_WORDS.get(name, name)) for name in ("inr", field.default)}

@@ -65,7 +65,7 @@ class ProjectionsSection(Section):
     """Choice of the projections."""
 
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
-        super().__init__("Projections", is_open=True)
+        super().__init__("Projections", is_open=True, page="files")
         self.document = document
         self._last: int | None = None
         self.open_file = button("…", "Open a TIFF of projections")
