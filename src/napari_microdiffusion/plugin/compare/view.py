@@ -70,7 +70,8 @@ class CompareWidget(Dock):
         self.listen(self.viewer.dims.events.point, self._dims_changed)
         self.viewer.mouse_move_callbacks.append(self._mouse_moved)
         self.bind("Ctrl+Alt+C", self.panel.button.click, self.panel.button)
-        for action in (self.views.end, self.runner.abandon, self._forget_mouse):
+        self.outlast(self.runner)
+        for action in (self.views.end, self._forget_mouse):
             self.at_end(action)
 
     # What can be asked for

@@ -4,7 +4,7 @@ from qtpy.QtWidgets import QWidget
 from superqt.utils import signals_blocked
 
 from ..widgets.message_panel import MessagePanel
-from ..widgets.section import button, column, row
+from ..widgets.section import button, column, flow
 
 
 class OutcomePanel(MessagePanel):
@@ -17,11 +17,10 @@ class OutcomePanel(MessagePanel):
         self.three_d = button("3D", about_3d, stays=True)
         self.side_by_side = button("Side by side", stays=True)
         self.compare = button("Compare…")
-        self.save = button("Save volume + uncertainty + settings")
+        self.save = button("Save result…")
         self._buttons = QWidget()
         column(
-            row(self.uncertainty, self.three_d, stretch=0),
-            row(self.side_by_side, self.compare, stretch=0),
+            flow(self.uncertainty, self.three_d, self.side_by_side, self.compare),
             self.save,
             inside=self._buttons,
         )
@@ -55,9 +54,9 @@ class OutcomePanel(MessagePanel):
             if has_truth
             else "<qt>There is no ground truth to compare with: choose one above before the run.</qt>"
         )
-        self.save.setText(f"Save volume {'+ uncertainty ' if has_uncertainty else ''}+ settings")
+        images = "volume and uncertainty" if has_uncertainty else "volume"
         self.save.setToolTip(
-            "<qt>Images with their scale, and a JSON file that is enough to run it again.</qt>"
+            f"<qt>The {images} with their scale, and a JSON file with all that a run like it needs.</qt>"
         )
         self._buttons.show()
 

@@ -71,7 +71,7 @@ class ReconstructWidget(Dock):
         self.outcome.save.clicked.connect(dialogs.result)
         self.watch_layers(sections.refresh_layers, runs.layer_removed)
         self.listen(self.viewer.layers.events.inserted, self._consider)
-        self.at_end(runs.abandon)
+        self.outlast(runs)
         self.at_end(self.flaws.job.abandon)
         self.at_end(sections.beam.form.abandon)
 
