@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton, QSlider
 
 from ...stacks.placement import Placement
 from ..widgets.cross_sections import CrossSections, Shown
-from ..widgets.section import Section, column, label, row
+from ..widgets.section import Section, column, flow, row, title_of
 from .looking import MODES
 
 _TIPS = {
@@ -37,17 +37,14 @@ class LookingSection(Section):
         for button in self.modes.values():
             button.setCheckable(True)
             button.clicked.connect(self._clicked)
-        buttons = list(self.modes.values())
         self.curtain = QSlider(Qt.Orientation.Horizontal)
         self.curtain.setRange(0, _CURTAIN_STEPS)
         self.curtain.setValue(_CURTAIN_STEPS // 2)
         self.curtain.valueChanged.connect(self._move_curtain)
-        self._curtain_title = label("Curtain")
+        self._curtain_title = title_of("Curtain", self.curtain)
         self.sections = CrossSections(viewer)
-        above, below = row(*buttons[:3], stretch=0), row(*buttons[3:], self.error, stretch=1)
-        self.set_content(
-            column(above, below, row(self._curtain_title, self.curtain, stretch=1), self.sections)
-        )
+        curtain = row(self._curtain_title, self.curtain, stretch=1)
+        self.set_content(column(flow(*self.modes.values(), self.error), curtain, self.sections))
         self.show_mode("")
 
     @property

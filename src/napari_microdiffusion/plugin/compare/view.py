@@ -69,8 +69,8 @@ class CompareWidget(Dock):
         self.watch_layers(self.volumes.refresh, self._layer_removed)
         self.listen(self.viewer.layers.events.renamed, self._show_rows)
         self.bind("Ctrl+Alt+C", self.panel.button.click, self.panel.button)
-        for action in (self.views.end, self.runner.abandon):
-            self.at_end(action)
+        self.outlast(self.runner)
+        self.at_end(self.views.end)
 
     # What can be asked for
 

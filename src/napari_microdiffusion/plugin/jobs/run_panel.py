@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QProgressBar, QWidget
 from ...tasks.progress import Step, time_left
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
-from ..widgets.section import button, column, label, row
+from ..widgets.section import button, column, flow, label, row
 
 # Parts of the bar; finer ones could not be seen.
 _BAR = 200
@@ -38,10 +38,10 @@ class RunPanel(QWidget):
         self._tip, self._has_slices = tip, has_slices
         self._reason = ""
         self._task, self._is_ending = "", False
-        self.estimate = label(tone="dim")
+        self.estimate = label(tone="dim", wrap=True)
         self.button = button(text, tip, self.start_wanted)
         self.button.setObjectName("main")
-        self.stage = label()
+        self.stage = label(wrap=True)
         self.left = label(tone="dim")
         self.bar = QProgressBar()
         self.bar.setRange(0, _BAR)
@@ -53,10 +53,8 @@ class RunPanel(QWidget):
         self.stop = button("Stop and keep", "End now and keep the best of every slab.", self.stop_wanted)
         self.cancel = button("Cancel", "End now and keep nothing of this run.", self.cancel_wanted)
         self._running = QWidget()
-        buttons = row(self.follow)
-        buttons.addWidget(self.stop)
-        buttons.addWidget(self.cancel)
-        column(row(self.stage, self.left), self.bar, buttons, inside=self._running)
+        buttons = flow(self.follow, self.stop, self.cancel)
+        column(row(self.stage, self.left, stretch=0), self.bar, buttons, inside=self._running)
         self._idle = [self.button] if beside is None else [beside, self.button]
         column(self.estimate, row(*self._idle, stretch=len(self._idle) - 1), self._running, inside=self)
         self.idle()

@@ -93,7 +93,7 @@ class ReconstructWidget(Dock):
         ):
             self.listen(emitter, self.results.follow)
         self.listen(self.viewer.layers.events.inserted, self._consider)
-        self.at_end(runs.abandon)
+        self.outlast(runs)
         self.at_end(self.flaws.job.abandon)
         self.at_end(self.results.release)
         self.at_end(sections.beam.form.abandon)

@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from .form import narrow
-from .section import form, label, row
+from .section import call, form, label, row, title_of
 
 MEAN, EACH = "mean of all", "each, one after the other"
 # What stands for None in a box: magicgui tells of no change to None.
@@ -66,6 +66,8 @@ class LayerChooser(QWidget):
         self._form.addRow(row(*widgets, stretch=0))
         self._form.addRow(self.refusals)
         self.setLayout(self._form)
+        self.setFocusProxy(self.box.native)
+        call(self.box.native, name, tip)
 
     @property
     def layer(self) -> Image | None:
@@ -158,7 +160,7 @@ class LayerChooser(QWidget):
             box.native.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")
         box.changed.connect(self._tell)
         self._axes.append(box)
-        self._form.insertRow(1 + axis, word, narrow(box.native, 4))
+        self._form.insertRow(1 + axis, title_of(word, box.native), narrow(box.native, 4))
 
     def _tell(self, _value: Any) -> None:
         self.changed.emit()

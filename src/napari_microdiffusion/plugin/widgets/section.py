@@ -18,8 +18,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QElidingLabel
+from superqt.utils import QFlowLayout
 
-LABEL_WIDTH = 96
+LABEL_WIDTH = 100
 """Wide enough for most labels, so that the fields of all sections begin at the same place."""
 
 OPEN, FOLDED = "▾", "▸"
@@ -45,6 +46,7 @@ class Section(QWidget):
         self._button = QPushButton()
         self._button.setObjectName("section")
         self._button.setCheckable(True)
+        call(self._button, title)
         self._button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._heading = QLabel()
         self._state = QElidingLabel("")
@@ -88,7 +90,7 @@ class Section(QWidget):
 
     def set_content(self, layout: QLayout) -> None:
         """Fill the section; once."""
-        layout.setContentsMargins(18, 2, 4, 8)
+        layout.setContentsMargins(12, 2, 2, 8)
         layout.setSpacing(6)
         self.content.setLayout(layout)
 
@@ -96,6 +98,7 @@ class Section(QWidget):
         """Say in one line what is set here."""
         self._state.setText(text)
         self._button.setToolTip(text)
+        call(self._button, f"{self.title}: {text}" if text else self.title)
 
     @property
     def state(self) -> str:
@@ -118,6 +121,15 @@ def form() -> QFormLayout:
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     layout.setHorizontalSpacing(8)
+    return layout
+
+
+def flow(*widgets: QWidget) -> QFlowLayout:
+    """Widgets side by side, and below each other where the dock is too narrow for that."""
+    layout = QFlowLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
     return layout
 
 
@@ -160,11 +172,24 @@ def button(text: str, meaning: str = "", action: Any = None, stays: bool = False
 
 def titled(text: str, widget: QWidget, meaning: str = "") -> QHBoxLayout:
     """A field that is no part of a form, with a label like those of forms."""
-    title = label(text)
-    title.setMinimumWidth(LABEL_WIDTH)
+    return row(title_of(text, widget, meaning), widget, stretch=1)
+
+
+def title_of(text: str, widget: QWidget, meaning: str = "") -> QLabel:
+    """The label of a field, like those of forms."""
+    title = WrappedLabel(text)
+    title.setFixedWidth(LABEL_WIDTH)
     title.setToolTip(meaning)
-    title.setBuddy(widget)
-    return row(title, widget, stretch=1)
+    field = widget.focusProxy() or widget
+    title.setBuddy(field)
+    call(field, text, meaning)
+    return title
+
+
+def call(field: QWidget, name: str, meaning: str = "") -> None:
+    """Say what a field is, for those who do not see its label."""
+    field.setAccessibleName(name)
+    field.setAccessibleDescription(meaning.removeprefix("<qt>").removesuffix("</qt>"))
 
 
 class WrappedLabel(QLabel):

@@ -8,7 +8,7 @@ from ....settings.slice_thickness import describe_slices
 from ...beam.form import BeamForm
 from ...beam.views import ViewsChoice
 from ...widgets.form import Form
-from ...widgets.section import Section, column, label, row, set_tone
+from ...widgets.section import Section, column, label, set_tone
 from ..document import ReconstructionDocument
 
 
@@ -27,10 +27,9 @@ class BeamSection(Section):
         self.views = ViewsChoice(document, viewer)
         self.form = BeamForm(document, self.views)
         step_length = Form(document, (STEP_LENGTH,))
-        step_length.fields[STEP_LENGTH].widget.native.setFixedWidth(76)
-        self._source = label(tone="dim")
+        self._source = label(tone="dim", wrap=True)
         self._output = label(wrap=True)
-        self.set_content(column(row(step_length, self._source), self.form, self._output))
+        self.set_content(column(step_length, self._source, self.form, self._output))
         document.events.revision.connect(self.refresh)
         self.refresh()
 
