@@ -26,6 +26,14 @@ def train(
         int | None,
         typer.Option("-n", "--step-length", min=2, max=16, help="The only step length to learn, in slices."),
     ] = None,
+    closed_form: Annotated[
+        bool,
+        typer.Option(
+            "--closed-form",
+            help="Adapt to the references in seconds: the last linear layers of the network solved for, "
+            "instead of training it.",
+        ),
+    ] = False,
     seed: Seed = 0,
 ) -> Answer:
     """Train a prior, or fine-tune one on reference stacks. Ctrl-C saves; the same command then goes on."""
@@ -37,7 +45,10 @@ def train(
     from ..reconstruction.priors import load_prior
     from ..training.recipe import ADAPTING_RATE, PriorTraining, TrainingRecipe
 
-    start = None if init is None else load_prior(init)
+    start = None if init is None and not closed_form else load_prior(init or "general")
+    if closed_form:
+        assert start is not None
+        return _in_closed_form(start, volumes, n, output)
     recipe = TrainingRecipe(minutes=minutes, seed=seed, step_length=n)
     if start and volumes:
         recipe = recipe.model_copy(update={"learning_rate": ADAPTING_RATE})
@@ -85,6 +96,23 @@ def train(
         ]
     )
     return Answer(data, text, STOPPED if ended else 0)
+
+
+def _in_closed_form(prior: Any, volumes: list[Any], n: int | None, output: Path) -> Answer:
+    from ..training.closed_form import ClosedForm, adapt_in_closed_form
+
+    if not volumes:
+        raise UsageError("--closed-form needs --reference, a point-scanned volume to adapt to")
+    with progress_bar() as show:
+        for event in adapt_in_closed_form(prior, volumes, n):
+            if isinstance(event, ClosedForm):
+                found = event
+            else:
+                show("Adapting", event, None)
+    found.prior.save(output)
+    data = {"output": str(output), "gain_db": found.gain, "seconds": found.seconds}
+    kept = "none; the prior stays as it is" if found.gain == 0 else f"{found.gain:.2f} dB on held-out halves"
+    return Answer(data, lines([("prior", output), ("gain", kept), ("time", f"{found.seconds:.0f} s")]))
 
 
 def _reference(path: Path) -> Any:

@@ -1,0 +1,82 @@
+"""Adapting in closed form: what is taught on one half helps the other, and nothing is lost."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
+from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.reconstruction.priors import load_prior
+from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.training import closed_form
+from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
+
+TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(closed_form, "_VOXELS", 100_000)
+
+
+@pytest.fixture
+def untrained():
+    """A prior that adds nothing to the guide."""
+    torch.manual_seed(2)
+    return Prior(new_denoiser({"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}).eval(), {})
+
+
+def adapted(prior, volumes, n=6) -> ClosedForm:
+    *fractions, found = adapt_in_closed_form(prior, volumes, n)
+    assert fractions == sorted(fractions)
+    assert 0 < fractions[0] <= fractions[-1] <= 1
+    return found
+
+
+@torch.inference_mode()
+def explained(prior, volume, n=6) -> float:
+    """How many dB of the guide's error within slabs the prior takes away."""
+    missing, weight = closed_form._evaluated(prior.denoiser, volume, n)[2:]
+    nothing = Prior(new_denoiser({"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}).eval(), {})
+    before = closed_form._evaluated(nothing.denoiser, volume, n)[2]
+    error, was = (float((weight[:, None] * part.square()).sum()) for part in (missing, before))
+    return 10 * np.log10(was / error)
+
+
+def test_an_untrained_prior_learns_what_helps_on_tissue_it_has_not_seen(untrained):
+    found = adapted(untrained, [TISSUE[:, :, :40]])
+    assert found.gain > 0.1
+    assert explained(found.prior, TISSUE[:, :, 40:]) > 0.1
+    assert explained(untrained, TISSUE[:, :, 40:]) == pytest.approx(0, abs=1e-3)
+    assert found.prior.card["adapted_in_closed_form"]["gain_db"] == found.gain
+
+
+def test_it_is_the_shipped_network_that_is_changed_and_only_a_copy():
+    general = load_prior("general")
+    before = general.denoiser.network.head.weight.clone()
+    found = adapted(general, [TISSUE])
+    assert torch.equal(general.denoiser.network.head.weight, before)
+    assert found.gain >= 0
+    if found.gain:
+        assert not torch.equal(found.prior.denoiser.network.head.weight, before)
+        # Slab means are the noise's business.
+        assert torch.equal(found.prior.denoiser.network.head.weight[:4], before[:4])
+
+
+def test_what_teaches_nothing_changes_nothing(untrained, rng):
+    """Of noise no half can tell what the other holds."""
+    found = adapted(untrained, [rng.random((24, 32, 64)).astype(np.float32)])
+    assert found.gain < 0.1
+    assert found.gain > 0 or found.prior is untrained
+
+
+def test_an_adapted_prior_is_saved_and_read_again(untrained, tmp_path):
+    found = adapted(untrained, [TISSUE])
+    found.prior.save(tmp_path / "a.safetensors")
+    again = Prior.load(tmp_path / "a.safetensors")
+    assert explained(again, TISSUE) == pytest.approx(explained(found.prior, TISSUE), abs=1e-3)
+
+
+def test_too_small_a_reference_is_refused_in_a_sentence(untrained):
+    with pytest.raises(UserError, match="too small to adapt to: 18 slices and 32 columns"):
+        adapted(untrained, [TISSUE[:10]])
