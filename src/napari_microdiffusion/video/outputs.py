@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError
-from ..io import IMAGE_SUFFIXES, ImageStack, check_not_read, check_output, input_record, write_image, write_json
+from ..io import (
+    IMAGE_SUFFIXES,
+    ImageStack,
+    check_not_read,
+    check_output,
+    input_record,
+    write_image,
+    write_json,
+)
 from ..optics.placement import StackPlacement
 from ..reconstruction.outputs import Outputs
 from ..settings.files import short_record
