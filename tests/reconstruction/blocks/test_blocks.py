@@ -205,7 +205,9 @@ class TestPlan:
         from napari_microdiffusion.settings.method import ReconstructionConfig
 
         sides = [
-            BlockPlan.of((64, 2048, 2048), acquisition, ReconstructionConfig(memory_gb=gb, samples=samples)).side
+            BlockPlan.of(
+                (64, 2048, 2048), acquisition, ReconstructionConfig(memory_gb=gb, samples=samples)
+            ).side
             for gb, samples in ((2, 0), (4, 0), (16, 0), (4, 4))
         ]
         assert sides[0] < sides[1] < sides[2]
@@ -248,9 +250,7 @@ def test_the_command_line_and_batches_go_through_blocks(noisy, configure, tmp_pa
     volume = read_image("v.ome.zarr")
     np.testing.assert_array_equal(volume.data, read_image("v.ome.tif").data)
     np.testing.assert_array_equal(volume.data, read_image("out/p_volume.ome.tif").data)
-    np.testing.assert_array_equal(
-        read_image("u.ome.tif").data, read_image("out/p_uncertainty.ome.tif").data
-    )
+    np.testing.assert_array_equal(read_image("u.ome.tif").data, read_image("out/p_uncertainty.ome.tif").data)
     assert (volume.scale, volume.data.shape) == ((2, 2, 2), (20, *SHAPE[1:]))
     beside = json.loads((tmp_path / "v.provenance.json").read_text())
     assert beside["blocks"]["count"] == 9

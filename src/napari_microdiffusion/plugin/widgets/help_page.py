@@ -4,10 +4,9 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, QUrl
 from qtpy.QtGui import QTextDocument
-from qtpy.QtWidgets import QDialog, QTextBrowser, QWidget
+from qtpy.QtWidgets import QDialog, QTextBrowser, QVBoxLayout, QWidget
 
 from ... import __file__ as package
-from .section import column
 
 _SIZE = 720, 640
 
@@ -30,4 +29,4 @@ class HelpPage(QDialog):
         self.browser.setOpenExternalLinks(True)
         self.browser.setSearchPaths([str(pages())])
         self.browser.setSource(QUrl(f"{name}.md"), QTextDocument.ResourceType.MarkdownResource)
-        column(self.browser, inside=self)
+        QVBoxLayout(self).addWidget(self.browser)

@@ -20,6 +20,8 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 from superqt.utils import QFlowLayout
 
+from .help_page import HelpPage
+
 LABEL_WIDTH = 100
 """Wide enough for most labels, so that the fields of all sections begin at the same place."""
 
@@ -106,7 +108,6 @@ class Section(QWidget):
         return str(self._state.text())
 
     def _show_page(self, page: str) -> None:
-        from .help_page import HelpPage
 
         HelpPage(page, self).show()
 
