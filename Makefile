@@ -41,7 +41,7 @@ test-lowest:
 	$(PYTHON) -m venv --clear .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet -c constraints-lowest.txt -e '.[cluster,zarr]' \
 	  hypothesis pytest pytest-timeout pytest-xdist
-	.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(WITHOUT_NAPARI)
+	.venv-lowest/bin/python -m pytest -W default::DeprecationWarning -n $(WORKERS) --dist loadgroup $(WITHOUT_NAPARI)
 
 test-highest:
 	$(PYTHON) -m venv --clear .venv-highest

@@ -1,9 +1,11 @@
 """Whether a long session grows: runs that are started, cancelled and started again, and what they leave.
 
     python benchmarks/endurance.py [--cycles 200] [--settle 20]                       # the engine alone
+    python benchmarks/endurance.py --batch [--cycles 200] [--settle 20]                  # batches of files
     .ci/with-screen python benchmarks/endurance.py --dock [--cycles 200] [--settle 20]   # in the viewer
 
-A cycle is a run that is cancelled after its first slices, then one that goes to its end. Resident memory,
+A cycle is a run that is cancelled after its first slices, then one that goes to its end; or a batch of three
+files, one of which is damaged, read from a folder and written to it. Resident memory,
 threads, open files and, in the viewer, Qt objects and layers are measured after `--settle` cycles and after
 the last, and printed as a table and as JSON. The exit code is 1 where memory grew by more than 5 %, or
 anything else at all.
@@ -27,6 +29,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="microdiffusion-"
 import numpy as np
 import psutil
 
+from napari_microdiffusion.cluster import Work, pieces_of, run_batch
 from napari_microdiffusion.errors import Cancelled
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.engine import reconstruct
@@ -70,6 +73,30 @@ class EngineSession:
     def objects(self) -> dict[str, int]:
         """Nothing but what every process has."""
         return {}
+
+
+class BatchSession:
+    """Batches, as the command line runs them."""
+
+    def __init__(self) -> None:
+        from napari_microdiffusion.io import write_image
+
+        self.folder = Path(tempfile.mkdtemp(prefix="microdiffusion-"))
+        self.files = [self.folder / name for name in ("a.tif", "b.ome.tif", "damaged.tif")]
+        for path in self.files[:2]:
+            write_image(path, projections(), scale=(N, 1, 1), step_length=N)
+        self.files[2].write_bytes(self.files[0].read_bytes()[:2000])
+        self.work = Work({"method": {"diffusion": "slab", "samples": 1, "steps": 2, "device": "cpu"}})
+
+    def cycle(self) -> None:
+        """Plan a batch and work on all of it."""
+        pieces, unreadable = pieces_of(self.files, self.folder, work=self.work, uncertainty=True)
+        reports = [*unreadable, *run_batch(pieces, self.work)]
+        assert [bool(report.error) for report in reports] == [True, False, False], reports
+
+    def objects(self) -> dict[str, int]:
+        """The files in the folder."""
+        return {"files": len(list(self.folder.iterdir()))}
 
 
 class DockSession:
@@ -138,7 +165,7 @@ class DockSession:
         }
 
 
-def measured(session: EngineSession | DockSession) -> dict[str, float]:
+def measured(session: EngineSession | BatchSession | DockSession) -> dict[str, float]:
     """What the process holds now."""
     gc.collect()
     process = psutil.Process()
@@ -161,10 +188,11 @@ def main() -> int:
     parser.add_argument("--cycles", type=int, default=200)
     parser.add_argument("--settle", type=int, default=20)
     parser.add_argument("--dock", action="store_true")
+    parser.add_argument("--batch", action="store_true")
     options = parser.parse_args()
     if not 0 < options.settle < options.cycles:
         parser.error("--settle must be at least 1 and below --cycles")
-    session = DockSession() if options.dock else EngineSession()
+    session = DockSession() if options.dock else BatchSession() if options.batch else EngineSession()
     started, settled = time.monotonic(), {}
     for number in range(1, options.cycles + 1):
         session.cycle()

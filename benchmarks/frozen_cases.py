@@ -6,16 +6,18 @@ from pathlib import Path
 import yaml
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.optics.detector.noise import NoiseModel
 from napari_microdiffusion.specimens import ImagingConditions, make_specimen
-from napari_microdiffusion.studies.benchmark import Case
+from napari_microdiffusion.studies.benchmark import Case, recorded
 
 SPECIMENS = Path(__file__).resolve().with_name("specimens.yaml")
 
 
-def frozen_cases(step_length: int | None = None) -> Iterator[Case]:
+def frozen_cases(step_length: int | None = None, light: float | None = None) -> Iterator[Case]:
     """The procedural specimens of `specimens.yaml`, one after the other.
 
-    At the set's own step length, where none is given; slices beyond whole slabs are dropped.
+    At the set's own step length and noise, where none is given; slices beyond whole slabs are dropped.
+    `light` is in photons, as `recorded` counts them.
     """
     frozen = yaml.safe_load(SPECIMENS.read_text(encoding="utf-8"))
     shape, n = tuple(frozen["shape"]), step_length or int(frozen["step_length"])
@@ -29,4 +31,10 @@ def frozen_cases(step_length: int | None = None) -> Iterator[Case]:
             read_noise=entry["read_noise"],
             seed=entry["noise_seed"],
         )
-        yield Case(entry["name"], truth[: len(projections) * n], projections, acquisition)
+        name, noise = entry["name"], NoiseModel()
+        if light is not None:
+            projections, noise = recorded(
+                simulate_projections(truth, acquisition), light, entry["noise_seed"]
+            )
+            name += f"-{light:g}"
+        yield Case(name, truth[: len(projections) * n], projections, acquisition, noise)

@@ -44,17 +44,17 @@ def arguments_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def cases(arguments: argparse.Namespace) -> Iterator[Case]:
-    """The frozen specimens, then the real volumes."""
-    if not arguments.real_only:
-        yield from frozen_cases(arguments.n)
+    """The frozen specimens, then the real volumes, at one light level after the other."""
     for photons in (*arguments.photons, None):
+        if not arguments.real_only:
+            yield from frozen_cases(arguments.n, photons)
         for path in sorted(arguments.data.glob("*.ome.tif")) if arguments.data else []:
             yield case_of_volume(path, arguments.n, photons, arguments.side)
 
 
 def frozen_kind(case: Case) -> str | None:
     """The kind of a frozen specimen; None for a real volume."""
-    kind = case.name.rsplit("-", 1)[0]
+    kind = case.name.split("-")[0]
     return kind if kind in KINDS else None
 
 

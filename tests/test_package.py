@@ -65,6 +65,11 @@ def test_sources_without_a_history_have_a_version_too(sources):
     assert version_of(sources)[0].isdigit()
 
 
+def test_the_wheel_holds_every_page_of_the_manual(wheel_names, repository):
+    pages = {f"{PACKAGE}/docs/{page.name}" for page in (repository / "docs").glob("*.md")}
+    assert pages <= wheel_names
+
+
 def test_wheel_holds_manifest_and_type_marker(wheel_names):
     assert {f"{PACKAGE}/napari.yaml", f"{PACKAGE}/py.typed"} <= wheel_names
 

@@ -51,7 +51,7 @@ def test_every_room_but_the_plugin_is_kept_from_the_screen(repository):
         f"import {PACKAGE}.api",
         f"import {PACKAGE}.cli",
         "import npe2; npe2.PluginManifest.from_distribution('napari-microdiffusion')",
-        f"import {PACKAGE}.plugin.reader",
+        f"import {PACKAGE}.stacks.reader",
         pytest.param(f"import {PACKAGE}.plugin.reconstruct.view", marks=pytest.mark.screen),
     ],
 )

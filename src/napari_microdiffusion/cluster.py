@@ -230,7 +230,7 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
     Cancelled
         If `cancel` asks for it.
     """
-    from .reconstruction.engine import reconstruct
+    from .reconstruction.blocks.from_disk import in_memory, reconstruct_image
     from .reconstruction.reference.reading import read_reference
 
     started = time.perf_counter()
@@ -238,21 +238,28 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
         chosen = piece.input
         with open_image(piece.source, chosen.axes, chosen.position) as opened:
             # Of a long time series, this piece's planes alone.
-            image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames)
-        settings = work.settings_for(piece, image)
-        acquisition, method = settings.acquisition, settings.method
-        piece.outputs.check(
-            method, (piece.source, *image.sources, method.inr_file, chosen.beam_file, chosen.reference)
-        )
-        reference = None
-        if method.guide == "reference":
-            reference = read_reference(settings.document.input, image, acquisition.step_length)
-        token = cancel or CancelToken()
-        for event in reconstruct(image.data, acquisition, method, reference=reference, cancel=token):
-            if isinstance(event, Finished):
-                files = piece.outputs.write(event.result, image, settings)
-                notes = (*image.metadata.get("notes", ()), *settings.notices)
-                return Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
+            image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames, lazily=True)
+            settings = work.settings_for(piece, image)
+            acquisition, method = settings.acquisition, settings.method
+            piece.outputs.check(
+                method, (piece.source, *image.sources, method.inr_file, chosen.beam_file, chosen.reference)
+            )
+            image = in_memory(image, acquisition, method)
+            reference = None
+            if method.guide == "reference":
+                reference = read_reference(settings.document.input, image, acquisition.step_length)
+            for event in reconstruct_image(
+                image,
+                acquisition,
+                method,
+                piece.outputs,
+                reference=reference,
+                cancel=cancel or CancelToken(),
+            ):
+                if isinstance(event, Finished):
+                    files = piece.outputs.write(event.result, image, settings)
+                    notes = (*image.metadata.get("notes", ()), *settings.notices)
+                    return Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
     except (UserError, RunFailed, MemoryError, OSError) as error:
         return Report(piece, {}, _line(error), time.perf_counter() - started)
     raise AssertionError("a run ends with its result or an exception")

@@ -1,6 +1,8 @@
 """The command `batch`."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,3 +123,19 @@ def test_each_position_of_a_file_is_a_piece(run, tmp_path):
     one = run("both.ome.tif", "-n", 2, "-o", "one", *QUICK, "--position", "right", "--json")
     assert [piece["position"] for piece in json.loads(one.stdout)["written"]] == ["right"]
     assert Path("one/both_volume.ome.tif").exists()
+
+
+def test_two_programs_on_one_folder_leave_one_result_of_each_file(run):
+    names = [f"{k}.tif" for k in range(6)]
+    for k, name in enumerate(names):
+        write_image(name, STACK + k, scale=(6, 1, 1))
+    words = ["batch", *names, "-n", "2", "-o", "out", *QUICK, "--consistency", "exact", "--json"]
+    command = [sys.executable, "-m", "napari_microdiffusion", *words]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    answers = [(process.communicate(timeout=240), process.returncode) for process in both]
+    assert [code for _, code in answers] == [0, 0], answers
+    assert len(list(Path("out").iterdir())) == 2 * len(names)
+    for k in range(len(names)):
+        np.testing.assert_allclose(read_image(f"out/{k}_volume.ome.tif").data[::2], STACK + k, rtol=1e-5)
+        beside = json.loads(Path(f"out/{k}_volume.provenance.json").read_text())
+        assert beside["input"]["name"] == str(k)

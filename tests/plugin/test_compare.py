@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.evaluation import compare
 from napari_microdiffusion.interpolation import histospline, nearest
-from napari_microdiffusion.plugin.compare.looking import mixed
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.placement import Placement
+from napari_microdiffusion.stacks.stack import mixed
 
 from .conftest import PATIENCE_MS, SHAPE, N, dock_in, set_field
 
@@ -143,13 +144,13 @@ def test_the_cursor_and_clicks_move_the_sections(compared):
         position = (0.0, 20.0, 40.0)
 
     sections = compared.looking.sections
-    compared._mouse_moved(compared.viewer, Event())
+    sections._mouse_moved(compared.viewer, Event())
     assert sections.point[1:] == (10, 20)
     Event.position = (0.0, -50.0, 40.0)
-    compared._mouse_moved(compared.viewer, Event())
+    sections._mouse_moved(compared.viewer, Event())
     assert sections.point[1:] == (10, 20)
     sections.grab()  # paints every section
-    compared.go_to_slice(7)
+    sections.show_slice(7)
     assert sections.point[0] == 7
 
 
@@ -201,8 +202,8 @@ def test_a_mixed_volume_shows_one_here_and_the_other_there(rng, pattern):
     np.testing.assert_array_equal(mixed(first, second, "curtain", 0.0), second)
 
 
-def test_clicks_on_a_plot_and_on_sections_are_told(qtbot):
-    from napari_microdiffusion.plugin.compare.cross_sections import CrossSections, Shown
+def test_clicks_on_a_plot_and_on_sections_are_told(qtbot, viewer):
+    from napari_microdiffusion.plugin.widgets.cross_sections import CrossSections, Shown
     from napari_microdiffusion.plugin.widgets.line_plot import Curve, LinePlot, ticks
 
     plot = LinePlot("slice")
@@ -216,11 +217,12 @@ def test_clicks_on_a_plot_and_on_sections_are_told(qtbot):
     assert ticks(0, 1, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     assert ticks(3, 3, 5) == []
 
-    sections = CrossSections()
+    sections = CrossSections(viewer)
     qtbot.addWidget(sections)
     sections.resize(200, 100)
-    sections.show_volumes([Shown("v", np.zeros((10, 20, 20)))], (0, 1), (1, 1, 1))
-    with qtbot.waitSignal(sections.picked) as signal:
+    viewer.add_image(np.zeros((10, 20, 20)))
+    sections.show_volumes([Shown("v", np.zeros((10, 20, 20)))], (0, 1), Placement())
+    with qtbot.waitSignal(sections.moved) as signal:
         qtbot.mouseClick(sections, Qt.MouseButton.LeftButton, pos=QPoint(50, sections.height() - 8))
     assert signal.args == [9]
 

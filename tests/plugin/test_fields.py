@@ -18,7 +18,7 @@ from napari_microdiffusion.plugin.document import FormSettings, RunDocument
 from napari_microdiffusion.plugin.reconstruct.document import ReconstructionDocument
 from napari_microdiffusion.plugin.reconstruct.sections.advanced import AdvancedSection
 from napari_microdiffusion.plugin.reconstruct.sections.diffusion import DiffusionSection
-from napari_microdiffusion.plugin.widgets.form import Form, NumberValidator
+from napari_microdiffusion.plugin.widgets.form import Form
 from napari_microdiffusion.settings.files import read_run, record
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
@@ -95,7 +95,14 @@ def test_numbers_are_read_with_a_point_and_with_a_comma_and_groups_are_refused(p
 
     assert (write("7,5"), write("8.25")) == (7.5, 8.25)
     assert write("1.234,5") == write("1,234.5") == 8.25
-    assert isinstance(box.lineEdit().validator(), NumberValidator)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(500.0, "500 mm"), (7.25, "7.25 mm"), (0.004, "0.004 mm")])
+def test_a_number_is_shown_with_the_decimals_that_it_needs(value, shown):
+    depth = FormSettings(model=Depth)
+    form = Form(depth, ("depth",))
+    depth.ask({"depth": value})
+    assert form.fields["depth"].widget.native.text() == shown
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

@@ -12,11 +12,11 @@ from qtpy.QtWidgets import QInputDialog
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import provenance_path, read_image, write_image
 from napari_microdiffusion.io.mixed_planes import mixed_up
-from napari_microdiffusion.plugin.reader import get_reader
-from napari_microdiffusion.plugin.writer import write_layers
 from napari_microdiffusion.settings.files import read_settings
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
 from napari_microdiffusion.stacks.placement import Placement
+from napari_microdiffusion.stacks.reader import get_reader
+from napari_microdiffusion.stacks.writer import write_layers
 
 from ..io.golden import interleaved, ramp, write_bruker, write_lsm, write_ngff, write_scanimage
 from .conftest import SHAPE, N, set_field

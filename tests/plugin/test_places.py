@@ -5,8 +5,9 @@ import pytest
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import read_image, write_image
-from napari_microdiffusion.plugin.reader import read_layers
 from napari_microdiffusion.stacks.placement import Placement
+from napari_microdiffusion.stacks.reader import read_layers
+from napari_microdiffusion.stacks.writer import write_layers
 
 from .conftest import SHAPE, N, dock_in, set_field
 
@@ -109,7 +110,9 @@ def test_a_truth_that_lay_elsewhere_is_moved_and_that_is_told(dock, projections,
     assert "Its voxels are 1 × 2 × 2 µm, the volume's 2 × 2 × 2 µm" in dock.sections.truth._about.text()
 
 
-def test_the_volume_of_turned_projections_is_turned_with_them(dock, projections, reconstructed):
+def test_the_volume_of_turned_projections_is_turned_with_them(
+    dock, projections, reconstructed, tmp_path, finish
+):
     look = {"rotate": (0, 0, 30), "shear": (0, 0, 0.1), "affine": np.diag([1, 1, 2, 1.0])}
     layer = dock.viewer.add_image(projections, scale=(8.0, 2.0, 2.0), translate=(1, 2, 3), units=UM, **look)
     dock.sections.projections.refresh()
@@ -117,6 +120,12 @@ def test_the_volume_of_turned_projections_is_turned_with_them(dock, projections,
     # The centre of a slab is that of its slices, as is every pixel of it.
     np.testing.assert_allclose(volume.data_to_world((1.5, 7, 9)), layer.data_to_world((0, 7, 9)))
     np.testing.assert_allclose(volume.data_to_world((9.5, 3, 4)), layer.data_to_world((2, 3, 4)))
+    # A file keeps no rotation, and that is told.
+    dock.runs.save_to(tmp_path / "turned.ome.tif")
+    finish(dock)
+    assert "opens upright" in dock.outcome.warnings.text()
+    with pytest.warns(UserWarning, match="is not kept in the file"):
+        write_layers(str(tmp_path / "again.ome.tif"), [volume.as_layer_data_tuple()])
 
 
 def test_what_is_compared_by_slices_is_shown_so_and_given_back(viewer, qtbot, projections):

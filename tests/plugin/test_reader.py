@@ -5,10 +5,10 @@ import pytest
 import tifffile
 
 from napari_microdiffusion.io import write_image
-from napari_microdiffusion.plugin import sample_data
-from napari_microdiffusion.plugin.reader import get_reader, read_layers
+from napari_microdiffusion.stacks import sample_data
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
 from napari_microdiffusion.stacks.placement import Placement
+from napari_microdiffusion.stacks.reader import get_reader, read_layers
 
 from .conftest import N
 

@@ -51,10 +51,10 @@ def test_a_place_set_by_hand_counts(with_reference, viewer):
     dock = with_reference
     choose(dock, "scan")
     dock.sections.reference.by_hand.value = True
-    given = dock.document.reference_of_run
+    given = dock.document.reference_of(dock.document.projections)
     np.testing.assert_allclose(given.place.shift, (2, 0, 0), atol=1e-6)
     viewer.layers["scan"].rotate = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-    assert dock.document.reference_of_run.place.angle == pytest.approx(90)
+    assert dock.document.reference_of(dock.document.projections).place.angle == pytest.approx(90)
 
 
 def test_without_a_layer_it_is_as_before_and_says_why_it_cannot_start(with_reference):
@@ -71,7 +71,7 @@ def test_another_guide_leaves_it_aside(with_reference):
     dock = with_reference
     choose(dock, "scan")
     set_field(dock, "method.guide", "cubic")
-    assert dock.document.reference_of_run is None
+    assert dock.document.reference_of(dock.document.projections) is None
 
 
 def test_it_is_forgotten_with_its_layer(with_reference, viewer):

@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QMainWindow, QMessageBox
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import read_image
-from napari_microdiffusion.plugin.reader import read_layers
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.stacks.reader import read_layers
 
 from .conftest import N, dock_in, set_field
 
@@ -173,3 +175,26 @@ def test_sixteen_bits_beside_the_projections_with_one_click(done, finish, projec
         volume = (image.data - about["grey_level_offset"]) / about["grey_level_factor"]
         np.testing.assert_allclose(volume, done.viewer.layers["bar volume"].data, atol=0.01)
     assert "16 bit 2.tif" in done.outcome.message.text()
+
+
+def test_closing_the_window_asks_for_results_that_are_not_saved(done, finish, tmp_path, monkeypatch):
+    asked, window = [], QMainWindow()
+
+    class Closing(QCloseEvent):
+        def spontaneous(self):
+            return True
+
+    def answer(_parent, _title, text):
+        asked.append(text)
+        return QMessageBox.StandardButton.No
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
+    event = Closing()
+    assert done.eventFilter(window, event)
+    assert not event.isAccepted()
+    assert "Not saved: bar volume" in asked[0]
+    assert not done.eventFilter(window, QCloseEvent())  # the program itself closes it
+    done.runs.save_to(tmp_path / "v.ome.tif")
+    finish(done)
+    assert not done.eventFilter(window, Closing())
+    assert len(asked) == 1

@@ -102,7 +102,7 @@ def test_noise_aware_consistency_is_nearer_to_the_light(specimen, configure):
     for consistency in ("nonnegative", "noise"):
         config = configure(diffusion="off", samples=0, consistency=consistency)
         errors.append(np.square(result_of(noisy, acquisition, config).volume - specimen).mean())
-    assert errors[1] < errors[0]
+    assert errors[1] < 0.7 * errors[0]
 
 
 def test_a_run_can_be_left_while_it_is_made_consistent(specimen, configure):

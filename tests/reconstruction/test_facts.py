@@ -28,7 +28,7 @@ def test_they_cannot_be_changed(projections):
 def test_what_costs_time_is_computed_once(projections):
     facts = facts_of(projections)
     assert facts.variance is facts.variance
-    assert facts.local_light is facts.local_light
+    assert facts.denoised is facts.denoised
     assert facts.light is facts.light
 
 

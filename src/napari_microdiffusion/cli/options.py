@@ -1,12 +1,13 @@
 """Options that several commands share and that are no settings, and the reading of the images they name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ..io import ImageStack, check_not_read, depth_stack, read_image, sources_of
+from ..io import ImageStack, check_not_read, depth_stack, open_image, read_image, sources_of
 from ..settings.document import InputSettings
 from ..settings.presets import PRESET_WORDS, PresetName
 from .terminal import PROGRAM, say
@@ -49,6 +50,13 @@ def several_values(arguments: Sequence[str]) -> list[str]:
             fresh = False
         expanded.append(argument)
     return expanded
+
+
+@contextmanager
+def opened_stack(path: Path, choice: InputSettings) -> Iterator[ImageStack]:
+    """The same as `read_stack`, whose pixels are read as they are indexed, while this lasts."""
+    with open_image(path, choice.axes, choice.position) as image:
+        yield depth_stack(image, choice.channel, choice.time, choice.average_frames, lazily=True)
 
 
 def read_stack(path: Path, choice: InputSettings | None = None) -> ImageStack:

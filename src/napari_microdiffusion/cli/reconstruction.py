@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -20,11 +20,15 @@ from .options import (
     Output,
     Preset,
     notes_of,
+    opened_stack,
     read_stack,
     say_notes,
 )
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
 from .terminal import PROGRAM, STOPPED, Answer, command, follow, interrupts, lines, say
+
+if TYPE_CHECKING:
+    from ..reconstruction.outputs import Outputs
 
 
 @command
@@ -43,10 +47,7 @@ def reconstruct(
 
     Ctrl-C stops and keeps what there is, under a name with the suffix "stopped"; a second one cancels.
     """
-    from ..reconstruction.engine import reconstruct as run
-    from ..reconstruction.events import CancelToken
     from ..reconstruction.outputs import Outputs
-    from ..reconstruction.reference.reading import read_reference
 
     if projections is not None:
         asked.setdefault("input", {})["path"] = projections
@@ -64,13 +65,24 @@ def reconstruct(
     outputs = Outputs(output, written.get("uncertainty"), written.get("inr"))
     sources = (chosen.path, config, method.inr_file, _prior_file(method.prior))
     outputs.check(method, (*sources, chosen.beam_file, chosen.second_view, chosen.reference))
-    image = read_stack(chosen.path, chosen)
+    with opened_stack(chosen.path, chosen) as image:
+        return _reconstructed(image, asked, layers, outputs)
+
+
+def _reconstructed(image: ImageStack, asked: Asked, layers: dict[str, Any], outputs: "Outputs") -> Answer:
+    """The rest of `reconstruct`, with the projections open."""
+    from ..reconstruction.blocks.from_disk import in_memory, reconstruct_image
+    from ..reconstruction.events import CancelToken
+    from ..reconstruction.reference.reading import read_reference
+
+    chosen = resolve_input(asked, layers["earlier"], NAMES)
     if chosen.second_view is not None:
         image = with_second_view(image, read_stack(chosen.second_view, chosen))
-    outputs.check(method, image.sources)
+    outputs.check(check_asked(asked, **layers), image.sources)
     resolved = keeping_samples_only_where_written(resolve(asked, Recorded.of_projections(image), **layers))
     if asked.get("method", {}).get("samples") and not resolved.method.samples:
         say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
+    image = in_memory(image, resolved.acquisition, resolved.method)
     validate_projections(image.data, image.name, mask_missing=resolved.method.mask_missing)
     say_notes([*notes_of(image), *resolved.notices])
     reference = None
@@ -85,7 +97,9 @@ def reconstruct(
 
     with interrupts(stop, token.cancel):
         result = follow(
-            run(image.data, resolved.acquisition, resolved.method, reference=reference, cancel=token)
+            reconstruct_image(
+                image, resolved.acquisition, resolved.method, outputs, reference=reference, cancel=token
+            )
         )
     files = (outputs.stopped() if result.stopped else outputs).write(result, image, resolved)
     return _answer(result, image, resolved.document, files)

@@ -29,7 +29,7 @@ from napari_microdiffusion.io.reading import (
     read_sizes,
     sources_of,
 )
-from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, write_image
+from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, check_size, write_image
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -39,6 +39,7 @@ __all__ = [
     "UnnamedAxes",
     "check_not_read",
     "check_output",
+    "check_size",
     "check_tensors",
     "depth_stack",
     "describe",

@@ -1,6 +1,7 @@
 """Images in files: the array, which axis is which, how far apart its pixels lie, and what was recorded."""
 
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,39 @@ class ImageStack:
         return dict(zip(self.axes, self.data.shape, strict=True))
 
 
+class DepthView:
+    """A stack (z, y, x) of an open image, read as it is indexed along z.
+
+    Parameters
+    ----------
+    data
+        Pixels with z, y and x as their last axes.
+    key
+        An index for each axis, slices for z, y and x.
+    """
+
+    ndim = 3
+
+    def __init__(self, data: Any, key: tuple[Any, ...]) -> None:
+        self._data, self._outer = data, key[:-3]
+        self.shape = tuple(int(size) for size in data.shape[-3:])
+        self.dtype = data.dtype
+
+    @property
+    def size(self) -> int:
+        """Pixels of all."""
+        return prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int) -> Any:
+        return self._data[(*self._outer, range(len(self))[index])]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.asarray(self._data[(*self._outer, slice(None))], dtype=dtype)
+
+
 def image_name(path: Path) -> str:
     """Return the file's name without the suffix of an image."""
     stem = path.name
@@ -77,6 +111,8 @@ def depth_stack(
     channel: int | str | None = None,
     time: int | None = None,
     average_frames: bool = False,
+    *,
+    lazily: bool = False,
 ) -> ImageStack:
     """Choose one channel and one time point, so that a stack (z, y, x) is left.
 
@@ -90,6 +126,9 @@ def depth_stack(
         Index from 0; needed where there is more than one time point.
     average_frames
         Take the mean over all time points, or over the frames recorded of each slice, instead of one.
+    lazily
+        Of an open file, leave the pixels there: the data are read image by image as they are indexed. Not
+        with `average_frames`.
 
     Returns
     -------
@@ -111,7 +150,8 @@ def depth_stack(
         index = _choice(image, axis, choice)
         if axis in image.axes:
             chosen[axis] = index
-    data = image.data[tuple(chosen.get(axis, slice(None)) for axis in image.axes)]
+    key = tuple(chosen.get(axis, slice(None)) for axis in image.axes)
+    data = DepthView(image.data, key) if lazily and not averaged else image.data[key]
     if averaged:
         # In 64 bits, so that the mean of whole numbers is exact.
         data = np.asarray(np.mean(data, axis=0, dtype=np.float64), np.float32)

@@ -1,12 +1,12 @@
 """Volumes into files that other programs open at the right place and size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from hashlib import sha256
 from math import prod
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
@@ -49,7 +49,7 @@ def write_image(
         Ends in one of `IMAGE_SUFFIXES`: `.ome.tif` (OME-TIFF, compressed), `.tif` (ImageJ), `.ome.zarr` (a
         folder, OME-Zarr 0.4, compressed; an OME-Zarr of that name is replaced).
     data
-        Pixels. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
+        Pixels, or a `PlaneByPlane` with axes zyx. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
         uint8, uint16 and float32. float16, and for ImageJ float64, become float32; other types are refused.
     axes
         A letter for each axis of `data`: "zyx", with "t" and "c" before it where there are several time
@@ -77,7 +77,8 @@ def write_image(
     target = Path(path)
     lower = target.name.lower()
     kind = "OME-Zarr" if lower.endswith(FOLDER_SUFFIX) else "OME TIFF" if ".ome." in lower else "ImageJ TIFF"
-    array = _storable(np.asarray(data), axes, kind, target.name)
+    array = data if isinstance(data, PlaneByPlane) else _storable(np.asarray(data), axes, kind, target.name)
+    check_size(path, array.nbytes)
     place = _place(origin, scale, unit, is_projections=step_length is not None)
     spacing, unit = _spacing(scale, unit, target.name)
     items = own_items(step_length, beam, description, place)
@@ -88,6 +89,36 @@ def write_image(
         _write_ome(target, array, axes, spacing, unit, channels, items, place)
     else:
         _write_imagej(target, array, axes, spacing, unit, items, place)
+
+
+@runtime_checkable
+class PlaneByPlane(Protocol):
+    """A stack (z, y, x) of float32 that is too large for memory."""
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    nbytes: int
+
+    def planes(self) -> Iterator[npt.NDArray[Any]]:
+        """Every plane, from the first to the last."""
+
+
+def check_size(path: str | PathLike[str], size: int) -> None:
+    """Refuse so many bytes of pixels where the format of that name cannot hold them.
+
+    Raises
+    ------
+    UserError
+        Which names one that can.
+    """
+    name = Path(path).name
+    imagej = name.lower().endswith((".tif", ".tiff")) and ".ome." not in name.lower()
+    if imagej and size > _CLASSIC_LIMIT:
+        raise UserError(f"{name}: {size / 1e9:.1f} GB are more than an ImageJ TIFF holds; use .ome.tif.")
+
+
+def _planes(array: npt.NDArray[Any] | PlaneByPlane) -> Iterator[npt.NDArray[Any]]:
+    return array.planes() if isinstance(array, PlaneByPlane) else iter([array])
 
 
 def _storable(array: npt.NDArray[Any], axes: str, kind: str, name: str) -> npt.NDArray[Any]:
@@ -113,10 +144,6 @@ def _storable(array: npt.NDArray[Any], axes: str, kind: str, name: str) -> npt.N
         raise UserError(
             f"{name}: pixels of type {array.dtype.name} cannot be stored in an {kind}{elsewhere}; it holds "
             f"{', '.join(allowed)}."
-        )
-    if imagej and array.nbytes > _CLASSIC_LIMIT:
-        raise UserError(
-            f"{name}: {array.nbytes / 1e9:.1f} GB are more than an ImageJ TIFF holds; use .ome.tif."
         )
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
@@ -148,7 +175,7 @@ def _place(origin: Scale | None, scale: Scale | None, unit: str, is_projections:
 
 def _write_ome(
     target: Path,
-    array: npt.NDArray[Any],
+    array: npt.NDArray[Any] | PlaneByPlane,
     axes: str,
     spacing: Scale | None,
     unit: str,
@@ -175,16 +202,22 @@ def _write_ome(
         metadata["Plane"] = {f"Position{axis}": values for axis, values in positions.items()}
         metadata["Plane"] |= {f"Position{axis}Unit": [length] * planes for axis in "XYZ"}
     # Of the content, so that the same image is the same bytes.
-    content = sha256(array.reshape(-1).data).hexdigest()
-    metadata["UUID"] = f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + content)}"
+    content = sha256()
+    for part in _planes(array):
+        content.update(part.reshape(-1).data)
+    metadata["UUID"] = f"urn:uuid:{uuid5(NAMESPACE_OID, repr(metadata) + content.hexdigest())}"
     if channels and "c" in axes:
         metadata["Channel"] = {"Name": list(channels)}
     if items:
         metadata["MapAnnotation"] = {"Namespace": "napari-microdiffusion", **items}
     with whole_file(target) as temporary:
+        by_plane: dict[str, Any] = {}
+        if isinstance(array, PlaneByPlane):
+            by_plane = {"shape": array.shape, "dtype": array.dtype}
         tifffile.imwrite(
             temporary,
-            array,
+            array.planes() if isinstance(array, PlaneByPlane) else array,
+            **by_plane,
             ome=True,
             bigtiff=array.nbytes > _CLASSIC_LIMIT,
             photometric="minisblack",
@@ -197,7 +230,7 @@ def _write_ome(
 
 def _write_imagej(
     target: Path,
-    array: npt.NDArray[Any],
+    array: npt.NDArray[Any] | PlaneByPlane,
     axes: str,
     spacing: Scale | None,
     unit: str,
@@ -218,7 +251,8 @@ def _write_imagej(
         metadata["Info"] = "".join(f"{key} = {value}\n" for key, value in items.items())
     # All six axes, or an image one pixel wide is taken for samples of a pixel, all in one plane.
     sizes = dict(zip(axes, array.shape, strict=True))
-    six = array.reshape([sizes.get(letter, 1) for letter in "tczyxs"]).swapaxes(1, 2)
+    whole = np.stack(list(array.planes())) if isinstance(array, PlaneByPlane) else array
+    six = whole.reshape([sizes.get(letter, 1) for letter in "tczyxs"]).swapaxes(1, 2)
     with whole_file(target) as temporary:
         tifffile.imwrite(
             temporary,

@@ -133,6 +133,10 @@ class StackPlacement:
         return replace(self, translate=(place[0], place[1], place[2]))
 
 
+TURNED = "The rotation, shear or transform of “{}” is not kept in the file: it opens upright."
+"""Sentence for a layer that is turned, when it is saved."""
+
+
 def short_unit(unit: str) -> str:
     """The usual sign of a unit of length."""
     signs = {"micrometer": "µm", "um": "µm", "micron": "µm", "nanometer": "nm", "millimeter": "mm"}

@@ -132,6 +132,10 @@ class RunDocument(FormSettings):
         """Take what another layer says, and set other attributes; see `AskedSettings.recording`."""
         self.change(run=self.run.recording(recorded, forget_step_length), **others)
 
+    def reset(self) -> None:
+        """Go back to what files say and to the defaults."""
+        self.change(run=AskedSettings(recorded=self.recorded))
+
     def choose_system(self, system: str, schedule: str = "") -> None:
         """Choose a system of the paper, or with an empty name what was set before."""
         self.change(run=self.run.in_system(system, schedule))

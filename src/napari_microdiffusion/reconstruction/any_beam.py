@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ..diffusion.slab import NOISE_LEFT
 from ..optics import ProjectionOperator, make_consistent_through
 from .events import Events, Region, Stage
 from .facts import StackFacts
@@ -138,7 +139,8 @@ class AnyBeamConsistency:
                 tolerance=tolerance,
                 check=self.check,
             )
-        (mean, structure), measured = facts.local_light, facts.measured
+        # What denoising left is all that the measurement can still tell.
+        mean, structure, measured = facts.denoised, NOISE_LEFT**2 * facts.variance, facts.measured
         if rng is not None:
             # As for disjoint slabs: perturbing prior mean and measurement draws from the posterior.
             mean = mean + np.sqrt(structure) * rng.standard_normal(mean.shape, dtype=np.float32)

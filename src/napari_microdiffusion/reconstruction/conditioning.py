@@ -45,11 +45,15 @@ class Conditioning:
     @cached_property
     def statistics(self) -> np.ndarray:
         """Those of the whole stack, in the unit of what the prior sees."""
+        if self.facts.survey is not None and self.facts.survey.statistics is not None:
+            return self.facts.survey.statistics
         return self._statistics(self.projections)
 
     @cached_property
     def flipped_statistics(self) -> np.ndarray:
         """Those of the stack flipped along z."""
+        if self.facts.survey is not None and self.facts.survey.flipped_statistics is not None:
+            return self.facts.survey.flipped_statistics
         return self._statistics(np.ascontiguousarray(self.projections[::-1]))
 
     def _statistics(self, stack: np.ndarray) -> np.ndarray:

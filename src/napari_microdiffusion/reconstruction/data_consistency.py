@@ -17,6 +17,8 @@ from .run_state import RunState
 _LOW_MISFIT, _HIGH_MISFIT, _CORRELATED = 0.7, 1.3, 0.25
 # Noise relative to what was stated, which fine structure alone hardly reaches.
 _UNDERSTATED = 1.6
+# Noise, relative to the range, beyond which it is worth leaving out: below it costs about what it gives.
+_NOISY = 0.02
 # Photons that are thought to be expected at least, where noise is the unit.
 _LEAST_PHOTONS = 0.25
 
@@ -121,7 +123,7 @@ class SlabConsistency:
             off = facts.operator.project(volume[i * n : (i + 1) * n].astype(np.float64))[0] - measured
             if facts.missing is not None:
                 off[facts.missing[i]] = 0
-            worst = max(worst, float(np.abs(off).max()))
+            worst = max(worst, float(np.abs(off[(facts.inner or facts.region).index]).max()))
         return worst
 
 
@@ -144,11 +146,12 @@ def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) 
     """The misfit of a volume; None where the data consistency in effect is not `noise`."""
     if facts.consistency != "noise":
         return None
-    seen = consistency.reprojected(volume)
+    inner = (facts.inner or facts.region).index
+    seen, observed = (part[:, *inner] for part in (consistency.reprojected(volume), facts.observed))
     # Where hardly a photon was expected, a single one is no surprise.
     least = facts.noise.dark_level + _LEAST_PHOTONS * facts.noise.photon_gain
     deviation = np.maximum(facts.noise.deviation(np.maximum(seen, least)), 1e-6 * facts.scale.span)
-    left = (facts.observed - seen) / deviation
+    left = (observed - seen) / deviation
     mean = np.mean if facts.missing is None else np.nanmean
     square = float(mean(np.square(left, dtype=np.float64)))
     pairs = [(left[:, 1:] * left[:, :-1]), (left[:, :, 1:] * left[:, :, :-1])]
@@ -169,6 +172,16 @@ def noise_warning(facts: StackFacts) -> str | None:
     return (
         f"The projections show about {ratio:.1f} times the noise that was stated, and the rest stays in "
         "the volume. Check the photon gain and the read noise, or leave them out to have them estimated."
+    )
+
+
+def noise_notice(facts: StackFacts) -> str | None:
+    """What to say where a volume that is exactly consistent takes over much noise; None otherwise."""
+    if facts.consistency not in ("exact", "nonnegative") or facts.noise_share <= _NOISY:
+        return None
+    return (
+        f"The noise of the projections is about {facts.noise_share:.0%} of their range, and a volume that "
+        'reproduces them exactly takes it over. The consistency "within the noise" (noise) leaves it out.'
     )
 
 

@@ -14,17 +14,21 @@ from ..optics.detector.intensity import working_unit
 from ..registration.reference_stack import ReferenceStack
 from ..settings.method import ReconstructionConfig
 from .conditioning import Conditioning
-from .data_consistency import DataConsistency, data_consistency, misfit, misfit_warning, noise_warning
+from .data_consistency import (
+    DataConsistency,
+    data_consistency,
+    misfit,
+    misfit_warning,
+    noise_notice,
+    noise_warning,
+)
 from .events import CancelToken, Event, Events, Finished, SliceReady, StageStarted, StopRequested
 from .facts import StackFacts
-from .methods import DIFFUSIONS, GUIDES
+from .methods import DIFFUSIONS, GUIDES, beyond_the_prior
 from .priors import check_prior
 from .provenance import digest, provenance
 from .result import ReconstructionResult
 from .run_state import RunState, StageClock
-
-# Noise, relative to the range, beyond which it is worth leaving out: below it costs about what it gives.
-_NOISY = 0.02
 
 
 def reconstruct(
@@ -212,18 +216,11 @@ def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) ->
             yield state.notice(warning)
     with state.timed("preview"):
         yield from _preview(facts, state, consistency)
-    if facts.consistency in ("exact", "nonnegative") and facts.noise_share > _NOISY:
-        yield state.notice(
-            f"The noise of the projections is about {facts.noise_share:.0%} of their range, and a volume "
-            'that reproduces them exactly takes it over. The consistency "within the noise" (noise) leaves '
-            "it out."
-        )
+    if (warning := noise_notice(facts)) is not None:
+        yield state.notice(warning)
     if diffusion == "slab" and n > MAX_DIFFUSION_STEP_LENGTH:
         diffusion = "off"
-        yield state.notice(
-            f"The diffusion is off: its prior was trained for step lengths up to "
-            f"{MAX_DIFFUSION_STEP_LENGTH}, and this is {n}."
-        )
+        yield state.notice(beyond_the_prior(n))
     with state.timed("guide"):
         estimate = yield from GUIDES[config.guide](facts, state, consistency)
         state.guide, state.pedestal = consistency.start(estimate.volume), estimate.pedestal

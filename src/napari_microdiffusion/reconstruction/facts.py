@@ -9,12 +9,13 @@ import numpy as np
 from ..diffusion.slab import NOISE_LEFT
 from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperator
 from ..optics.detector.denoising import denoise
-from ..optics.detector.light import EvenedLight, even_light
+from ..optics.detector.light import EvenedLight, even_light, with_gains
 from ..optics.detector.missing import fill_missing, whole_rectangle
-from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise, local_light
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise
 from ..optics.operators.conjugate_gradients import unchecked
 from ..settings.method import Consistency, ReconstructionConfig
 from .events import Region
+from .survey import StackSurvey
 
 # The most noise at mid-range that is believed, relative to the projections' range.
 _MOST_NOISE = 0.2
@@ -36,12 +37,21 @@ class StackFacts:
     config : ReconstructionConfig
     check : callable
         Called now and then while something takes long; may raise to leave.
+    survey : StackSurvey or None
+        Of the whole stack, where these are the projections of a block of it.
+    inner : Region or None
+        What is wanted of the block; around it lies what that depends on.
+    corner : tuple of int
+        Row and column of the block's first pixel in the whole image.
     """
 
     given: np.ndarray
     acquisition: Acquisition
     config: ReconstructionConfig
     check: Callable[[], None] = unchecked
+    survey: StackSurvey | None = None
+    inner: Region | None = None
+    corner: tuple[int, int] = (0, 0)
 
     @cached_property
     def missing(self) -> np.ndarray | None:
@@ -66,15 +76,20 @@ class StackFacts:
     @property
     def missing_notice(self) -> str | None:
         """What to say of pixels that are left out; None where there are none."""
-        if self.missing is None:
+        share = 0.0 if self.missing is None else float(self.missing.mean())
+        share = share if self.survey is None else self.survey.missing_share
+        if not share:
             return None
-        return f"{self.missing.mean():.2%} of the pixels have no value (NaN), and the volume has none there."
+        return f"{share:.2%} of the pixels have no value (NaN), and the volume has none there."
 
     @cached_property
     def light(self) -> EvenedLight:
         """The correction of flicker or bleaching, where the settings ask for one."""
         filled = self.given if self.missing is None else fill_missing(self.given, self.missing)
         views, dark_level = self.acquisition.views, self.acquisition.dark_level
+        if self.survey is not None:
+            gains = self.survey.gains
+            return EvenedLight(with_gains(filled, gains, dark_level), gains, self.survey.light_notice)
         light, whole = self.config.light, self.whole
         return even_light(filled, light, views=views, dark_level=dark_level, judged_by=whole)
 
@@ -143,11 +158,14 @@ class StackFacts:
     @cached_property
     def likely_noise(self) -> NoiseModel:
         """The noise as stated, or as the projections tell it, grey levels."""
-        return likely_noise(self.observed, self.acquisition)
+        known = self.survey and self.survey.likely_noise
+        return known or likely_noise(self.observed, self.acquisition)
 
     @cached_property
     def noise(self) -> NoiseModel:
         """The noise that is taken into account: the same, or none where it is negligible or ambiguous."""
+        if self.survey is not None and self.survey.noise is not None:
+            return self.survey.noise
         least = NEGLIGIBLE if self.acquisition.has_noise_model else AMBIGUOUS
         return self.likely_noise.if_above(least, IntensityScale.of(self.known(self.measured)).span)
 
@@ -175,12 +193,14 @@ class StackFacts:
     @cached_property
     def scale(self) -> IntensityScale:
         """The scale from grey levels to unit intensities."""
-        return IntensityScale.of(self.known(self.denoised))
+        known = self.survey and self.survey.scale
+        return known or IntensityScale.of(self.known(self.denoised))
 
     @cached_property
     def prior_scale(self) -> IntensityScale:
         """The intensity scale of what the prior sees."""
-        return self.scale.widened(self.known(self.denoised))
+        known = self.survey and self.survey.prior_scale
+        return known or self.scale.widened(self.known(self.denoised))
 
     @cached_property
     def noise_level(self) -> float:
@@ -202,9 +222,6 @@ class StackFacts:
     @cached_property
     def noise_share(self) -> float:
         """RMS of the noise relative to the projections' range."""
+        if self.survey is not None and self.survey.noise_share is not None:
+            return self.survey.noise_share
         return float(np.sqrt(self.known(self.variance).mean(dtype=np.float64))) / self.scale.span
-
-    @cached_property
-    def local_light(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean of the light around each pixel, and the variance of the structure there, (V*N, H, W) each."""
-        return local_light(self.measured, self.variance)

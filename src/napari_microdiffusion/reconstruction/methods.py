@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from .conditioning import Conditioning
 from .data_consistency import DataConsistency
 from .events import Events
@@ -12,7 +13,7 @@ from .reference.guide import reference
 from .run_state import RunState
 from .slab.stages import SlabDiffusion
 
-__all__ = ["DIFFUSIONS", "GUIDES", "Diffusion"]
+__all__ = ["DIFFUSIONS", "GUIDES", "Diffusion", "beyond_the_prior"]
 
 
 class Diffusion(Protocol):
@@ -32,6 +33,14 @@ def _paper(
     from .paper.stages import PaperDiffusion
 
     return PaperDiffusion(facts, state, consistency, conditioning)
+
+
+def beyond_the_prior(n: int) -> str:
+    """What is said where the steps are longer than the prior knows, so that the diffusion is off."""
+    return (
+        "The diffusion is off: its prior was trained for step lengths up to "
+        f"{MAX_DIFFUSION_STEP_LENGTH}, and this is {n}."
+    )
 
 
 GUIDES = {**GUIDES_FROM_PROJECTIONS, "reference": reference}

@@ -1,6 +1,7 @@
 """What a run leaves in files: the volume, its uncertainty and INR, and the provenance beside them."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..io import (
     ImageStack,
     check_not_read,
     check_output,
+    check_size,
     input_record,
     provenance_path,
     set_aside,
@@ -60,6 +62,35 @@ class Outputs:
     def provenance(self) -> Path:
         """The JSON beside the volume."""
         return provenance_path(self.volume)
+
+    @property
+    def blocks(self) -> Path:
+        """The folder for the finished blocks of a large stack, hidden beside the volume."""
+        return self.volume.with_name(f".{self.volume.name}.blocks")
+
+    def check_room(self, size: int) -> None:
+        """Refuse a large result that its formats or the disk cannot hold, before it is made.
+
+        Parameters
+        ----------
+        size : int
+            Bytes of the volume; the uncertainty has as many.
+
+        Raises
+        ------
+        UserError
+            Naming the output and what would be right.
+        """
+        images = [path for path in (self.volume, self.uncertainty) if path is not None]
+        for path in images:
+            check_size(path, size)
+        # The finished blocks lie beside the result until that is whole.
+        needed, free = 2 * size * len(images), shutil.disk_usage(self.volume.resolve().parent).free
+        if free < needed:
+            raise UserError(
+                f"{self.volume} needs {needed / 1e9:.1f} GB while it is made, but its disk has "
+                f"{free / 1e9:.1f} GB left; make room or choose another disk"
+            )
 
     def are_written(self) -> bool:
         """Whether an earlier run wrote all of them: the provenance is written last."""
@@ -162,6 +193,7 @@ class Outputs:
         told = {"file": read["file"], "name": read["name"], "read": read}
         content["input"] = {**content["input"], **result.provenance["input"], **told}
         write_json(self.provenance, content)
+        shutil.rmtree(self.blocks, ignore_errors=True)
         return written | {"provenance": str(self.provenance)}
 
 

@@ -64,8 +64,11 @@ def _reference(state: RunState) -> dict[str, Any] | None:
 
 
 def digest(stack: np.ndarray) -> str:
-    """SHA-256 of a stack as little-endian float32, whatever file they came in."""
-    return hashlib.sha256(np.ascontiguousarray(stack, dtype="<f4").tobytes()).hexdigest()
+    """SHA-256 of a stack as little-endian float32, whatever file they came in; it may be lazy."""
+    found = hashlib.sha256()
+    for index in range(len(stack)):
+        found.update(np.ascontiguousarray(stack[index], dtype="<f4").data)
+    return found.hexdigest()
 
 
 def package_version(name: str) -> str:

@@ -1,1 +1,1 @@
-"""Stacks in image layers: where they lie, what is known of them, and what they may be."""
+"""Stacks in image layers: from files and into files, where they lie, what they may be."""

@@ -1,13 +1,13 @@
 """Where a layer lies in the world."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..io import ImageStack
 from ..io.units import micrometres
-from ..optics.placement import StackPlacement
+from ..optics.placement import Matrix, StackPlacement
 
 AXES = ("z", "y", "x")
 # Under which a layer of projections records where the rule has put it: nothing else says where it lies.
@@ -31,7 +31,7 @@ class Placement(StackPlacement):
             (z, y, x),
             (oz, oy, ox),
             (uz, uy, ux),
-            tuple(map(tuple, layer.rotate[-3:, -3:].tolist())),
+            cast(Matrix, tuple(map(tuple, layer.rotate[-3:, -3:].tolist()))),
             (zy, zx, yx),
             None if np.array_equal(affine, np.eye(4)) else tuple(map(tuple, affine.tolist())),
         )

@@ -6,7 +6,11 @@ from typing import Any
 import numpy as np
 
 from .metadata import known_of
+from .parts import Part
 from .placement import Placement
+
+# Squares along the shorter side of a plane of a checkerboard.
+_SQUARES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,15 +22,20 @@ class Stack:
     layer : napari.layers.Image
     chosen : tuple of int or None
         Index along each axis before the last three; None for the mean over it.
+    part : tuple of two slices, optional
+        Rows and columns of it; all where None.
     """
 
     layer: Any
     chosen: tuple[int | None, ...] = ()
+    part: Part | None = None
 
     @property
     def data(self) -> Any:
         """The stack, lazy where the layer's data are."""
         array = array_of(self.layer)
+        if self.part is not None:
+            array = array[(..., *self.part)]
         if None not in self.chosen:
             return array[self.chosen] if self.chosen else array
         # The mean over time points or repeated frames, of a plane when it is asked for.
@@ -37,13 +46,15 @@ class Stack:
     def shape(self) -> tuple[int, int, int]:
         """Planes, rows, columns."""
         planes, height, width = array_of(self.layer).shape[-3:]
+        if self.part is not None:
+            height, width = (side.stop - side.start for side in self.part)
         return int(planes), int(height), int(width)
 
     @property
     def name(self) -> str:
         """The layer's name with what was chosen."""
         marks = "".join(" mean" if index is None else f" {index}" for index in self.chosen)
-        return f"{self.layer.name}{marks}"
+        return f"{self.layer.name}{marks}{'' if self.part is None else ' part'}"
 
     def describe(self, planes: str) -> str:
         """The stack in words, as in "16 slabs of 100 × 100 · 6 × 1 × 1 µm · uint16"."""
@@ -54,15 +65,18 @@ class Stack:
     @property
     def placement(self) -> Placement:
         """Where the stack lies."""
-        return Placement.of_layer(self.layer)
+        whole = Placement.of_layer(self.layer)
+        return whole if self.part is None else whole.of_part(0, *(side.start for side in self.part))
 
-    def is_same_as(self, other: "Stack") -> bool:
+    def is_same_as(self, other: "Stack | None") -> bool:
         """Whether another stack is the same part of the same data."""
+        if other is None:
+            return False
         mine, theirs = (
-            (self.layer, self.layer.data, self.chosen),
-            (other.layer, other.layer.data, other.chosen),
+            (self.layer, self.layer.data, self.chosen, self.part),
+            (other.layer, other.layer.data, other.chosen, other.part),
         )
-        return mine[0] is theirs[0] and mine[1] is theirs[1] and mine[2] == theirs[2]
+        return mine[0] == theirs[0] and mine[1] is theirs[1] and mine[2:] == theirs[2:]
 
     @property
     def known(self) -> dict[str, Any]:
@@ -82,3 +96,31 @@ def planewise(array: Any) -> Any:
 def array_of(layer: Any) -> Any:
     """The layer's data; of several resolutions the finest."""
     return layer.data[0] if layer.multiscale else layer.data
+
+
+def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
+    """Two volumes on one grid in one picture, made plane by plane as the viewer asks for it.
+
+    Parameters
+    ----------
+    first, second : array_like, shape (at least Z, H, W)
+        `first` is left of the curtain; where one is longer, its last planes are left out.
+    position : float
+        Where the curtain hangs, 0 at the left to 1 at the right.
+
+    Returns
+    -------
+    dask array, shape (Z, H, W), float32
+    """
+    import dask.array as da
+
+    depth = min(len(first), len(second))
+    height, width = first.shape[1:]
+    y, x = np.ogrid[:height, :width]
+    if pattern == "curtain":
+        is_first = np.broadcast_to(x < round(position * width), (height, width))
+    else:
+        side = max(1, min(height, width) // _SQUARES)
+        is_first = (y // side + x // side) % 2 == 0
+    volumes = [planewise(volume)[:depth].astype(np.float32) for volume in (first, second)]
+    return da.where(is_first, *volumes)

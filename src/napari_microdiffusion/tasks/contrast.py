@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..reconstruction.events import Finished, SliceReady, StageStarted
+from ..stacks.contrast_limits import limits_of, sampled
 
 # The preview is smooth; what replaces it has brighter peaks.
 HEADROOM = 1.3
-_SAMPLED_VOXELS = 1_000_000
 _SAMPLED_OF_A_SLICE = 20_000
 
 
@@ -42,16 +42,3 @@ class Brightness:
             result = event.result
             top = 1.0 if result.uncertainty is None else limits_of(sampled(result.uncertainty))[1]
             yield Contrast(*limits_of(sampled(result.volume)), max(top, 1e-30))
-
-
-def sampled(volume: np.ndarray) -> np.ndarray:
-    """Some voxels of a large volume (..., H, W), from everywhere in it."""
-    step = max(1, round((volume.size / _SAMPLED_VOXELS) ** 0.5))
-    return np.asarray(volume[..., ::step, ::step])
-
-
-def limits_of(values: np.ndarray) -> tuple[float, float]:
-    """Contrast limits that show values well, robust to single bright ones."""
-    finite = values[np.isfinite(values)]
-    low, high = np.percentile(finite, (0.5, 99.9)).tolist() if finite.size else (0.0, 1.0)
-    return low, max(high, low + 1e-30 + 1e-6 * abs(low))

@@ -12,6 +12,7 @@ from ..io.metadata import Scale
 from ..reconstruction.events import CancelToken
 from ..reconstruction.outputs import Outputs
 from ..reconstruction.result import ReconstructionResult
+from ..stacks.writer import write_layers
 from .progress import Saved
 
 _TOP = 65535
@@ -32,6 +33,24 @@ class SaveResult:
     def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
         """One `Saved`."""
         yield Saved(self.outputs.write(self.result, self.source))
+
+
+@dataclass(frozen=True, eq=False)
+class SaveLayers:
+    """Writes a result that was opened from a file, with the settings that came with it."""
+
+    outputs: Outputs
+    volume: Any
+    uncertainty: Any = None
+
+    def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
+        """One `Saved`."""
+        parts = {"volume": (self.outputs.volume, self.volume)}
+        if self.uncertainty is not None and self.outputs.uncertainty is not None:
+            parts["uncertainty"] = (self.outputs.uncertainty, self.uncertainty)
+        for path, layer in parts.values():
+            write_layers(str(path), [layer.as_layer_data_tuple()])
+        yield Saved({what: str(path) for what, (path, _) in parts.items()})
 
 
 @dataclass(frozen=True, eq=False)

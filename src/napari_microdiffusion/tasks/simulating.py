@@ -10,7 +10,7 @@ import numpy as np
 from ..optics import Acquisition, DetectorNoise
 from ..reconstruction.events import CancelToken
 from ..settings.method import ReconstructionConfig
-from .contrast import limits_of
+from ..stacks.contrast_limits import limits_of
 from .progress import Step, seconds_left
 from .torch_libraries import load_torch_libraries
 

@@ -9,7 +9,6 @@ from napari_microdiffusion.optics.detector.noise import (
     NoiseModel,
     estimate_noise,
     estimate_noise_model,
-    local_light,
 )
 from napari_microdiffusion.optics.simulation import photon_gain
 from napari_microdiffusion.specimens import ImagingConditions, make_specimen
@@ -35,20 +34,6 @@ def test_edges_are_not_taken_for_noise(rng):
 def test_without_noise_it_is_zero_and_tiny_images_have_none():
     assert estimate_noise(np.zeros((2, 16, 16))) == 0
     assert estimate_noise(np.ones((2, 1, 9))) == 0
-
-
-def test_local_light_separates_noise_from_structure(rng):
-    noise = rng.standard_normal((3, 60, 60)).astype(np.float32)
-    variance = np.ones_like(noise)
-    flat_mean, flat = local_light(50 + noise, variance)
-    assert flat_mean.mean() == pytest.approx(50, rel=0.01)
-    # Nine pixels tell a variance to a factor of two; what is left is small against real structure.
-    assert flat.mean() < 0.5
-    striped = 50 + 20 * (np.arange(60) % 4 < 2) + noise
-    _, structure = local_light(striped, variance)
-    assert structure.mean() > 50
-    assert structure.dtype == np.float32
-    assert (structure >= 0).all()
 
 
 @pytest.mark.parametrize("photons", [5, 50, 500])

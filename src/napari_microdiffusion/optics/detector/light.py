@@ -73,11 +73,19 @@ def even_light(
         gains, reason = estimate_gains(part, light, views=views, dark_level=dark_level)
     if not np.any(gains != 1):
         return EvenedLight(projections, gains, reason)
+    corrected = with_gains(projections, gains, dark_level)
+    return EvenedLight(corrected, gains, _report(gains, light, views))
+
+
+def with_gains(projections: np.ndarray, gains: np.ndarray, dark_level: float = 0) -> np.ndarray:
+    """Projections with the light of each slab divided by its gain; themselves where all gains are 1."""
+    if not np.any(gains != 1):
+        return projections
     corrected = np.array(projections, dtype=np.float32)
     for plane, gain in zip(corrected, gains, strict=True):
         if gain != 1:
             plane[...] = dark_level + (plane - np.float32(dark_level)) / np.float32(gain)
-    return EvenedLight(corrected, gains, _report(gains, light, views))
+    return corrected
 
 
 def estimate_gains(

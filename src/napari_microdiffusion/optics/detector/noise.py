@@ -183,28 +183,3 @@ def _two_by_two(projections: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     a, b = x[:, :height:2, :width:2], x[:, :height:2, 1:width:2]
     c, d = x[:, 1:height:2, :width:2], x[:, 1:height:2, 1:width:2]
     return ((a + b + c + d) / 4).ravel(), ((a - b - c + d) / 2).ravel()
-
-
-def local_light(projections: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Local mean of each projection and the variance of the light around it.
-
-    The statistics of the adaptive Wiener filter (Lee 1980) over 3x3 pixels: what the local variance exceeds
-    the noise by is taken for structure.
-
-    Parameters
-    ----------
-    projections, variance : ndarray, shape (N, H, W)
-        The measurement and its noise variance.
-
-    Returns
-    -------
-    mean, structure : ndarray, shape (N, H, W), float32
-        In grey levels and grey levels squared; `structure` is not negative.
-    """
-    from scipy.ndimage import uniform_filter
-
-    x = np.asarray(projections, dtype=np.float64)
-    mean = uniform_filter(x, size=(1, 3, 3), mode="nearest")
-    square = uniform_filter(x * x, size=(1, 3, 3), mode="nearest")
-    structure = np.maximum(square - mean * mean - variance, 0)
-    return mean.astype(np.float32), structure.astype(np.float32)

@@ -19,7 +19,7 @@ class ReferencesSection(Section):
     """Choice of the volumes to learn from."""
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__("Reference volumes", is_open=True)
+        super().__init__("Reference volumes", is_open=True, page="adapting")
         self._viewer = viewer
         self.list = VolumeList("references", "Point-scanned volumes; tick those to learn from.")
         self.list.itemChanged.connect(self._tell)

@@ -48,7 +48,7 @@ class AdaptWidget(Dock):
         self.panel.start_wanted.connect(self._ask_where)
         self.prior.file_wanted.connect(self._ask_prior)
         self.watch_layers(self.references.refresh, self.runner.layer_removed)
-        self.at_end(self.runner.abandon)
+        self.outlast(self.runner)
         self.bind("Ctrl+Alt+A", self.panel.button.click, self.panel.button)
         self._settings_changed()
 

@@ -9,7 +9,7 @@ from ...io.measured_beam import MeasuredBeam
 from ...settings.asked import BEAM_PATHS, STEP_LENGTH
 from ..document import RunDocument
 from ..widgets.form import Form
-from ..widgets.section import Section, button, column, label, row
+from ..widgets.section import Section, button, column, flow, label
 from .measured import BeamImport
 from .optics_dialog import OpticsDialog
 from .profile_plot import ProfilePlot
@@ -45,7 +45,7 @@ class BeamForm(QWidget):
         self.forget = button("Forget the measured beam", action=self._forget)
         self.bent = Section("Bent or tilted beam")
         self.bent.set_content(column(Form(document, bent_paths(document), unset=_UNSET), views))
-        buttons = row(self.optics, self.load, self.preview)
+        buttons = flow(self.optics, self.load, self.preview)
         column(self.shape, self.plot, buttons, self.about, self.forget, self.bent, inside=self)
         self.imported.measured.connect(self.use_measured)
         self.imported.failed.connect(self._describe)

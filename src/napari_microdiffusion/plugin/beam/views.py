@@ -11,7 +11,7 @@ from ...stacks.stack import Stack
 from ..document import RunDocument
 from ..widgets.form import narrow, tooltip
 from ..widgets.layer_chooser import LayerChooser
-from ..widgets.section import LABEL_WIDTH, form, label
+from ..widgets.section import form, title_of
 
 VIEWS = "acquisition.views"
 ONE, STACKED, APART = "one", "stacked", "apart"
@@ -40,14 +40,12 @@ class ViewsChoice(QWidget):
         self.box.changed.connect(self._choose)
         self._rows = form()
         self._rows.setContentsMargins(0, 0, 0, 0)
-        title = label(document.fields[VIEWS].title)
-        title.setMinimumWidth(LABEL_WIDTH)
-        title.setToolTip(tooltip(document.fields[VIEWS]))
-        self._rows.addRow(title, narrow(self.box.native))
+        field = document.fields[VIEWS]
+        self._rows.addRow(title_of(field.title, self.box.native, tooltip(field)), narrow(self.box.native))
         self.chooser: LayerChooser | None = None
         if viewer is not None:
             self.chooser = LayerChooser(viewer, self._why_no_mirror, "mirrored view")
-            self._rows.addRow(label("Mirrored view"), self.chooser)
+            self._rows.addRow(title_of("Mirrored view", self.chooser), self.chooser)
             self.chooser.changed.connect(self._choose_layer)
         self.setLayout(self._rows)
         document.events.revision.connect(self.show_views)

@@ -8,7 +8,7 @@ from napari.layers import Image
 
 from ...stacks.metadata import METADATA_KEY
 from ...stacks.placement import Placement
-from ...stacks.stack import Stack, planewise
+from ...stacks.stack import Stack, mixed
 
 MODES = {
     "side by side": "Side by side",
@@ -18,8 +18,6 @@ MODES = {
 }
 _TRUTH_COLOUR, _OTHER_COLOUR = "green", "magenta"
 _ERROR_COLOURS = [[0.3, 0.65, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 0.5, 0.15, 1.0]]
-# Squares along the shorter side of a plane of the checkerboard.
-_SQUARES = 8
 _KEPT = (
     *("visible", "colormap", "blending", "opacity", "contrast_limits"),
     *("scale", "translate", "units", "axis_labels"),
@@ -97,34 +95,6 @@ class CompareViews:
         )
         truth.layer.visible = chosen.layer.visible = False
         self._viewer.layers.selection = selected
-
-
-def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
-    """Two volumes on one grid in one picture, made plane by plane as the viewer asks for it.
-
-    Parameters
-    ----------
-    first, second : array_like, shape (at least Z, H, W)
-        `first` is left of the curtain; where one is longer, its last planes are left out.
-    position : float
-        Where the curtain hangs, 0 at the left to 1 at the right.
-
-    Returns
-    -------
-    dask array, shape (Z, H, W), float32
-    """
-    import dask.array as da
-
-    depth = min(len(first), len(second))
-    height, width = first.shape[1:]
-    y, x = np.ogrid[:height, :width]
-    if pattern == "curtain":
-        is_first = np.broadcast_to(x < round(position * width), (height, width))
-    else:
-        side = max(1, min(height, width) // _SQUARES)
-        is_first = (y // side + x // side) % 2 == 0
-    volumes = [planewise(volume)[:depth].astype(np.float32) for volume in (first, second)]
-    return da.where(is_first, *volumes)
 
 
 def add_error(viewer: Viewer, name: str, error: np.ndarray, bound: float, placement: Placement) -> Image:

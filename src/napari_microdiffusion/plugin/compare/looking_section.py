@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from napari import Viewer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QPushButton, QSlider
 
-from ..widgets.section import Section, column, label, row
-from .cross_sections import CrossSections, Shown
+from ...stacks.placement import Placement
+from ..widgets.cross_sections import CrossSections, Shown
+from ..widgets.section import Section, column, flow, row, title_of
 from .looking import MODES
 
 _TIPS = {
@@ -26,7 +28,7 @@ class LookingSection(Section):
     curtain_moved = Signal(float)
     error_wanted = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__("Look", is_open=True)
         self._busy, self._is_ready, self._mode = "", False, ""
         self.modes = {mode: QPushButton(word) for mode, word in MODES.items()}
@@ -35,17 +37,14 @@ class LookingSection(Section):
         for button in self.modes.values():
             button.setCheckable(True)
             button.clicked.connect(self._clicked)
-        buttons = list(self.modes.values())
         self.curtain = QSlider(Qt.Orientation.Horizontal)
         self.curtain.setRange(0, _CURTAIN_STEPS)
         self.curtain.setValue(_CURTAIN_STEPS // 2)
         self.curtain.valueChanged.connect(self._move_curtain)
-        self._curtain_title = label("Curtain")
-        self.sections = CrossSections()
-        above, below = row(*buttons[:3], stretch=0), row(*buttons[3:], self.error, stretch=1)
-        self.set_content(
-            column(above, below, row(self._curtain_title, self.curtain, stretch=1), self.sections)
-        )
+        self._curtain_title = title_of("Curtain", self.curtain)
+        self.sections = CrossSections(viewer)
+        curtain = row(self._curtain_title, self.curtain, stretch=1)
+        self.set_content(column(flow(*self.modes.values(), self.error), curtain, self.sections))
         self.show_mode("")
 
     @property
@@ -64,13 +63,13 @@ class LookingSection(Section):
         self._update()
 
     def show_volumes(
-        self, volumes: Sequence[tuple[str, Any]], limits: tuple[float, float], scale: Sequence[float]
+        self, volumes: Sequence[tuple[str, Any]], limits: tuple[float, float], place: Placement
     ) -> None:
         """Show sections of other volumes, cut to the slices that all have."""
         depth = min((len(data) for _, data in volumes), default=0)
         shown = [Shown(name, data[:depth]) for name, data in volumes]
         self.sections.setVisible(bool(volumes))
-        self.sections.show_volumes(shown, limits, scale)
+        self.sections.show_volumes(shown, limits, place)
 
     def set_ready(self, is_ready: bool) -> None:
         """Switch the buttons on once there is something to look at."""

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QPushButton
 
 from ..widgets.line_plot import Curve
 from ..widgets.metric_plot import MetricPlot
-from ..widgets.section import Section, column, label, row
+from ..widgets.section import Section, column, flow, label
 from .score_table import ScoreTable
 
 SLICE_METRICS = ("psnr", "ssim", "dice", "null_space_r2")
@@ -23,7 +23,7 @@ class ScoresSection(Section):
     export_wanted = Signal(str)
 
     def __init__(self) -> None:
-        super().__init__("Scores", is_open=True)
+        super().__init__("Scores", is_open=True, page="trust")
         self._rows: Sequence[tuple[str, dict[str, Any]]] = ()
         self._n: int | None = None
         self.table = ScoreTable()
@@ -31,7 +31,7 @@ class ScoresSection(Section):
         self.plot = self.metrics.plot
         self.figure, self.csv = QPushButton("Figure…"), QPushButton("Table…")
         self._nothing = label("Nothing is compared yet.", tone="dim", wrap=True)
-        buttons = row(self.metrics.box, self.figure, self.csv, stretch=0)
+        buttons = flow(self.metrics.box, self.figure, self.csv)
         self.set_content(column(self._nothing, self.table, self.metrics, buttons))
         self.table.chosen.connect(self.row_chosen)
         self.plot.picked.connect(self.slice_picked)

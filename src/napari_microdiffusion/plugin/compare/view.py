@@ -7,6 +7,7 @@ from typing import Any
 from napari import Viewer
 from qtpy.QtWidgets import QFileDialog
 
+from ...stacks.placement import Placement
 from ...stacks.stack import Stack
 from ...tasks.comparing import CompareVolumes, ErrorMade, ExportScores, MapError, Scored
 from ..jobs.activity import Activity
@@ -39,7 +40,7 @@ class CompareWidget(Dock):
         super().__init__(napari_viewer)
         self.volumes = VolumesSection(napari_viewer)
         self.scores = ScoresSection()
-        self.looking = LookingSection()
+        self.looking = LookingSection(napari_viewer)
         self.panel = RunPanel("Compare", "Measure the ticked reconstructions against the ground truth.")
         self.messages = MessagePanel()
         self.runner = Runner(self.panel, self.messages, self)
@@ -59,19 +60,17 @@ class CompareWidget(Dock):
         self.runner.began.connect(self._switch)
         self.runner.ended.connect(self._switch)
         self.scores.row_chosen.connect(self._row_chosen)
-        self.scores.slice_picked.connect(self.go_to_slice)
+        self.scores.slice_picked.connect(self.looking.sections.show_slice)
         self.scores.export_wanted.connect(self._ask_where)
         self.looking.mode_wanted.connect(self._look)
         self.looking.curtain_moved.connect(self.views.move_curtain)
         self.looking.error_wanted.connect(self.map_error)
-        self.looking.sections.picked.connect(self.go_to_slice)
+        self.looking.sections.moved.connect(self.scores.plot.set_cursor)
         self.watch_layers(self.volumes.refresh, self._layer_removed)
         self.listen(self.viewer.layers.events.renamed, self._show_rows)
-        self.listen(self.viewer.dims.events.point, self._dims_changed)
-        self.viewer.mouse_move_callbacks.append(self._mouse_moved)
         self.bind("Ctrl+Alt+C", self.panel.button.click, self.panel.button)
-        for action in (self.views.end, self.runner.abandon, self._forget_mouse):
-            self.at_end(action)
+        self.outlast(self.runner)
+        self.at_end(self.views.end)
 
     # What can be asked for
 
@@ -118,13 +117,6 @@ class CompareWidget(Dock):
         task = ExportScores(path, named, self.n)
         self.runner.begin(Activity("Writing", task, self.runner.say_where, keeps_messages=True))
 
-    def go_to_slice(self, z: float) -> None:
-        """Show a slice of the volumes in the viewer."""
-        truth, dims = self.truth, self.viewer.dims
-        if truth is not None and dims.ndim >= 3:
-            placement = truth.placement
-            dims.set_point(dims.ndim - 3, placement.translate[0] + z * placement.scale[0])
-
     @property
     def chosen_row(self) -> Row | None:
         """The reconstruction that is looked at."""
@@ -147,11 +139,10 @@ class CompareWidget(Dock):
             self.looking.show_volumes(
                 [(self.truth.name, self.truth_array), *((row.stack.name, row.volume) for row in self.rows)],
                 (float(limits[0]), float(limits[1])),
-                self.truth.placement.scale,
+                self.truth.placement,
             )
-            self._dims_changed()
         else:
-            self.looking.show_volumes([], (0.0, 1.0), (1.0, 1.0, 1.0))
+            self.looking.show_volumes([], (0.0, 1.0), Placement())
 
     def _row_chosen(self, _index: int) -> None:
         if self.views.mode:
@@ -189,32 +180,6 @@ class CompareWidget(Dock):
             self._show_rows()
         elif layer == self.views.mixed:
             self._stop_looking()
-
-    def _dims_changed(self, _event: Any = None) -> None:
-        truth, dims = self.truth, self.viewer.dims
-        if truth is None or not self.rows or dims.ndim < 3:
-            return
-        placement = truth.placement
-        z = round((dims.point[dims.ndim - 3] - placement.translate[0]) / placement.scale[0])
-        self.scores.plot.set_cursor(z)
-        self.looking.sections.go_to(z=z)
-
-    def _mouse_moved(self, _viewer: Any, event: Any) -> None:
-        truth = self.truth
-        if truth is None or not self.rows or not self.looking.is_open or len(event.position) < 3:
-            return
-        if self.viewer.dims.ndisplay == 3:
-            return
-        placement = truth.placement
-        y, x = (
-            round((event.position[axis] - placement.translate[axis]) / placement.scale[axis])
-            for axis in (-2, -1)
-        )
-        self.looking.sections.go_to(y=y, x=x)
-
-    def _forget_mouse(self) -> None:
-        if self._mouse_moved in self.viewer.mouse_move_callbacks:
-            self.viewer.mouse_move_callbacks.remove(self._mouse_moved)
 
     def _ask_where(self, kind: str) -> None:
         figure = kind == "figure"

@@ -18,7 +18,7 @@ from ..document import FormSettings
 from ..widgets.form import Form
 from ..widgets.layer_chooser import LayerChooser
 from ..widgets.layer_list import VolumeList
-from ..widgets.section import LABEL_WIDTH, Section, form, label
+from ..widgets.section import Section, form, label, title_of
 
 
 class VolumesSection(Section):
@@ -35,10 +35,8 @@ class VolumesSection(Section):
         self.list.itemChanged.connect(self._ticked)
         self._hint = label(tone="dim", wrap=True)
         layout = form()
-        title = label("Ground truth")
-        title.setMinimumWidth(LABEL_WIDTH)
-        layout.addRow(title, self.truth)
-        layout.addRow(label("Reconstructions"))
+        layout.addRow(title_of("Ground truth", self.truth), self.truth)
+        layout.addRow(title_of("Reconstructions", self.list))
         layout.addRow(self.list)
         layout.addRow(self._hint)
         layout.addRow(Form(self.settings, CompareSettings.model_fields, unset={"step_length": "not known"}))

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QProgressBar, QWidget
 from ...tasks.progress import Step, time_left
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
-from ..widgets.section import button, column, label, row
+from ..widgets.section import button, column, flow, label, row
 
 # Parts of the bar; finer ones could not be seen.
 _BAR = 200
@@ -23,21 +23,25 @@ class RunPanel(QWidget):
         The button's tooltip while it can be pressed.
     has_slices : bool
         Whether slices arrive that the viewer can follow.
+    beside : QWidget, optional
+        Another button that goes with the first.
     """
 
     start_wanted = Signal()
     stop_wanted = Signal()
     cancel_wanted = Signal()
 
-    def __init__(self, text: str, tip: str = "", has_slices: bool = False) -> None:
+    def __init__(
+        self, text: str, tip: str = "", has_slices: bool = False, beside: QWidget | None = None
+    ) -> None:
         super().__init__()
         self._tip, self._has_slices = tip, has_slices
         self._reason = ""
         self._task, self._is_ending = "", False
-        self.estimate = label(tone="dim")
+        self.estimate = label(tone="dim", wrap=True)
         self.button = button(text, tip, self.start_wanted)
         self.button.setObjectName("main")
-        self.stage = label()
+        self.stage = label(wrap=True)
         self.left = label(tone="dim")
         self.bar = QProgressBar()
         self.bar.setRange(0, _BAR)
@@ -49,11 +53,10 @@ class RunPanel(QWidget):
         self.stop = button("Stop and keep", "End now and keep the best of every slab.", self.stop_wanted)
         self.cancel = button("Cancel", "End now and keep nothing of this run.", self.cancel_wanted)
         self._running = QWidget()
-        buttons = row(self.follow)
-        buttons.addWidget(self.stop)
-        buttons.addWidget(self.cancel)
-        column(row(self.stage, self.left), self.bar, buttons, inside=self._running)
-        column(self.estimate, self.button, self._running, inside=self)
+        buttons = flow(self.follow, self.stop, self.cancel)
+        column(row(self.stage, self.left, stretch=0), self.bar, buttons, inside=self._running)
+        self._idle = [self.button] if beside is None else [beside, self.button]
+        column(self.estimate, row(*self._idle, stretch=len(self._idle) - 1), self._running, inside=self)
         self.idle()
 
     def set_reason(self, reason: str) -> None:
@@ -98,9 +101,10 @@ class RunPanel(QWidget):
     def _update(self) -> None:
         is_running = bool(self._task)
         self._running.setVisible(is_running)
-        self.button.setVisible(not is_running)
+        for widget in self._idle:
+            widget.setVisible(not is_running)
+            widget.setEnabled(not is_running and not self._reason)
         self.estimate.setVisible(not is_running and bool(self.estimate.text()))
-        self.button.setEnabled(not is_running and not self._reason)
         self.button.setToolTip(self._reason or with_keys(self.button, f"<qt>{self._tip}</qt>"))
 
     def set_estimate(self, text: str) -> None:

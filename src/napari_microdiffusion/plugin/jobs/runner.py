@@ -17,7 +17,7 @@ from .run_panel import RunPanel
 # Whoever waited longer than this may be looking elsewhere, and a message says that it is done.
 NOTIFY_AFTER_S = 8.0
 # Every change has the window painted anew, which without a graphics card takes long.
-SECONDS_BETWEEN_STEPS = 0.5
+SECONDS_BETWEEN_STEPS = 1.0
 CANCELLED = "Cancelled; nothing of it is kept."
 
 
@@ -55,6 +55,11 @@ class Runner(QObject):
         self.job.ended.connect(self._end)
         panel.stop_wanted.connect(self.stop)
         panel.cancel_wanted.connect(self._cancel)
+
+    @property
+    def text(self) -> str:
+        """What is being done, in words."""
+        return "" if self.activity is None else self.activity.text
 
     @property
     def is_running(self) -> bool:

@@ -1,23 +1,28 @@
 """What the dock "Reconstruct volume" can be asked to do, and what comes of it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari import Viewer
 from napari.layers import Image
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
 from ...io import read_table
 from ...io.formats.ome_zarr.folders import HEADERS
+from ...optics.placement import TURNED
 from ...reconstruction.outputs import Outputs
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
 from ...stacks.metadata import known_of
+from ...stacks.parts import Part, part_marked
 from ...stacks.placement import Placement
-from ...tasks.exporting import ExportSixteenBits, SaveResult
+from ...stacks.stack import Stack
+from ...tasks.exporting import ExportSixteenBits, SaveLayers, SaveResult
+from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining
 from ...tasks.threads import Source, warm_up
@@ -28,11 +33,12 @@ from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
-from .opening import LayersMade, Opening, Question, ReadFile, make_sample, put_scale
+from .opening import Opening, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
-from .results import Results, SaveLayers
+from .results import Results
 from .saved_settings import SETTINGS_SUFFIXES
+from .sections.projections import Projections
 from .sections.together import Sections
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
@@ -61,6 +67,7 @@ class Controller(Runner):
         self.last: Reconstructing | None = None
         self.preferences = Preferences()
         self._is_warm = False
+        self._later: list[Projections] = []
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
         self.finished.connect(self._settle)
@@ -132,16 +139,30 @@ class Controller(Runner):
         task = ReadFile(str(found.layer.source.path))
         self.begin(Activity("Reading the scale", task, take, needed=[found.layer]))
 
+    def try_here(self) -> None:
+        """Reconstruct what a rectangle marks or the window shows, to see in seconds what the settings do."""
+        found, layers = self.document.projections, self.viewer.layers
+        if found is not None:
+            self._start(replace(found, part=part_marked(found.layer, layers, layers.selection.active)))
+
     def start(self) -> None:
-        """Reconstruct."""
-        document, found = self.document, self.document.projections
-        if found is None or self.is_running:
+        """Reconstruct; of several time points one after the other."""
+        if self.document.projections is not None and not self.is_running:
+            first, *self._later = self.sections.projections.each
+            self._start(first)
+
+    def _start(self, found: Projections) -> None:
+        document, part = self.document, found.part
+        if self.is_running:
             return
         try:
             acquisition, config = document.acquisition_of_run(), document.method_of_run()
         except UserError as error:
             self.fail(str(error))
             return
+        is_whole = found.is_same_as(document.projections)
+        if not is_whole:
+            config = config.model_copy(update={"inr_file": None})  # an INR belongs to what it was fitted to
         self.preferences.store(document)
         n, slabs, (height, width) = acquisition.step_length, document.slabs, found.shape[1:]
         truth = document.truth
@@ -155,18 +176,18 @@ class Controller(Runner):
             (float(low), float(high)),
             truth,
         )
-        held = document.usable_inr if config.guide == "inr" else None
+        held = document.usable_inr if config.guide == "inr" and is_whole else None
         task = Reconstruction(
             found.data,
             acquisition,
             config,
-            None if truth is None else truth.data,
+            None if truth is None else Stack(truth, part=part).data,
             None if held is None else held.fitted,
-            self._second_view(),
-            document.reference_of_run,
+            self._second_view(part),
+            document.reference_of(found),
         )
         self.last = None
-        remaining = Remaining(document.cost(acquisition, config))
+        remaining = Remaining(document.cost(acquisition, config, found.shape[1:]))
         self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections, remaining))
 
     def fit_inr(self) -> None:
@@ -198,9 +219,9 @@ class Controller(Runner):
         except UserError as error:
             self.fail(str(error))
 
-    def _second_view(self) -> Any:
+    def _second_view(self, part: Part | None = None) -> Any:
         second = self.document.second_view
-        return None if second is None else second.data
+        return None if second is None else replace(second, part=part).data
 
     def layer_removed(self, layer: Any) -> bool:
         """Cancel what cannot go on without a layer; offer an unsaved result that was taken away again."""
@@ -247,6 +268,8 @@ class Controller(Runner):
 
         def take(event: Any) -> None:
             self.say_where(event)
+            if run is not None and not Placement.of_layer(volume).is_upright:
+                self.outcome.warn(TURNED.format(volume.name))
             if run is not None:
                 run.is_saved = True
                 if run.is_edited(volume, uncertainty):
@@ -306,11 +329,23 @@ class Controller(Runner):
         elif isinstance(activity, Reconstructing):
             self.last = self.results.runs[activity.layers.volume] = activity
             self.results.follow()
-            self._learn_speed(activity)
-            self._hold_inr(activity.result, "fitted in the last run")
+            if activity.projections.is_same_as(self.document.projections):
+                self._learn_speed(activity)
+                self._hold_inr(activity.result, "fitted in the last run")
+            if activity.projections.part is not None:
+                self.outcome.warn("A part alone: its noise and grey levels were judged without the rest.")
+            if activity.result.stopped:
+                self._later = []
+            if self._later:
+                QTimer.singleShot(0, self._go_on)
         elif isinstance(activity, FittingInr):
             self._learn_speed(activity)
             self._hold_inr(activity.result, "fitted")
+
+    def _go_on(self) -> None:
+        """Reconstruct the next time point."""
+        if self._later and not self.is_running:
+            self._start(self._later.pop(0))
 
     def _learn_speed(self, activity: Activity) -> None:
         if activity.remaining is not None:

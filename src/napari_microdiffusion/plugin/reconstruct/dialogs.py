@@ -6,8 +6,8 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from ...stacks.metadata import known_of
 from ...tasks.exporting import free_path
+from ...tasks.opening import Question
 from .controller import Controller
-from .opening import Question
 
 # A folder cannot be chosen here: any of the header files in it stands for an OME-Zarr.
 IMAGES = (

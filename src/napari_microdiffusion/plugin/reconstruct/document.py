@@ -86,11 +86,10 @@ class ReconstructionDocument(RunDocument):
         is_wanted = self.is_apart and self.value("acquisition.views") == 2
         return self.mirrored if is_wanted else None
 
-    @property
-    def reference_of_run(self) -> ReferenceStack | None:
-        """The reference, where the guide takes it."""
-        found, chosen = self.projections, self.reference
-        if found is None or chosen is None or self.value(GUIDE) != "reference":
+    def reference_of(self, found: Stack) -> ReferenceStack | None:
+        """The reference of projections that are to be reconstructed, where the guide takes it."""
+        chosen = self.reference
+        if chosen is None or self.value(GUIDE) != "reference":
             return None
         n = self.acquisition.step_length
         return ReferenceStack.lying(
@@ -189,9 +188,12 @@ class ReconstructionDocument(RunDocument):
             return cost, NO_REFERENCE
         return cost, NOTHING_TO_DO if method.guide == "none" and method.diffusion == "off" else ""
 
-    def cost(self, acquisition: Acquisition, method: ReconstructionConfig) -> Estimate:
-        """What a run of the chosen projections would take."""
-        shape = (max(1, self.slabs), *self.projections.shape[1:])
+    def cost(
+        self, acquisition: Acquisition, method: ReconstructionConfig, plane: tuple[int, ...] = ()
+    ) -> Estimate:
+        """What a run of the chosen projections, or of a part of their plane, would take."""
+        height, width = plane or self.projections.shape[1:]
+        shape = (max(1, self.slabs), height, width)
         has_inr = self.usable_inr is not None
         return estimate(shape, acquisition, method, has_inr=has_inr, speed=self.speed)
 

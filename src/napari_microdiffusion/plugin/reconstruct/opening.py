@@ -1,89 +1,16 @@
 """Files and samples on their way into the viewer."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import permutations
-from pathlib import Path
 from typing import Any
 
-from ...io import UnchosenPosition, read_image
-from ...io.axes import UnnamedAxes
 from ...optics import MAX_STEP_LENGTH
-from ...reconstruction.events import CancelToken
 from ...settings.asked import STEP_LENGTH
-from ...stacks.metadata import LayerData
 from ...stacks.placement import Placement
 from ...stacks.roles import projections_and_truth
 from ...stacks.stack import Stack
+from ...tasks.opening import LayersMade, Question
 from ...tasks.threads import Source
 from ..jobs.activity import Activity
-from ..reader import image_layers, read_layers
-from ..sample_data import open_vasculature
 from .sections.together import Sections
-
-
-@dataclass(frozen=True, eq=False)
-class LayersMade:
-    """Layers of files that were read, or of a sample."""
-
-    layers: list[LayerData]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a file leaves open: `answers` are choices for `ReadFile` by words; `message` says so in one."""
-
-    path: str
-    title: str
-    text: str
-    answers: dict[str, dict[str, Any]]
-    message: str
-
-
-_AXIS_WORDS = {"t": "time", "c": "channel", "z": "depth (z)"}
-
-
-def _which_axes(path: str, error: UnnamedAxes) -> Question:
-    sizes = " × ".join(str(size) for size in error.sizes)
-    orders = ["".join(order) for order in permutations("tcz", len(error.sizes) - 2) if "z" in order]
-    answers = {", ".join(_AXIS_WORDS[axis] for axis in order): {"axes": f"{order}yx"} for order in orders}
-    text = f"{Path(path).name} holds {sizes} pixels and does not name its axes. Before y and x lie:"
-    return Question(path, "Axes", text, answers, str(error))
-
-
-def _which_image(path: str, axes: str | None, error: UnchosenPosition) -> Question:
-    answers = {
-        f"{index}: {one.name} ({' × '.join(map(str, one.shape))})": {"axes": axes, "position": index}
-        for index, one in enumerate(error.positions)
-    }
-    text = f"{Path(path).name} holds {len(answers)} images. Which one is to be opened?"
-    return Question(path, "Image", text, answers, str(error))
-
-
-@dataclass(frozen=True)
-class ReadFile:
-    """Reads files with our reader; `axes` and `position` say what the first leaves open."""
-
-    path: str
-    axes: str | None = None
-    position: int | None = None
-    others: tuple[str, ...] = ()
-
-    def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | Question]:
-        """One `LayersMade`, or one `Question`."""
-        try:
-            made = image_layers(read_image(self.path, self.axes, self.position))
-        except UnnamedAxes as error:
-            yield _which_axes(self.path, error)
-        except UnchosenPosition as error:
-            yield _which_image(self.path, self.axes, error)
-        else:
-            yield LayersMade([*made, *(layer for path in self.others for layer in read_layers(path))])
-
-
-def make_sample(_cancel: CancelToken) -> Iterator[LayersMade]:
-    """Grow the vasculature sample: one `LayersMade`."""
-    yield LayersMade(open_vasculature())
 
 
 class Opening(Activity):
@@ -116,7 +43,7 @@ class Opening(Activity):
             self._sections.truth.refresh()
             self._sections.truth.chooser.select(truth)
             if document.truth == truth:
-                self.said = f"“{truth.name}” is taken for the ground truth of “{section.chooser.layer.name}”."
+                self.said = f"“{truth.name}” is taken for the ground truth of “{document.projections.name}”."
         elif found is None and before is None:
             self.said = f"“{added[0].name}” is opened; it cannot be projections."
 

@@ -6,7 +6,7 @@ from superqt.utils import signals_blocked
 from ..widgets.dock import with_keys
 from ..widgets.form import switch
 from ..widgets.message_panel import MessagePanel
-from ..widgets.section import button, column, label, row
+from ..widgets.section import button, column, flow, label
 from .results import Results
 
 
@@ -28,8 +28,7 @@ class OutcomePanel(MessagePanel):
         self._buttons = QWidget()
         column(
             self.name,
-            row(self.uncertainty, self.three_d, self.side_by_side, stretch=0),
-            row(self.compare, self.save, self.export, stretch=1),
+            flow(self.uncertainty, self.three_d, self.side_by_side, self.compare, self.save, self.export),
             inside=self._buttons,
         )
         self.column.addWidget(self.bring_back)

@@ -1,18 +1,12 @@
 """The result that the dock's buttons belong to: the chosen one of the layers, made here or opened again."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from napari import Viewer
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from ...reconstruction.events import CancelToken
-from ...reconstruction.outputs import Outputs
 from ...stacks.metadata import known_of
-from ...tasks.progress import Saved
-from ..writer import write_layers
 from .document import ReconstructionDocument
 
 ATTENUATION = 0.05
@@ -73,8 +67,14 @@ class Results(QObject):
 
     def layer_removed(self, layer: Any) -> None:
         """Show the volume again where its uncertainty was shown in its place."""
-        if layer in self._watched and layer != self.volume and self.volume in self._viewer.layers:
-            self.volume.visible = True
+        volume = self.volume
+        if (
+            volume is not None
+            and layer in self._watched
+            and layer != volume
+            and volume in self._viewer.layers
+        ):
+            volume.visible = True
 
     def release(self) -> None:
         """Let go of the layers; the dock is going."""
@@ -88,6 +88,12 @@ class Results(QObject):
     def run(self) -> Any:
         """The run that made it here, None for one from a file."""
         return None if self.volume is None else self.runs.get(self.volume)
+
+    @property
+    def unsaved(self) -> list[str]:
+        """Names of the results made here that no file holds."""
+        layers = self._viewer.layers
+        return [layer.name for layer, run in self.runs.items() if layer in layers and not run.is_saved]
 
     @property
     def uncertainty(self) -> Image | None:
@@ -183,24 +189,6 @@ class Results(QObject):
         else:
             viewer.reset_view()
         return shown
-
-
-@dataclass(frozen=True, eq=False)
-class SaveLayers:
-    """Writes a result that was opened from a file, with the settings that came with it."""
-
-    outputs: Outputs
-    volume: Image
-    uncertainty: Image | None
-
-    def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
-        """One `Saved`."""
-        parts = {"volume": (self.outputs.volume, self.volume)}
-        if self.uncertainty is not None and self.outputs.uncertainty is not None:
-            parts["uncertainty"] = (self.outputs.uncertainty, self.uncertainty)
-        for path, layer in parts.values():
-            write_layers(str(path), [layer.as_layer_data_tuple()])
-        yield Saved({what: str(path) for what, (path, _) in parts.items()})
 
 
 def _record_of(layer: Image) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from ...stacks.metadata import known_of
-from ..widgets.section import button, column, label, row
+from ..widgets.section import button, column, flow, label
 
 SETTINGS_SUFFIXES = (".json", ".yaml", ".yml")
 """Endings of files of settings, such as the provenance beside a result."""
@@ -29,7 +29,7 @@ class SettingsOffer(QWidget):
         about = "Put the step length, the method and the seed of that result into the dock."
         self.use = button("Use these settings", about, self._take)
         self.leave = button("No", "Keep the settings as they are", self.hide)
-        column(self._text, row(self.use, self.leave), inside=self).setContentsMargins(4, 4, 4, 8)
+        column(self._text, flow(self.use, self.leave), inside=self).setContentsMargins(4, 4, 4, 8)
         self.hide()
 
     def consider(self, layer: Any) -> None:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtWidgets import QMainWindow, QMessageBox
 
 from ..jobs.run_panel import RunPanel
 from ..widgets.dock import Dock, open_dock
-from ..widgets.section import label
+from ..widgets.section import button, label
 from ..widgets.theme import Appearance
 from .controller import Controller
 from .dialogs import Dialogs
@@ -18,6 +19,7 @@ from .outcome_panel import OutcomePanel
 from .preferences import Preferences
 from .results import Results
 from .saved_settings import SettingsOffer
+from .sections.along_z import AlongZSection
 from .sections.together import Sections
 
 
@@ -29,9 +31,13 @@ class ReconstructWidget(Dock):
         self.document = ReconstructionDocument()
         Preferences().start(self.document)
         self.sections = Sections(self.document, napari_viewer)
-        self.panel = RunPanel(
-            "Reconstruct volume", "Reconstruct; slices arrive in a layer of their own.", has_slices=True
+        about_trying = (
+            "Reconstruct a part first, in seconds: what a rectangle in a Shapes layer marks, or else the "
+            "middle of what the window shows."
         )
+        self.try_here = button("Try here", about_trying)
+        about = "Reconstruct; slices arrive in a layer of their own."
+        self.panel = RunPanel("Reconstruct volume", about, has_slices=True, beside=self.try_here)
         self.outcome = OutcomePanel()
         self.results = Results(napari_viewer, self.document, self)
         self.runs = Controller(
@@ -43,7 +49,9 @@ class ReconstructWidget(Dock):
         self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.offer = SettingsOffer()
-        self.fill((self.empty, self.offer, *self.sections.all()), (self.panel, self.outcome))
+        self.along_z = AlongZSection(napari_viewer, self.results)
+        above = (self.empty, self.offer, *self.sections.all(), self.along_z)
+        self.fill(above, (self.panel, self.outcome))
         self._connect()
         self._bind_keys()
         self.setAcceptDrops(True)
@@ -53,6 +61,7 @@ class ReconstructWidget(Dock):
     def _connect(self) -> None:
         sections, runs, dialogs = self.sections, self.runs, self.dialogs
         self.document.events.revision.connect(self._settings_changed)
+        self.document.events.revision.connect(self._forget_error)
         self.empty.linkActivated.connect(self._open_sample)
         sections.projections.open_file.clicked.connect(dialogs.projections)
         sections.projections.calibrate.clicked.connect(runs.read_calibration)
@@ -68,6 +77,7 @@ class ReconstructWidget(Dock):
         runs.asked.connect(dialogs.ask)
         runs.ended.connect(self._settings_changed)
         self.panel.start_wanted.connect(runs.start)
+        self.try_here.clicked.connect(runs.try_here)
         self.outcome.uncertainty.toggled.connect(self.results.show_uncertainty)
         self.outcome.three_d.toggled.connect(self._show_3d)
         self.outcome.side_by_side.toggled.connect(self.results.show_beside)
@@ -83,7 +93,7 @@ class ReconstructWidget(Dock):
         ):
             self.listen(emitter, self.results.follow)
         self.listen(self.viewer.layers.events.inserted, self._consider)
-        self.at_end(runs.abandon)
+        self.outlast(runs)
         self.at_end(self.flaws.job.abandon)
         self.at_end(self.results.release)
         self.at_end(sections.beam.form.abandon)
@@ -98,12 +108,15 @@ class ReconstructWidget(Dock):
 
     def _settings_changed(self, _revision: int = 0) -> None:
         self.empty.setVisible(self.document.projections is None)
-        self.outcome.error.hide()  # what was wrong with other settings or layers
         self.runs.warm_up()
         self.results.changed.emit()  # another truth may be chosen
         cost, reason = self.document.judge()
         self.panel.set_estimate(cost)
         self.panel.set_reason(reason)
+
+    def _forget_error(self, _revision: int = 0) -> None:
+        """What was wrong was so of other settings or layers."""
+        self.outcome.error.hide()
 
     def _consider(self, event: Any) -> None:
         self.offer.consider(event.value)
@@ -139,6 +152,22 @@ class ReconstructWidget(Dock):
         self.empty.setText(f"Drop a projection TIFF here, or {link}.")
 
     # Qt
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Hear of the window's end."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Ask before the person closes a window with results that are not saved."""
+        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+            return False
+        unsaved = self.results.unsaved if isinstance(watched, QMainWindow) else []
+        text = f"Not saved: {', '.join(unsaved)}. Close the window and lose what is not saved?"
+        is_kept = unsaved and QMessageBox.question(self, "Results", text) != QMessageBox.StandardButton.Yes
+        if is_kept:
+            event.ignore()
+        return bool(is_kept)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Take files."""

@@ -25,7 +25,7 @@ class VolumeSection(Section):
     """
 
     def __init__(self, document: RunDocument, viewer: Viewer) -> None:
-        super().__init__("Volume", is_open=True)
+        super().__init__("Volume", is_open=True, page="step-length")
         self.document = document
         tip = "A stack of slices, as a point scan would have recorded it."
         self.chooser = LayerChooser(viewer, why_no_volume, "volume", tip)
@@ -67,7 +67,7 @@ class DetectorSection(Section):
         super().__init__("Beam and noise", is_open=True)
         self.noise = noise
         self.form = BeamForm(document, ViewsChoice(document))
-        of_noise = Form(noise, DetectorNoise.model_fields, unset={"photons": "no photon noise"})
+        of_noise = Form(noise, DetectorNoise.model_fields, unset={"photons": "none"})
         self.set_content(column(self.form, of_noise))
         document.events.revision.connect(self.refresh)
         noise.events.revision.connect(self.refresh)

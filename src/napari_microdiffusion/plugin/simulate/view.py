@@ -41,6 +41,9 @@ class SimulateWidget(Dock):
         self.sweep_tab = SweepTab(self.document, self.sweep_settings)
         self.volume = VolumeSection(self.document, napari_viewer)
         self.tabs = QTabWidget()
+        bar = self.tabs.tabBar()
+        if bar is not None:
+            bar.setAccessibleName("Projections, or a sweep of the step length")
         self.tabs.addTab(self.projections_tab, "Projections")
         self.tabs.addTab(self.sweep_tab, "How deep?")
         self.panel = RunPanel(SIMULATE, "The result is a layer of its own.")
@@ -54,7 +57,7 @@ class SimulateWidget(Dock):
         self.tabs.currentChanged.connect(self._settings_changed)
         self.panel.start_wanted.connect(self.start)
         self.watch_layers(self.volume.refresh, self.runner.layer_removed)
-        self.at_end(self.runner.abandon)
+        self.outlast(self.runner)
         self.at_end(self.detector.form.abandon)
         self.bind("Ctrl+Alt+P", self.panel.button.click, self.panel.button)
         self._settings_changed()

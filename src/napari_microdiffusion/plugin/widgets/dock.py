@@ -4,16 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QFrame, QScrollArea, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
 from .section import column
 from .theme import Appearance
 
 PLUGIN = "napari-microdiffusion"
-MIN_WIDTH = 340
+MIN_WIDTH = 280
 WIDTH = 400
+# Docks that were closed while something ran in them; nothing else holds them.
+_OUTLASTING: set["Dock"] = set()
 
 
 class Dock(QWidget):
@@ -22,9 +24,10 @@ class Dock(QWidget):
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.viewer = viewer
-        self._was_docked = False
+        self._was_docked = self._was_shown = self.has_place = False
         self._listening: list[tuple[Any, Callable[..., None]]] = []
         self._at_end: list[Callable[[], None]] = []
+        self._runner: Any = None
         self.setMinimumWidth(MIN_WIDTH)
 
     def sizeHint(self) -> QSize:
@@ -82,6 +85,11 @@ class Dock(QWidget):
         """What is to be done when the dock closes."""
         self._at_end.append(action)
 
+    def outlast(self, runner: Any) -> None:
+        """Let what a runner does go on to its end when the dock is closed meanwhile."""
+        self._runner = runner
+        self.at_end(runner.abandon)
+
     def bind(self, keys: str, action: Callable[[], None], button: QWidget | None = None) -> None:
         """Bind keys to an action while the dock is in the window; a button tells them in its tooltip."""
         shortcut = QShortcut(QKeySequence(keys), self)
@@ -107,13 +115,43 @@ class Dock(QWidget):
         self._at_end, self._listening = [], []
 
     def event(self, event: QEvent | None) -> bool:
-        """Notice when napari closes the dock: it takes the widget out of it."""
+        """Notice when napari opens and closes the dock: it puts the widget in and takes it out."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._was_docked = True
             elif self._was_docked:
-                self.close_down()
+                self._leave()
+        elif event is not None and event.type() == QEvent.Type.Show and not self._was_shown:
+            self._was_shown = True
+            QTimer.singleShot(0, self._join_tabs)
         return bool(super().event(event))
+
+    def _join_tabs(self) -> None:
+        """Share the place of another of our docks, so that all fit a small screen."""
+        window, mine = self.window(), self.parent()
+        if not isinstance(window, QMainWindow) or not isinstance(mine, QDockWidget):
+            return
+        for other in [dock.parent() for dock in window.findChildren(Dock) if dock.has_place]:
+            if isinstance(other, QDockWidget) and not other.isFloating():
+                window.tabifyDockWidget(other, mine)
+                mine.raise_()
+                break
+        self.has_place = True
+
+    def _leave(self) -> None:
+        """Close down, once what is running is done."""
+        if self._runner is None or not self._runner.is_running:
+            self.close_down()
+            return
+        from napari.utils.notifications import show_info
+
+        _OUTLASTING.add(self)
+        self._runner.ended.connect(self._end_late)
+        show_info(f"{self._runner.text} goes on without its dock; to cancel it, remove its layer.")
+
+    def _end_late(self) -> None:
+        _OUTLASTING.discard(self)
+        self.close_down()
 
     def _theme_changed(self, _event: Any = None) -> None:
         appearance = Appearance.of_theme(str(self.viewer.theme))

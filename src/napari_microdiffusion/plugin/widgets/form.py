@@ -10,15 +10,15 @@ from typing import Any
 from magicgui.widgets import Container, create_widget
 from magicgui.widgets.bases import ValueWidget
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QLabel, QLineEdit, QWidget
 
 from ...settings.fields import SettingsField
 from ..document import FormSettings
-from .section import LABEL_WIDTH, column
+from .number_box import number_box
+from .section import LABEL_WIDTH, call, column
 
 AUTOMATIC = "automatic"
-_DECIMALS = 4
+_DECIMALS = 6
 _LARGEST = 1e9
 # What stands for None among choices: magicgui tells of no change to None.
 _NO_CHOICE = ""
@@ -112,9 +112,8 @@ class Form(QWidget):
         }
         self._rows = Container(widgets=[bound.widget for bound in self.fields.values()], labels=True)
         self._rows.margins = (0, 0, 0, 0)
-        labels = [label for bound in self.fields.values() for label in _labels(bound)]
-        for title in labels:
-            title.setMinimumWidth(max(LABEL_WIDTH, *(other.sizeHint().width() for other in labels)))
+        for bound in self.fields.values():
+            _label(bound)
         column(self._rows.native, inside=self)
         settings.events.revision.connect(self.refresh)
 
@@ -153,7 +152,7 @@ def switch(widget: QWidget, reason: str, meaning: str) -> None:
     widget.setToolTip(f"<qt>{reason}</qt>" if reason else meaning)
 
 
-def narrow(box: QComboBox, characters: int = 10) -> QComboBox:
+def narrow(box: QComboBox, characters: int = 6) -> QComboBox:
     """Let a box of long choices shrink with the dock, and leave the wheel to the dock."""
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(characters)
@@ -175,35 +174,10 @@ def check_box(text: str, meaning: str, is_on: bool = True) -> QCheckBox:
     return box
 
 
-class NumberValidator(QValidator):
-    """Takes a decimal point or comma, whichever the person writes, and refuses separators of groups.
-
-    Parameters
-    ----------
-    box : QDoubleSpinBox
-        Whose own validation follows.
-    """
-
-    def __init__(self, box: QDoubleSpinBox) -> None:
-        super().__init__(box)
-        self._box = box
-
-    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Say whether a text is a number, and write its decimal point as the box does."""
-        written = text or ""
-        number = written.removeprefix(self._box.prefix()).removesuffix(self._box.suffix())
-        if number != self._box.specialValueText() and number.count(".") + number.count(",") > 1:
-            return QValidator.State.Invalid, written, position
-        if number != self._box.specialValueText():
-            point = self._box.locale().decimalPoint()
-            written = written.replace(number, number.replace(",", ".").replace(".", str(point)))
-        state, written, position = self._box.validate(written, position)
-        return state, written, position
-
-
 def _widget(field: SettingsField, words: Mapping[Any, str], unset: str) -> ValueWidget[Any]:
     options: dict[str, Any] = {"tooltip": tooltip(field)}
     kind: Any = field.annotation
+    box: type | None = None
     if field.kind == "choice":
         order = sorted(field.choices, key=lambda value: [*words, value].index(value))
         options["choices"] = [(words.get(value, str(value)), value) for value in order]
@@ -214,12 +188,14 @@ def _widget(field: SettingsField, words: Mapping[Any, str], unset: str) -> Value
         options["min"] = -_LARGEST_INT if low is None else int(low)
         options["max"] = min(_LARGEST_INT, _LARGEST_INT if high is None else int(high))
     elif field.kind in ("integer", "number"):
-        kind = float
+        kind, box = float, number_box()
         largest = _LARGEST if field.maximum is None else float(field.maximum)
         options |= {"min": _lowest(field), "max": largest, "step": None}
     elif field.kind != "switch":
         kind = str
-    made = create_widget(annotation=kind, name=field.name, label=field.title, options=options)
+    made = create_widget(
+        annotation=kind, name=field.name, label=field.title, options=options, widget_type=box
+    )
     assert isinstance(made, ValueWidget)
     return made
 
@@ -255,18 +231,20 @@ def _prepare(widget: ValueWidget[Any], field: SettingsField, unset: str) -> None
     edit = box.findChild(QLineEdit)
     if edit is not None:
         edit.setAcceptDrops(False)  # files dropped anywhere on the dock are opened
-        if isinstance(box, QDoubleSpinBox):
-            edit.setValidator(NumberValidator(box))
 
 
-def _labels(bound: BoundField) -> list[QLabel]:
-    """The label beside a field, with the tooltip and the keys of a form's label."""
-    row = bound.widget.native.parentWidget()
-    found = [] if row is None else list(row.findChildren(QLabel))
+def _label(bound: BoundField) -> None:
+    """Give the label beside a field the width of all labels; name the field for who does not see it."""
+    box, row = bound.widget.native, bound.widget.native.parentWidget()
+    # Of this row alone: a switch, which has its words itself, lies beside the rows of others.
+    direct = Qt.FindChildOption.FindDirectChildrenOnly
+    found = [] if row is None else row.findChildren(QLabel, options=direct)
     for label in found:
         label.setToolTip(tooltip(bound.field))
-        label.setBuddy(bound.widget.native)
-    return found
+        label.setFixedWidth(LABEL_WIDTH)
+        label.setWordWrap(True)
+        label.setBuddy(box)
+    call(box, bound.field.title, bound.field.text)
 
 
 class _WheelToScroll(QObject):

@@ -10,11 +10,11 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
 from .form import narrow
-from .section import form, label, row
+from .section import call, form, label, row, title_of
 
-MEAN = "mean of all"
+MEAN, EACH = "mean of all", "each, one after the other"
 # What stands for None in a box: magicgui tells of no change to None.
-_NO_LAYER, _ALL = "", -1
+_NO_LAYER, _ALL, _EACH = "", -1, -2
 _AXIS_WORDS = {"c": "channel", "channel": "channel", "t": "time", "time": "time"}
 
 
@@ -66,6 +66,8 @@ class LayerChooser(QWidget):
         self._form.addRow(row(*widgets, stretch=0))
         self._form.addRow(self.refusals)
         self.setLayout(self._form)
+        self.setFocusProxy(self.box.native)
+        call(self.box.native, name, tip)
 
     @property
     def layer(self) -> Image | None:
@@ -75,7 +77,16 @@ class LayerChooser(QWidget):
     @property
     def chosen(self) -> tuple[int | None, ...]:
         """Index along each axis before the last three; None for the mean over it."""
-        return tuple(None if box.value == _ALL else box.value for box in self._axes)
+        return tuple(None if box.value == _ALL else max(box.value, 0) for box in self._axes)
+
+    @property
+    def each(self) -> list[tuple[int | None, ...]]:
+        """`chosen`, or where each of several time points is wanted, that of each."""
+        axis = next((axis for axis, box in enumerate(self._axes) if box.value == _EACH), None)
+        if axis is None or self.layer is None:
+            return [self.chosen]
+        before, after = self.chosen[:axis], self.chosen[axis + 1 :]
+        return [(*before, index, *after) for index in range(self.layer.data.shape[axis])]
 
     @property
     def axis_boxes(self) -> list[Any]:
@@ -142,13 +153,14 @@ class LayerChooser(QWidget):
         step = self._viewer.dims.current_step
         offset = len(step) - layer.ndim
         shown = min(max(step[offset + axis], 0), size - 1) if offset >= 0 else 0
-        mean = [(MEAN, _ALL)] if word == "time" else []
+        each = [(EACH, _EACH)] if self._likely is not None else []
+        mean = [(MEAN, _ALL), *each] if word == "time" else []
         box = ComboBox(choices=[*choices, *mean], value=shown)
         if mean:
             box.native.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")
         box.changed.connect(self._tell)
         self._axes.append(box)
-        self._form.insertRow(1 + axis, word, narrow(box.native, 4))
+        self._form.insertRow(1 + axis, title_of(word, box.native), narrow(box.native, 4))
 
     def _tell(self, _value: Any) -> None:
         self.changed.emit()

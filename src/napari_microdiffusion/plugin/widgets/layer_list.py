@@ -6,6 +6,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy
 from superqt.utils import signals_blocked
 
+from .section import call
+
 _HEIGHT = 76
 
 
@@ -25,6 +27,7 @@ class VolumeList(QListWidget):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(_HEIGHT)
         self.setToolTip(f"<qt>{tip}</qt>")
+        call(self, name, tip)
 
     @property
     def ticked(self) -> list[Any]:

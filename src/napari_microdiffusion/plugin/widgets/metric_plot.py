@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 from ...evaluation.table import COLUMNS
 from .form import narrow
 from .line_plot import Curve, LinePlot
-from .section import column
+from .section import call, column
 
 _SHORT = {"null_space_r2": "null-space R²"}
 
@@ -33,6 +33,7 @@ class MetricPlot(QWidget):
         self.box = narrow(self._metric.native)
         self.box.setToolTip("<qt>The metric that is plotted.</qt>")
         self.box.setObjectName("metric")
+        call(self.box, "Metric", "The metric that is plotted.")
         self.plot = LinePlot(x_title, height=190)
         self.plot.setToolTip(f"<qt>{tip}</qt>")
         column(self.plot, inside=self)

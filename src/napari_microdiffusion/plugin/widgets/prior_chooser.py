@@ -65,6 +65,7 @@ class PriorChooser(QWidget):
         self.box.native.setObjectName(name)
         self.box.changed.connect(self._choose)
         column(narrow(self.box.native), inside=self)
+        self.setFocusProxy(self.box.native)
 
     def show_prior(self, prior: str) -> None:
         """Show a prior, a file's path among them."""

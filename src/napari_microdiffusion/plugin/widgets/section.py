@@ -18,8 +18,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 from superqt import QElidingLabel
+from superqt.utils import QFlowLayout
 
-LABEL_WIDTH = 96
+from .help_page import HelpPage
+
+LABEL_WIDTH = 100
 """Wide enough for most labels, so that the fields of all sections begin at the same place."""
 
 OPEN, FOLDED = "▾", "▸"
@@ -32,17 +35,20 @@ class Section(QWidget):
     ----------
     is_open : bool
         Whether it is open at first.
+    page : str, optional
+        The page of the manual about it.
     """
 
     changed = Signal()
 
-    def __init__(self, title: str, is_open: bool = False) -> None:
+    def __init__(self, title: str, is_open: bool = False, page: str = "") -> None:
         super().__init__()
         self.title = title
         self.setObjectName(title)
         self._button = QPushButton()
         self._button.setObjectName("section")
         self._button.setCheckable(True)
+        call(self._button, title)
         self._button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._heading = QLabel()
         self._state = QElidingLabel("")
@@ -51,15 +57,21 @@ class Section(QWidget):
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         for label in (self._heading, self._state):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        row = QHBoxLayout(self._button)
-        row.setContentsMargins(2, 0, 4, 0)
-        row.addWidget(self._heading)
-        row.addWidget(self._state, 1)
+        inner = QHBoxLayout(self._button)
+        inner.setContentsMargins(2, 0, 4, 0)
+        inner.addWidget(self._heading)
+        inner.addWidget(self._state, 1)
         self.content = QWidget()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self._button)
+        header = row(self._button, stretch=0)
+        if page:
+            self.help = button("?", f"What the manual says of {title.lower()}", lambda: self._show_page(page))
+            self.help.setObjectName("help")
+            self.help.setAccessibleName(f"Help on {title}")
+            header.addWidget(self.help)
+        layout.addLayout(header)
         layout.addWidget(self.content)
         self._button.toggled.connect(self._show)
         self._button.setChecked(is_open)
@@ -80,7 +92,7 @@ class Section(QWidget):
 
     def set_content(self, layout: QLayout) -> None:
         """Fill the section; once."""
-        layout.setContentsMargins(18, 2, 4, 8)
+        layout.setContentsMargins(12, 2, 2, 8)
         layout.setSpacing(6)
         self.content.setLayout(layout)
 
@@ -88,11 +100,16 @@ class Section(QWidget):
         """Say in one line what is set here."""
         self._state.setText(text)
         self._button.setToolTip(text)
+        call(self._button, f"{self.title}: {text}" if text else self.title)
 
     @property
     def state(self) -> str:
         """What the header says."""
         return str(self._state.text())
+
+    def _show_page(self, page: str) -> None:
+
+        HelpPage(page, self).show()
 
     def _show(self, is_open: bool) -> None:
         self._heading.setText(f"<b>{OPEN if is_open else FOLDED}  {self.title}</b>")
@@ -105,6 +122,15 @@ def form() -> QFormLayout:
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     layout.setHorizontalSpacing(8)
+    return layout
+
+
+def flow(*widgets: QWidget) -> QFlowLayout:
+    """Widgets side by side, and below each other where the dock is too narrow for that."""
+    layout = QFlowLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        layout.addWidget(widget)
     return layout
 
 
@@ -147,11 +173,24 @@ def button(text: str, meaning: str = "", action: Any = None, stays: bool = False
 
 def titled(text: str, widget: QWidget, meaning: str = "") -> QHBoxLayout:
     """A field that is no part of a form, with a label like those of forms."""
-    title = label(text)
-    title.setMinimumWidth(LABEL_WIDTH)
+    return row(title_of(text, widget, meaning), widget, stretch=1)
+
+
+def title_of(text: str, widget: QWidget, meaning: str = "") -> QLabel:
+    """The label of a field, like those of forms."""
+    title = WrappedLabel(text)
+    title.setFixedWidth(LABEL_WIDTH)
     title.setToolTip(meaning)
-    title.setBuddy(widget)
-    return row(title, widget, stretch=1)
+    field = widget.focusProxy() or widget
+    title.setBuddy(field)
+    call(field, text, meaning)
+    return title
+
+
+def call(field: QWidget, name: str, meaning: str = "") -> None:
+    """Say what a field is, for those who do not see its label."""
+    field.setAccessibleName(name)
+    field.setAccessibleDescription(meaning.removeprefix("<qt>").removesuffix("</qt>"))
 
 
 class WrappedLabel(QLabel):

@@ -61,12 +61,17 @@ class Appearance:
             QLabel[tone="empty"] {{
                 color: {self.dim}; border: 1px dashed {self.line}; border-radius: 4px; padding: 10px;
             }}
-            QPushButton {{ padding: 4px 8px; }}
-            QPushButton#section {{
-                background: transparent; border: none; border-radius: 0; padding: 0; min-height: 24px;
-            }}
+            QPushButton {{ padding: 3px 7px; border: 1px solid transparent; }}
+            QPushButton:focus, QComboBox:focus, QAbstractSpinBox:focus, QLineEdit:focus, QListWidget:focus,
+            QTableWidget:focus {{ border: 1px solid {self.mark}; }}
+            QCheckBox:focus, QRadioButton:focus {{ background: {self.field}; }}
+            QPushButton#section {{ background: transparent; border-radius: 0; padding: 0; min-height: 24px; }}
             QPushButton#section:hover {{ background: {self.field}; }}
             QPushButton#section QLabel {{ background: transparent; }}
+            QPushButton#help {{
+                background: transparent; border: none; padding: 0 6px; color: {self.dim}; font-weight: bold;
+            }}
+            QPushButton#help:hover {{ color: {self.text}; }}
             QFrame#line {{ background: {self.field}; }}
             QProgressBar {{ background: {self.field}; border: none; border-radius: 3px; }}
             QProgressBar::chunk {{ background: {self.mark}; border-radius: 3px; }}

@@ -15,6 +15,7 @@ from ..facts import StackFacts
 from ..run_state import RunState, StageClock
 from .borders import SMOOTH, TEXTURED, Mending, mend_borders
 from .out_of_distribution import out_of_distribution_score, out_of_distribution_warning
+from .positioned_noise import noise_at
 from .prior_weight import SelfTest, measure_prior_weight
 from .tile_evaluator import TileEvaluator
 from .tiling import Window
@@ -88,7 +89,7 @@ class SlabDiffusion:
             yield from state.write(state.guide, facts.slabs, facts.region, "guide")
             yield from self.consistency.enforce_on_volume(state, "guide")
             return
-        windows = self.evaluator.new_plan(STREAMED_SLABS).windows()
+        windows = self.evaluator.new_plan(STREAMED_SLABS, facts.inner).windows()
         clock = StageClock("posterior mean", count * len(windows))
         for number in range(count):
             state.cancel.check()
@@ -115,7 +116,7 @@ class SlabDiffusion:
 
     def _one_pass(self, clock: StageClock) -> Events:
         # Smaller groups of slabs than would be quickest, so that slices arrive one group after the other.
-        self.evaluator.plan = self.evaluator.new_plan(STREAMED_SLABS)
+        self.evaluator.plan = self.evaluator.new_plan(STREAMED_SLABS, self.facts.inner)
         done: set[tuple[int, ...]] = set()
 
         def attempt() -> Events:
@@ -141,6 +142,10 @@ class SlabDiffusion:
         yield from until_done(attempt, recover)
 
     def _self_test(self, conditioning: Conditioning) -> Generator[Event, None, SelfTest]:
+        survey = self.facts.survey
+        if survey is not None and survey.prior_weight is not None:
+            return SelfTest(survey.prior_weight, survey.self_test_error)
+
         def attempt() -> Generator[Event, None, SelfTest]:
             yield from ()
             with device_errors():
@@ -168,12 +173,20 @@ class SlabDiffusion:
         mean = yield from self._denoise(torch.zeros(shape), float("inf"), clock)
         squares = np.zeros_like(self.state.volume)
         for number in range(config.samples):
-            generator = torch.Generator().manual_seed(_seed(config.seed, number))
-            x, earlier = mean + float(sigmas[0]) * torch.randn(shape, generator=generator), None
+            x, earlier = mean + float(sigmas[0]) * self._noise(number, shape), None
             for step, sigma in enumerate(sigmas[:-1]):
                 clean = yield from self._denoise(x, float(sigma), clock)
                 x, earlier = dpm_solver_2m_step(x, clean, earlier, sigmas, step), clean
             yield from self._accumulate(x, number, squares)
+
+    def _noise(self, number: int, shape: tuple[int, ...]) -> "Tensor":
+        """The noise that sample `number` starts from, standard deviation 1; in a block, that of its place."""
+        import torch
+
+        seed = _seed(self.facts.config.seed, number)
+        if self.facts.survey is None:
+            return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+        return torch.from_numpy(noise_at(seed, shape, self.facts.corner))
 
     def _denoise(self, x: "Tensor", sigma: float, clock: StageClock) -> "Generator[Event, None, Tensor]":
         """One evaluation of the whole stack, window by window."""

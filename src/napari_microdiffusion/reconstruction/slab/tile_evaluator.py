@@ -1,11 +1,13 @@
 """Evaluates a prior's network tile by tile, on a device that may be full or lost."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...diffusion.slab import ORDERS
 from ...errors import RunFailed
+from ...settings.method import ReconstructionConfig
 from ..conditioning import Conditioning
 from ..device import (
     DeviceError,
@@ -16,7 +18,7 @@ from ..device import (
     free_memory,
     limit_threads,
 )
-from ..events import Notice
+from ..events import Notice, Region
 from ..facts import StackFacts
 from ..priors import load_prior
 from ..run_state import RunState
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 PIXELS_ON_CPU = 400_000
 PIXELS_ON_GPU = 2_000_000
 BYTES_PER_PIXEL = 2_600
+
+# Of the memory that blocks are planned for, what one evaluation may take.
+_SHARE_OF_BLOCKS = 0.3
 
 # Slab pixels of a stack up to which inputs are stored from one evaluation to the next, about 400 bytes each.
 STORED_PIXELS = 1_000_000
@@ -77,13 +82,22 @@ class TileEvaluator:
                 # An evaluation of a large tile can take seconds; this lets it end at the next block.
                 block.register_forward_pre_hook(lambda *_: cancel.check())
 
-    def new_plan(self, slab_group: int | None = None) -> TilePlan:
-        """Windows that fit into memory, of at most so many slabs each."""
-        return TilePlan.for_budget(self.facts.shape, self._budget(), slab_group)
+    def new_plan(self, slab_group: int | None = None, inner: Region | None = None) -> TilePlan:
+        """Windows that fit into memory, of at most so many slabs each; those of the inner part of a block."""
+        shape = self.facts.shape
+        if self.facts.survey is None:
+            return TilePlan.for_budget(shape, self._budget(), slab_group)
+        # The same tiles as if there were no blocks.
+        whole = TilePlan.for_budget(self.facts.survey.shape, self._budget(), slab_group)
+        corner = self.facts.corner
+        return replace(whole, height=shape[1], width=shape[2], inner=inner, corner=corner)
 
     def _budget(self) -> int:
         pixels = PIXELS_ON_CPU if self.device.type == "cpu" else PIXELS_ON_GPU
         config = self.facts.config
+        if self.facts.survey is not None:
+            # The same for every block, or their tiles would differ.
+            return min(pixels, block_pixels(config))
         if config.memory_gb is not None:
             free = config.memory_gb * 1e9 - working_bytes(self.facts.volume_shape, config.samples)
             pixels = min(pixels, int(free / BYTES_PER_PIXEL))
@@ -167,6 +181,13 @@ class TileEvaluator:
         self._not_finite = 0
         self._go_to_cpu()
         return self.state.notice("The GPU computes values that are no numbers: going on with the CPU.")
+
+
+def block_pixels(config: ReconstructionConfig) -> int:
+    """Slab pixels of one evaluation in a stack that is reconstructed in blocks."""
+    if config.memory_gb is None:
+        return PIXELS_ON_CPU
+    return min(PIXELS_ON_CPU, int(_SHARE_OF_BLOCKS * config.memory_gb * 1e9 / BYTES_PER_PIXEL))
 
 
 def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:

@@ -1,7 +1,7 @@
 """How a large stack is cut into pieces that a network evaluates at once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..events import Region
 
@@ -48,6 +48,10 @@ class TilePlan:
         Slabs kept of one evaluation.
     side : int
         Rows and columns kept of one evaluation.
+    inner : Region or None
+        The part of the image that is wanted; the rest is there as its context. None for all of it.
+    corner : tuple of int
+        Row and column of the first pixel in a larger image, whose tiles these are.
     """
 
     slabs: int
@@ -55,6 +59,8 @@ class TilePlan:
     width: int
     slab_group: int
     side: int
+    inner: Region | None = None
+    corner: tuple[int, int] = (0, 0)
 
     @classmethod
     def for_budget(
@@ -87,9 +93,7 @@ class TilePlan:
         """The same stack in tiles of half the side; None when they cannot shrink further."""
         if self.side <= 32:
             return None
-        return TilePlan(
-            self.slabs, self.height, self.width, self.slab_group, max(32, self.side // 2 // 4 * 4)
-        )
+        return replace(self, side=max(32, self.side // 2 // 4 * 4))
 
     def slab_groups(self) -> Iterator[tuple[slice, slice]]:
         """(read, keep) for every group of slabs."""
@@ -102,9 +106,11 @@ class TilePlan:
 
     def tiles(self) -> Iterator[tuple[Region, Region]]:
         """(read, keep) for every lateral tile."""
-        for top in range(0, self.height, self.side):
-            for left in range(0, self.width, self.side):
-                bottom, right = min(top + self.side, self.height), min(left + self.side, self.width)
+        inner = self.inner or Region(0, self.height, 0, self.width)
+        rows = self._parts(inner.top, inner.bottom, self.corner[0])
+        columns = list(self._parts(inner.left, inner.right, self.corner[1]))
+        for top, bottom in rows:
+            for left, right in columns:
                 read = Region(
                     max(0, top - LATERAL_CONTEXT),
                     min(self.height, bottom + LATERAL_CONTEXT),
@@ -112,6 +118,11 @@ class TilePlan:
                     min(self.width, right + LATERAL_CONTEXT),
                 )
                 yield read, Region(top, bottom, left, right)
+
+    def _parts(self, start: int, stop: int, corner: int) -> Iterator[tuple[int, int]]:
+        first = start - (corner + start) % self.side
+        for at in range(first, stop, self.side):
+            yield max(at, start), min(at + self.side, stop)
 
     def windows(self) -> list[Window]:
         """All windows, those of one slab group together."""

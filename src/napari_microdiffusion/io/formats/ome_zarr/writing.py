@@ -1,11 +1,12 @@
 """Images into OME-Zarr folders."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 
 from napari_microdiffusion.io.metadata import Scale
 
@@ -14,7 +15,7 @@ _VOXELS_PER_CHUNK = 2**21
 
 def write_zarr_image(
     folder: Path,
-    array: npt.NDArray[Any],
+    array: Any,
     axes: str,
     spacing: Scale | None,
     unit: str,
@@ -29,7 +30,7 @@ def write_zarr_image(
     folder
         Exists, and is empty.
     array
-        Pixels with `axes`, letters out of "tczyx".
+        Pixels with `axes`, letters out of "tczyx"; or what gives its `planes` one after the other.
     spacing
         (z, y, x) in `unit`, "um" or "pixel"; None for one that is not known.
     channels
@@ -69,7 +70,14 @@ def write_zarr_image(
         # A chunk that is not there is a lost one to whoever reads.
         config={"write_empty_chunks": True},
     )
-    stored[...] = array
+    if not hasattr(array, "planes"):
+        stored[...] = array
+        return
+    planes, depth = array.planes(), stored.chunks[0]
+    for first in range(0, array.shape[0], depth):
+        # Whole chunks, each written once.
+        part = np.stack(list(islice(planes, depth)))
+        stored[first : first + len(part)] = part
 
 
 def _chunks(shape: Sequence[int], axes: str) -> tuple[int, ...]:

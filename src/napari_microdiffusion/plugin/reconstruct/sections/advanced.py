@@ -7,7 +7,7 @@ from magicgui.widgets import ComboBox
 from ....settings.presets import PAPER_SYSTEMS, PRESET_WORDS
 from ...widgets.form import Form, narrow
 from ...widgets.line_plot import LinePlot
-from ...widgets.section import Section, column, titled
+from ...widgets.section import Section, button, column, titled
 from ..document import GUIDE, ReconstructionDocument
 from .guide import GUIDE_WORDS
 
@@ -33,7 +33,7 @@ class AdvancedSection(Section):
     """The detector, the method's further settings, and the paper's systems."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
-        super().__init__("Advanced")
+        super().__init__("Advanced", page="dock")
         self.document = document
         self.form = Form(document, advanced_paths(document), WORDS, _UNSET)
         self.system = ComboBox(
@@ -52,7 +52,9 @@ class AdvancedSection(Section):
         self.plot.hide()
         system = titled("Paper's system", narrow(self.system.native))
         schedule = titled("Its schedule", narrow(self.schedule.native))
-        self.set_content(column(self.form, system, schedule, self.plot))
+        about = "Go back to what the file says and to the settings that the program comes with."
+        self.reset = button("Reset to defaults", about, document.reset)
+        self.set_content(column(self.form, system, schedule, self.plot, self.reset))
         self.system.changed.connect(self._choose_system)
         self.schedule.changed.connect(self._choose_schedule)
         document.events.revision.connect(self.refresh)

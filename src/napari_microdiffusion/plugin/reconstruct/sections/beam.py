@@ -4,10 +4,11 @@ from napari import Viewer
 
 from ....optics.placement import short_unit
 from ....settings.asked import STEP_LENGTH
+from ....settings.slice_thickness import describe_slices
 from ...beam.form import BeamForm
 from ...beam.views import ViewsChoice
 from ...widgets.form import Form
-from ...widgets.section import Section, column, label, row, set_tone
+from ...widgets.section import Section, column, label, set_tone
 from ..document import ReconstructionDocument
 
 
@@ -21,15 +22,14 @@ class BeamSection(Section):
     """
 
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
-        super().__init__("Beam", is_open=True)
+        super().__init__("Beam", is_open=True, page="beams")
         self.document = document
         self.views = ViewsChoice(document, viewer)
         self.form = BeamForm(document, self.views)
         step_length = Form(document, (STEP_LENGTH,))
-        step_length.fields[STEP_LENGTH].widget.native.setFixedWidth(76)
-        self._source = label(tone="dim")
+        self._source = label(tone="dim", wrap=True)
         self._output = label(wrap=True)
-        self.set_content(column(row(step_length, self._source), self.form, self._output))
+        self.set_content(column(step_length, self._source, self.form, self._output))
         document.events.revision.connect(self.refresh)
         self.refresh()
 
@@ -60,4 +60,7 @@ class BeamSection(Section):
         if not placement.is_known:
             return f"{slabs} slabs → {slabs * n} slices"
         unit, depth = short_unit(placement.units[0]), placement.scale[0]
-        return f"slab {depth:.3g} {unit} → {slabs * n} slices of {depth / n:.3g} {unit}"
+        text = f"slab {depth:.3g} {unit} → {slabs * n} slices of {depth / n:.3g} {unit}"
+        width = self.document.value("acquisition.width")
+        beam = None if width is None else width * depth / n
+        return f"{text}. {describe_slices(depth, placement.scale[2], n, beam, unit)}".removesuffix(". ")

@@ -17,7 +17,7 @@ class DiffusionSection(Section):
     """Choice of the prior, the samples and their steps."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
-        super().__init__("Diffusion")
+        super().__init__("Diffusion", page="uncertainty")
         self.document = document
         self.prior = PriorChooser(PRIOR, off="Off: the first estimate is the result")
         self.form = Form(document, (SAMPLES, STEPS))

@@ -4,7 +4,7 @@ from qtpy.QtWidgets import QButtonGroup, QRadioButton
 
 from ...widgets.form import Form, switch, tooltip
 from ...widgets.line_plot import LinePlot
-from ...widgets.section import Section, button, column, label, row
+from ...widgets.section import Section, button, column, flow, label
 from ..document import GUIDE, ReconstructionDocument
 
 GUIDE_WORDS = {
@@ -29,7 +29,7 @@ class GuideSection(Section):
 
     def __init__(self, document: ReconstructionDocument) -> None:
         field = document.fields[GUIDE]
-        super().__init__(field.title)
+        super().__init__(field.title, page="method")
         self.document = document
         self._busy = ""
         self.radios = {name: QRadioButton(GUIDE_WORDS.get(name, name)) for name in ("inr", field.default)}
@@ -49,7 +49,7 @@ class GuideSection(Section):
         paths = [p for p in document.fields if p.startswith("method.inr.") and _name(p) not in _ELSEWHERE]
         self.inr = Form(document, paths, unset={"method.inr.minutes": "none"})
         self.fine.set_content(column(self.inr))
-        choice, buttons = row(*self.radios.values(), self._other), row(self.fit, self.load, self.save)
+        choice, buttons = flow(*self.radios.values(), self._other), flow(self.fit, self.load, self.save)
         self.set_content(column(choice, buttons, self._about, self.plot, self.fine))
         document.events.revision.connect(self.refresh)
         self.refresh()

@@ -39,7 +39,7 @@ class Projections(Stack):
             scale=None if lies == Placement() else slabs.scale,
             unit=slabs.units[-1],
             origin=slabs.translate,
-            path=Path(path) if path else None,
+            path=Path(path) if path and self.part is None else None,
             name=self.name,
         )
 
@@ -65,7 +65,7 @@ class ProjectionsSection(Section):
     """Choice of the projections."""
 
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
-        super().__init__("Projections", is_open=True)
+        super().__init__("Projections", is_open=True, page="files")
         self.document = document
         self._last: int | None = None
         self.open_file = button("…", "Open a TIFF of projections")
@@ -85,6 +85,12 @@ class ProjectionsSection(Section):
         self.set_content(column(self.chooser, self._about, self.flaws, self.reopen, self.calibrate))
         self.chooser.changed.connect(self.take)
         self.refresh()
+
+    @property
+    def each(self) -> list[Projections]:
+        """What is chosen: one stack, or each of several time points."""
+        layer = self.chooser.layer
+        return [] if layer is None else [Projections(layer, chosen) for chosen in self.chooser.each]
 
     def select(self, layer: Image) -> None:
         """Choose a layer, if it is on the list."""

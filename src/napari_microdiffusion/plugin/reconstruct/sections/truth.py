@@ -25,7 +25,7 @@ class TruthSection(Section):
     """Choice of a layer that holds the volume as a point scan saw it."""
 
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
-        super().__init__("Ground truth")
+        super().__init__("Ground truth", page="trust")
         self.document = document
         self._seen: tuple[Any, ...] = ()
         self._note = ""

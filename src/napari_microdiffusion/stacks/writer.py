@@ -1,5 +1,6 @@
 """The writer that the manifest names: image layers into OME-TIFF and OME-Zarr, with what is known of them."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,10 +8,11 @@ import numpy as np
 
 from ..errors import UserError
 from ..io import check_not_read, provenance_path, sources_of, write_image, write_json
+from ..optics.placement import TURNED
 from ..optics.recorded_beam import KEY
 from ..settings.files import short_record
-from ..stacks.metadata import METADATA_KEY, LayerData
-from ..stacks.placement import Placement
+from .metadata import METADATA_KEY, LayerData
+from .placement import Placement
 
 _LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
 
@@ -61,6 +63,8 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
         axes = f"{axes[:place]}c{axes[place:]}"
         arrays = [np.stack(arrays, axis=place)]
     placement = _placement(attributes)
+    if _is_turned(attributes):
+        warnings.warn(TURNED.format(names[0]), stacklevel=2)
     known = [_known(attributes) for _, attributes, _ in layers]
     check_not_read(path, [file for k in known if k.get("path") for file in sources_of(k["path"])])
     provenance = next((k["provenance"] for k in known if k.get("provenance")), None)
@@ -102,6 +106,15 @@ def _placement(attributes: Mapping[str, Any]) -> Placement:
     translate = [float(value) for value in attributes["translate"]][-3:]
     units = [str(unit) for unit in attributes.get("units") or ("pixel",) * 3][-3:]
     return Placement((scale[0], scale[1], scale[2]), (translate[0], translate[1], translate[2]), tuple(units))  # type: ignore[arg-type]
+
+
+def _is_turned(attributes: Mapping[str, Any]) -> bool:
+    """Whether a layer's axes are not those of the world."""
+    for name, none in (("rotate", np.eye), ("affine", np.eye), ("shear", np.zeros)):
+        value = attributes.get(name)
+        if value is not None and not np.array_equal(np.asarray(value), none(len(np.asarray(value)))):
+            return True
+    return False
 
 
 def _axes_of(data: Any, attributes: Mapping[str, Any]) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..optics import Acquisition
-from ..stacks.metadata import METADATA_KEY, LayerData, known_beam
-from ..stacks.placement import Placement
+from .metadata import METADATA_KEY, LayerData, known_beam
+from .placement import Placement
 
 SAMPLE_SHAPE = (96, 128, 128)
 SAMPLE_STEP_LENGTH = 6

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from napari import Viewer
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from ..widgets.theme import Appearance
+from ...stacks.placement import Placement
+from .theme import Appearance
 
 _GAP = 6
 _TITLE = 18
@@ -25,15 +27,18 @@ class Shown:
 
 
 class CrossSections(QWidget):
-    """Pictures of the planes xz and yz through one point of several volumes.
+    """Pictures of the planes xz and yz of several volumes through the viewer's cursor.
 
-    `picked` is emitted with the slice that was clicked.
+    `moved` is emitted with the slice that the viewer shows. Clicks go to a slice.
     """
 
-    picked = Signal(int)
+    moved = Signal(int)
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         super().__init__()
+        self._viewer, self._place = viewer, Placement()
+        viewer.dims.events.point.connect(self.follow)
+        viewer.mouse_move_callbacks.append(self._mouse_moved)
         self._volumes: Sequence[Shown] = ()
         self._limits = (0.0, 1.0)
         self._aspect = 1.0
@@ -47,16 +52,48 @@ class CrossSections(QWidget):
         self._appearance = appearance
         self.update()
 
-    def show_volumes(
-        self, volumes: Sequence[Shown], limits: tuple[float, float], scale: Sequence[float]
-    ) -> None:
-        """Show other volumes of one shape; `scale` is the voxel's depth, height and width."""
-        self._volumes, self._limits = volumes, limits
-        self._aspect = scale[0] / scale[2]
-        if volumes:
+    def show_volumes(self, volumes: Sequence[Shown], limits: tuple[float, float], place: Placement) -> None:
+        """Show other volumes of one shape that lie in a place."""
+        before = self._volumes[0].data.shape if self._volumes else ()
+        self._volumes, self._limits, self._place = volumes, limits, place
+        self._aspect = place.scale[0] / place.scale[2]
+        if volumes and volumes[0].data.shape != before:
             depth, height, width = volumes[0].data.shape
             self.point = (depth // 2, height // 2, width // 2)
         self._fit()
+        self.follow()
+
+    def follow(self, _event: Any = None) -> None:
+        """Go to the slice that the viewer shows."""
+        dims = self._viewer.dims
+        if self._volumes and dims.ndim >= 3:
+            z = round((dims.point[dims.ndim - 3] - self._place.translate[0]) / self._place.scale[0])
+            self.go_to(z=z)
+            self.moved.emit(z)
+
+    def show_slice(self, z: float) -> None:
+        """Show a slice of the volumes in the viewer."""
+        dims = self._viewer.dims
+        if self._volumes and dims.ndim >= 3:
+            dims.set_point(dims.ndim - 3, self._place.translate[0] + z * self._place.scale[0])
+
+    def release(self) -> None:
+        """Let go of the viewer; the dock is going."""
+        self._viewer.dims.events.point.disconnect(self.follow)
+        self._viewer.mouse_move_callbacks.remove(self._mouse_moved)
+        self._volumes = ()
+
+    def _mouse_moved(self, viewer: Viewer, event: Any) -> None:
+        if (
+            not self._volumes
+            or not self.isVisibleTo(self.window())
+            or len(event.position) < 3
+            or viewer.dims.ndisplay == 3
+        ):
+            return
+        translate, scale = self._place.translate, self._place.scale
+        y, x = (round((event.position[axis] - translate[axis]) / scale[axis]) for axis in (-2, -1))
+        self.go_to(y=y, x=x)
 
     def go_to(self, z: int | None = None, y: int | None = None, x: int | None = None) -> None:
         """Move the point; a place outside the volumes is ignored."""
@@ -102,7 +139,7 @@ class CrossSections(QWidget):
         place = event.position().y() % (tall + _TITLE + _GAP) - _TITLE
         depth = self._volumes[0].data.shape[0]
         if 0 <= place < tall:
-            self.picked.emit(int(place / tall * depth))
+            self.show_slice(int(place / tall * depth))
 
     def paintEvent(self, _event: QPaintEvent | None) -> None:
         """Draw."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..io import ImageStack, UnchosenPosition, is_stack, read_image
 from ..optics.recorded_beam import KEY, beam_in
-from ..stacks.metadata import METADATA_KEY, UNCERTAINTY_COLOURS, LayerData
-from ..stacks.placement import AXES, Placement, rule_record
-from ..tasks.contrast import limits_of, sampled
+from .contrast_limits import limits_of, sampled
+from .metadata import METADATA_KEY, UNCERTAINTY_COLOURS, LayerData
+from .placement import AXES, Placement, rule_record
 
 Reader = Callable[[Any], list[LayerData]]
 

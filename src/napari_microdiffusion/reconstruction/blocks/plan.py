@@ -1,0 +1,109 @@
+"""How a stack that is too large for memory is cut into blocks: all slabs of a part of the image."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...optics import Acquisition
+from ...settings.method import ReconstructionConfig
+from ..cost.estimate import BYTES_TO_START
+from ..events import Region
+from ..slab.stages import STREAMED_SLABS
+from ..slab.tile_evaluator import BYTES_PER_PIXEL, block_pixels
+from ..slab.tiling import LATERAL_CONTEXT, TilePlan
+
+LARGE = 80_000_000
+"""Voxels from which a stack is reconstructed in blocks, on every machine alike."""
+
+DEFAULT_GB = 2.5
+"""Working memory where none is asked for."""
+
+# How far the denoising of a pixel looks, in its two passes: what lies beyond the context changes nothing.
+_DENOISING = 10
+CONTEXT = LATERAL_CONTEXT + _DENOISING + 2
+# Working memory, measured with benchmarks/scale.py: volumes and projections; the states of samples.
+_BYTES_PER_VOXEL = 18
+_BYTES_PER_SAMPLED_PIXEL = 420
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of the image: what is read of it, and what is kept, in pixels of the whole image."""
+
+    read: Region
+    keep: Region
+
+    @property
+    def name(self) -> str:
+        """What its files are called by."""
+        return f"{self.keep.top:05d}-{self.keep.left:05d}"
+
+    @property
+    def inner(self) -> Region:
+        """Where the kept part lies in what was read."""
+        keep, top, left = self.keep, self.read.top, self.read.left
+        return Region(keep.top - top, keep.bottom - top, keep.left - left, keep.right - left)
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """Blocks of one size that cover an image of `height` x `width`.
+
+    Attributes
+    ----------
+    height, width : int
+        Rows and columns of the image.
+    side : int
+        Rows and columns kept of a block: whole tiles of the network, so that every tile is what it would be
+        without blocks.
+    """
+
+    height: int
+    width: int
+    side: int
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, int, int], acquisition: Acquisition, config: ReconstructionConfig
+    ) -> "BlockPlan":
+        """The largest blocks that fit into memory.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Slabs, rows and columns of the projections.
+        acquisition : Acquisition
+        config : ReconstructionConfig
+        """
+        memory = 1e9 * (config.memory_gb or DEFAULT_GB)
+        pixels = block_pixels(config)
+        tile = TilePlan.for_budget(shape, pixels, STREAMED_SLABS).side
+        free = memory - BYTES_TO_START - pixels * BYTES_PER_PIXEL
+        per_pixel = shape[0] * acquisition.step_length * _BYTES_PER_VOXEL
+        if config.samples and config.diffusion != "off":
+            per_pixel += shape[0] * _BYTES_PER_SAMPLED_PIXEL
+        reach = int(max(free, 0) / per_pixel) ** 0.5
+        return cls(shape[1], shape[2], tile * max(1, int((reach - 2 * CONTEXT) // tile)))
+
+    def blocks(self) -> Iterator[Block]:
+        """All of them, row by row."""
+        for top in range(0, self.height, self.side):
+            for left in range(0, self.width, self.side):
+                bottom, right = min(top + self.side, self.height), min(left + self.side, self.width)
+                read = Region(
+                    max(0, top - CONTEXT),
+                    min(self.height, bottom + CONTEXT),
+                    max(0, left - CONTEXT),
+                    min(self.width, right + CONTEXT),
+                )
+                yield Block(read, Region(top, bottom, left, right))
+
+
+def needs_blocks(shape: tuple[int, ...], acquisition: Acquisition, config: ReconstructionConfig) -> bool:
+    """Whether a stack is reconstructed in blocks: a large one, by a method that looks around it no further.
+
+    An INR is fitted to whole stacks, as the paper's diffusion is trained on them; through beams that leave
+    their slab only whole volumes can be consistent.
+    """
+    is_local = acquisition.is_disjoint and config.guide not in ("inr", "reference")
+    voxels = shape[0] * shape[1] * shape[2] * acquisition.step_length
+    return is_local and config.diffusion != "paper" and not config.keep_samples and voxels >= LARGE

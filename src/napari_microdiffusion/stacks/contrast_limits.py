@@ -1,0 +1,18 @@
+"""Contrast limits that show a stack well, whatever single voxels hold."""
+
+import numpy as np
+
+_SAMPLED_VOXELS = 1_000_000
+
+
+def sampled(volume: np.ndarray) -> np.ndarray:
+    """Some voxels of a large volume (..., H, W), from everywhere in it."""
+    step = max(1, round((volume.size / _SAMPLED_VOXELS) ** 0.5))
+    return np.asarray(volume[..., ::step, ::step])
+
+
+def limits_of(values: np.ndarray) -> tuple[float, float]:
+    """Contrast limits that show values well, robust to single bright ones."""
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, (0.5, 99.9)).tolist() if finite.size else (0.0, 1.0)
+    return low, max(high, low + 1e-30 + 1e-6 * abs(low))
