@@ -1,4 +1,4 @@
-"""The first estimate: an INR fitted here or loaded from a file, or an interpolation."""
+"""The starting estimate: an INR fitted here or loaded from a file, or an interpolation."""
 
 from qtpy.QtWidgets import QButtonGroup, QRadioButton
 
@@ -8,8 +8,8 @@ from ...widgets.section import Section, button, column, flow, label
 from ..document import GUIDE, ReconstructionDocument
 
 GUIDE_WORDS = {
-    "inr": "INR",
-    "logspline": "log-spline",
+    "inr": "fitted (INR, slower)",
+    "logspline": "fast (log-spline)",
     "histospline": "histospline",
     "cubic": "cubic",
     "linear": "linear",
@@ -25,7 +25,7 @@ _ELSEWHERE = {"photon_gain", "read_noise"}
 
 
 class GuideSection(Section):
-    """Choice of the first estimate."""
+    """Choice of the starting estimate."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
         field = document.fields[GUIDE]
