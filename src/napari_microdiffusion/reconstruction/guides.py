@@ -72,7 +72,7 @@ def smooth_logarithm(facts: StackFacts, state: RunState, consistency: DataConsis
     unit, noise, pedestal = facts.scale.to_unit(facts.denoised), facts.noise_level, 0.0
     if facts.acquisition.is_disjoint:
         shape: tuple[int, ...] = facts.volume_shape
-        known = facts.survey and facts.survey.pedestal
+        known = None if facts.survey is None else facts.survey.pedestal
         pedestal = choose_pedestal(unit, facts.operator, noise) if known is None else known
         parts = logspline_parts(unit, facts.operator, noise, pedestal=pedestal)
     else:
