@@ -40,7 +40,7 @@ class Reconstructing(Activity):
         self.done = "The volume is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
         self.projections, self.layers = projections, layers
-        self._panel, self._outcome, self._advanced = panel, outcome, sections.advanced
+        self._panel, self._outcome, self._sections = panel, outcome, sections
         self.result: Any = None
         self.is_saved = False
 
@@ -73,7 +73,9 @@ class Reconstructing(Activity):
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
         elif isinstance(event, LossPoint):
             if event.stage == "posterior mean":
-                self._advanced.show_loss(event.step, event.loss)
+                self._sections.advanced.show_loss(event.step, event.loss)
+            else:
+                self._sections.guide.show_misfit(event.step, event.loss)
         else:
             self.layers.handle(event)
 
@@ -108,16 +110,14 @@ class FittingInr(Activity):
         self.done = "The INR is fitted."
         self.handle = self._handle
         self._viewer, self.projections, self._acquisition = viewer, projections, acquisition
-        self._plot = sections.guide.plot
+        self._guide = sections.guide
         self._contrast = Contrast(0.0, 1.0)
         self.result: Any = None
-        self._plot.clear()
-        self._plot.show()
 
     def _handle(self, event: Any) -> None:
-        """Plot the loss; show the slices of a finished fit."""
+        """Plot the misfit; show the slices of a finished fit."""
         if isinstance(event, LossPoint):
-            self._plot.add(event.step, event.loss)
+            self._guide.show_misfit(event.step, event.loss)
         elif isinstance(event, Contrast):
             self._contrast = event
         elif isinstance(event, Finished) and event.result.inr is not None and not event.result.stopped:
