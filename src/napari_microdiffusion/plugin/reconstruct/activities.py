@@ -67,7 +67,8 @@ class Reconstructing(Activity):
         if isinstance(event, Notice):
             (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
         elif isinstance(event, Judged):
-            self.result = event.result
+            # Held as long as its layer; the starting estimate would take as much memory again.
+            self.result = replace(event.result, guide=event.result.guide[:0])
             if event.result.stopped:
                 self.done = "The run was stopped; what there was is kept."
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
