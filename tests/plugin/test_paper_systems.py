@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.plugin.reconstruct.document import HeldInr
+from napari_microdiffusion.inr.held import HeldInr
 from napari_microdiffusion.settings import asked
 from napari_microdiffusion.settings.presets import PAPER_SYSTEMS
 

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
+from ...inr.held import HeldInr
 from ...io import read_table
 from ...io.formats.ome_zarr.folders import HEADERS
 from ...optics.placement import TURNED
@@ -32,7 +33,7 @@ from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
-from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
+from .document import NO_PROJECTIONS, ReconstructionDocument
 from .opening import Opening, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
