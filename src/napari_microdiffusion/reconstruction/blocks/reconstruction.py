@@ -166,9 +166,7 @@ def _in_blocks(
     )
 
 
-def _one_block(
-    facts: StackFacts, block: Block, finished: FinishedBlocks, run_state: RunState
-) -> Events:
+def _one_block(facts: StackFacts, block: Block, finished: FinishedBlocks, run_state: RunState) -> Events:
     """Reconstruct a block and put it with the finished ones."""
     state = RunState.of(facts, run_state.cancel)
     consistency = data_consistency(facts, run_state.cancel.check)
