@@ -52,7 +52,7 @@ def write_image(
         Pixels. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
         uint8, uint16 and float32. float16, and for ImageJ float64, become float32; other types are refused.
         Or a `PlaneByPlane`, which is written without ever lying in memory.
-    axes
+        axes
         A letter for each axis of `data`: "zyx", with "t" and "c" before it where there are several time
         points or channels, in this order.
     scale

@@ -169,6 +169,7 @@ def _in_grey_levels(
         volume=grey(result.volume),
         guide=grey(result.guide),
         uncertainty=None if result.uncertainty is None else grey(result.uncertainty),
+        reference=None if result.reference is None else grey(result.reference),
         inr=None if result.inr is None else result.inr.scaled(1 / unit),
         samples=[grey(sample) for sample in result.samples],
         noise=noise,
@@ -257,9 +258,10 @@ def _preview(facts: StackFacts, state: RunState, consistency: DataConsistency) -
 
 def _write_guide(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     """Put the guide into the volume, as consistent with the measurement as slabs can be by themselves."""
-    n = facts.step_length
+    n, knows_noise = facts.step_length, state.shared is not None
     for i in range(facts.shape[0]):
         state.cancel.check()
         slab = slice(i, i + 1)
-        slices = consistency.enforce_on_slabs(state.guide[i * n : (i + 1) * n], slab, facts.region)
+        guide = state.guide[i * n : (i + 1) * n]
+        slices = consistency.enforce_on_slabs(guide, slab, facts.region, knows_noise=knows_noise)
         yield from state.write(slices, slab, facts.region, "guide")

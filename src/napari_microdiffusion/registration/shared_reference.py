@@ -7,7 +7,9 @@ import numpy as np
 from .registration import Registration
 
 # Of the noise of the reference, what is left in it, roughly; and the share of a change that is uncertain.
-_NOISE_LEFT, _UNCERTAIN = 0.5, 0.5
+_NOISE_LEFT, _UNCERTAIN = 0.5, 1.0
+# Where a slab has changed, the share of its light that may lie at another depth.
+_ELSEWHERE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,8 @@ class SharedReference:
         How far the volume is believed, 0 to 1.
     match : ndarray, shape (N, H, W)
         How well projections are as expected, 0 to 1.
+    light : ndarray, shape (N, H, W)
+        Of the slabs above the dark level, seen or expected, whichever is more.
     whole_weight : float
         Of the whole stack.
     registration : Registration
@@ -36,6 +40,7 @@ class SharedReference:
     noise: np.ndarray
     weight: np.ndarray
     match: np.ndarray
+    light: np.ndarray
     whole_weight: float
     registration: Registration
 
@@ -57,6 +62,8 @@ class SharedReference:
     def deviation(self, volume: np.ndarray) -> np.ndarray:
         """Standard deviation of a final volume (N*n, H, W) for what is unknown of the reference's part."""
         n = len(self.volume) // len(self.weight)
-        weight, match = (np.repeat(part, n, axis=0) for part in (self.weight, self.match))
-        changed = _UNCERTAIN * (1 - match) * np.abs(self.expected - volume)
+        parts = (self.weight, self.match, self.light)
+        weight, match, light = (np.repeat(part, n, axis=0) for part in parts)
+        gone = _UNCERTAIN * np.abs(self.expected - volume)
+        changed = (1 - match) * np.hypot(gone, _ELSEWHERE * light)
         return np.asarray(np.hypot(_NOISE_LEFT * weight * self.noise, changed), np.float32)

@@ -77,6 +77,24 @@ def test_it_needs_no_diffusion(run, truth, noisy):
     assert null_space_r2(result, truth) > 0.85
 
 
+def test_grey_levels_may_be_of_any_size(run, truth, noisy):
+    projections = simulate_projections(truth, Acquisition(step_length=4))
+    usual, _ = run(projections, noisy, diffusion="off")
+    tiny, _ = run(1e-12 * projections.astype(np.float64), noisy, diffusion="off")
+    np.testing.assert_allclose(tiny.volume * 1e12, usual.volume, rtol=1e-2, atol=5)
+    np.testing.assert_allclose(tiny.reference * 1e12, usual.reference, rtol=1e-2, atol=5)
+
+
+def test_noise_of_the_projections_is_left_out_where_the_reference_knows_better(run, truth, noisy, rng):
+    clean = simulate_projections(truth, Acquisition(step_length=4))
+    unit = np.percentile(clean, 99.9) / 30
+    projections = (rng.poisson(clean / unit) * unit).astype(np.float32)
+    optics = {"photon_gain": unit, "read_noise": 0.0}
+    result, _ = run(projections, noisy, optics, diffusion="off")
+    seen = simulate_projections(result.volume, Acquisition(step_length=4))
+    assert np.abs(seen - clean).mean() < 0.4 * np.abs(projections - clean).mean()
+
+
 def test_what_has_brightened_brightens_where_it_is(run, truth, noisy):
     now = truth.copy()
     now[ELSEWHERE] = 500 + 2.5 * (now[ELSEWHERE] - 500)

@@ -48,7 +48,7 @@ def reference(facts: StackFacts, state: RunState, consistency: DataConsistency) 
 def _shared(
     facts: StackFacts, state: RunState, given: ReferenceStack, start: np.ndarray
 ) -> Generator[Event, None, SharedReference | None]:
-    yield StageStarted("guide", "First estimate: registering the reference")
+    yield StageStarted("guide", "Starting estimate: registering the reference")
     check, scale = state.cancel.check, facts.scale
     for note in given.notes:
         yield state.message(note)
@@ -88,7 +88,8 @@ def _shared(
         volume = beam.crop(shared_through(light, beam.extend(weights), beam, check))
     # Noise that is independent from slice to slice is less in their mean.
     own = forward(np.square(deviation)) / len(facts.acquisition.profile)
-    match = match_weight(light, forward(expected) - dark, own, scale.span)
+    seen = forward(expected) - dark
+    match = match_weight(light, seen, own, scale.span)
     match = _mean_over_views(match, facts)
     covering = _mean_over_views(forward(inside.astype(np.float32)), facts)
     yield Progress("guide", 1.0, 0.0)
@@ -99,6 +100,7 @@ def _shared(
         noise=deviation,
         weight=np.asarray(places * match * covering, np.float32),
         match=np.where(covering > 0.5, match, np.float32(1)),
+        light=_mean_over_views(np.maximum(np.maximum(light, seen), 0), facts),
         whole_weight=whole,
         registration=found,
     )

@@ -74,7 +74,7 @@ class SlabDiffusion:
         were estimated serves to estimate them better.
         """
         facts, state = self.facts, self.state
-        yield StageStarted("posterior mean", "Posterior mean")
+        yield StageStarted("posterior mean", "Refining the volume")
         known, own = self.evaluator.prior.distribution, self.conditioning.statistics
         state.out_of_distribution = out_of_distribution_score(own, known)
         if (warning := out_of_distribution_warning(own, known)) is not None:
@@ -83,7 +83,7 @@ class SlabDiffusion:
         count = passes(facts.acquisition)
         if not count:
             yield state.notice(
-                "Two views locate structures better than the prior can: the volume is the first estimate, "
+                "Two views locate structures better than the prior can: the volume is the starting estimate, "
                 "made consistent with both; the prior serves the uncertainty alone."
             )
             yield from state.write(state.guide, facts.slabs, facts.region, "guide")
@@ -110,8 +110,8 @@ class SlabDiffusion:
         yield from self.consistency.enforce_on_volume(state, "posterior mean")
         if state.prior_weight < LITTLE_WEIGHT:
             yield state.notice(
-                "Little of what the prior adds is confirmed by this sample (weight of the prior "
-                f"{state.prior_weight:.2f} of 1): the volume stays near the first estimate."
+                "This sample confirms little of what the prior would add, so "
+                f"{100 * state.prior_weight:.0f} % of it is used. The volume stays near the start."
             )
 
     def _one_pass(self, clock: StageClock) -> Events:
@@ -161,7 +161,7 @@ class SlabDiffusion:
         from ...diffusion.samplers import dpm_solver_2m_step, karras_sigmas
 
         config = self.facts.config
-        yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
+        yield StageStarted("samples", f"Uncertainty: {config.samples} draws")
         self.evaluator.plan = self.evaluator.new_plan()
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_START)
         evaluations = 1 + config.samples * config.steps
