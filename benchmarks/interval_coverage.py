@@ -22,7 +22,7 @@ def main() -> None:
     """Run and print."""
     parser = arguments_parser(__doc__)
     parser.add_argument("--samples", type=int, default=4)
-    parser.add_argument("--side", type=int, default=64)
+    parser.set_defaults(side=64)
     parser.add_argument("--method", default=DEFAULT_METHODS[-1], help="as guide/diffusion/consistency")
     arguments = parser.parse_args()
     found: dict[str, list[list[float]]] = {}

@@ -8,10 +8,10 @@ ROWS = [
 
 def test_rows_are_aligned_and_the_best_are_starred():
     assert comparison_table(ROWS).splitlines() == [
-        "        PSNR (dB)   null R²   z error",
-        "--------------------------------------",
-        "linear      30.13     0.250*     0.60",
-        "ours        32.10*        -      0.50*",
+        "        PSNR (dB)   depth recovered   z error",
+        "----------------------------------------------",
+        "linear      30.13             0.250*     0.60",
+        "ours        32.10*                -      0.50*",
     ]
 
 

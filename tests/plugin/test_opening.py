@@ -118,5 +118,11 @@ def test_missing_values_are_told_before_the_run(dock, projections, qtbot):
     dock.viewer.add_image(bad, name="bad")
     flaws = dock.sections.projections.flaws
     qtbot.waitUntil(lambda: "NaN or infinite pixels" in flaws.text(), timeout=PATIENCE_MS)
+    assert "Tick “Mask missing pixels”" in flaws.text()
+    set_field(dock, "method.mask_missing", True)
+    qtbot.waitUntil(lambda: not dock.flaws.job.is_running, timeout=PATIENCE_MS)
+    assert flaws.isHidden()
+    set_field(dock, "method.mask_missing", False)
+    qtbot.waitUntil(lambda: not flaws.isHidden(), timeout=PATIENCE_MS)
     dock.viewer.layers.remove("bad")
     assert flaws.isHidden()

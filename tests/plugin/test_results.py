@@ -44,6 +44,7 @@ def buttons(dock):
 
 def test_the_buttons_stay_whatever_is_opened_and_follow_the_chosen_result(done, finish, tmp_path, rng):
     first = done.viewer.layers["bar volume"]
+    assert done.results.run.result.guide.size == 0  # nothing is held beside what the layers show
     done.viewer.add_image(rng.random((4, 5, 6)), name="something else")
     done.runs.open_sample()
     finish(done)

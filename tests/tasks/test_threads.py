@@ -34,6 +34,8 @@ def test_mailbox_keeps_order_and_only_the_newest_of_a_slice():
         ("step length is 1", "Step length is 1."),
         ("vessel.tif is empty.", "vessel.tif is empty."),
         ("the memory is full!", "The memory is full!"),
+        ("choose mask missing (--mask-missing) to go on", "Choose mask missing to go on."),
+        ("the setting Light, or --light drift, evens it out", "The setting Light evens it out."),
     ],
 )
 def test_errors_read_as_sentences(given, shown):

@@ -37,10 +37,11 @@ COLUMNS: dict[str, Column] = {
     ),
     "dice_per_slice_otsu": Column("Dice/slice", ".4f", True),
     "null_space_r2": Column(
-        "null R²",
+        "depth recovered",
         ".3f",
         True,
-        "Share of what no projection sees that is right: 0 for repeating each projection, 1 for the truth.",
+        "Share of what no projection sees that is right (null-space R²): 0 for repeating each projection, "
+        "1 for the truth.",
     ),
     "axial_centroid_error_median": Column(
         "z error",

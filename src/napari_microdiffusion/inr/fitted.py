@@ -103,7 +103,8 @@ class FittedInr:
             given = "×".join(map(str, projections_shape))
             raise UserError(
                 f"{name} was fitted to projections of {'×'.join(map(str, fitted))} at step length "
-                f"{self.step_length}; these are {given} at step length {n}."
+                f"{self.step_length}; these are {given} at step length {n}. Use it with those, "
+                "or have an INR fitted to these."
             )
 
     def scaled(self, factor: float) -> FittedInr:

@@ -73,6 +73,7 @@ def fit_grid(
     steps = sum(len(cuts[epoch % 2]) for epoch in range(epochs))
     measuring = {int(fraction * epochs) for fraction in _MEASUREMENTS} if settings.coherence else set()
     history: deque[float] = deque(maxlen=_PATIENCE + 1)
+    seen: deque[tuple[float, int]] = deque(maxlen=len(cuts[0]))
     done, loss = 0, math.nan
     for epoch in range(epochs):
         rate = settings.rate * max(0.5 + 0.5 * math.cos(math.pi * epoch / epochs), _LAST_RATE)
@@ -82,12 +83,15 @@ def fit_grid(
         for rows, columns in cuts[epoch % 2]:
             if epoch in measuring:
                 objective.measure(rows, columns)
-            total += objective.step(rows, columns, moments, rate, epoch)
+            objective_here, *misfit_here = objective.step(rows, columns, moments, rate, epoch)
+            total += objective_here
+            seen.append((misfit_here[0], misfit_here[1]))
             pixels += (rows.stop - rows.start) * (columns.stop - columns.start)
             done += 1
             # While the first epoch lasts, the loss of what it has seen; then that of whole epochs.
             loss = loss if epoch else total / pixels
-            yield FitStep(done, steps, loss, fitted)
+            squares, count = (sum(part) for part in zip(*seen, strict=True))
+            yield FitStep(done, steps, loss, math.sqrt(squares / max(count, 1)), fitted)
         loss = total / pixels
         history.append(loss)
         # The first epochs may climb while the moments warm up, so only a later standstill counts.
@@ -144,23 +148,26 @@ class _GridObjective:
         own = metric[:, :, above : above + rows.stop - rows.start, left : left + columns.stop - columns.start]
         self.metric[:, :, rows, columns] = torch.from_numpy(own).to(self.metric.device)
 
-    def step(self, rows: slice, columns: slice, moments: dict[str, Any], rate: float, epoch: int) -> float:
-        """Take one step of Adam on a tile; returns the objective before it."""
+    def step(
+        self, rows: slice, columns: slice, moments: dict[str, Any], rate: float, epoch: int
+    ) -> tuple[float, float, int]:
+        """Take one step of Adam on a tile; returns objective, squared misfit and its pixels before."""
         import torch
 
         parts = {name: self.field.window(name, rows, columns).detach() for name in self.field.tensors}
         for part in parts.values():
             part.requires_grad_()
-        loss = self._loss(parts, rows, columns)
+        loss, misfit, pixels = self._loss(parts, rows, columns)
         loss.backward()
         with torch.no_grad():
             for name, part in parts.items():
                 first, second = (self.field.window(name, rows, columns, m) for m in moments[name])
                 shared = part.ndim < 3
                 _adam(part, first, second, rate * (_NETWORK_RATE if shared else 1.0), epoch + 1)
-        return float(loss.detach())
+        return float(loss.detach()), float(misfit.detach()), pixels
 
-    def _loss(self, parts: dict[str, Tensor], rows: slice, columns: slice) -> Tensor:
+    def _loss(self, parts: dict[str, Tensor], rows: slice, columns: slice) -> tuple[Tensor, Tensor, int]:
+        """The objective, the squared misfit in it in units of the noise, and the pixels of that."""
         from .coherence import coherence_energy
 
         log_intensity = self.field.log_intensity(parts)
@@ -180,8 +187,9 @@ class _GridObjective:
         bend = log_intensity[2:] - 2 * log_intensity[1:-1] + log_intensity[:-2]
         loss = misfit + self.curvature * bend.square().sum()
         if self.metric is None:
-            return loss
-        return loss + self.coherence * coherence_energy(log_intensity, self.metric[:, :, rows, columns])
+            return loss, misfit, residual.numel()
+        loss = loss + self.coherence * coherence_energy(log_intensity, self.metric[:, :, rows, columns])
+        return loss, misfit, residual.numel()
 
 
 def _adam(part: Tensor, first: Tensor, second: Tensor, rate: float, count: int) -> None:

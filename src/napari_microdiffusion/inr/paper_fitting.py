@@ -53,7 +53,8 @@ def fit_paper(
             loss.backward()
             optimiser.step()
             recent.append(float(loss.detach()))
-            yield FitStep(epoch * batches + index + 1, steps, float(np.mean(recent)), fitted)
+            mean = float(np.mean(recent))
+            yield FitStep(epoch * batches + index + 1, steps, mean, mean**0.5, fitted)
 
 
 def equation_2(

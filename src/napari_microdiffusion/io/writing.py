@@ -49,9 +49,10 @@ def write_image(
         Ends in one of `IMAGE_SUFFIXES`: `.ome.tif` (OME-TIFF, compressed), `.tif` (ImageJ), `.ome.zarr` (a
         folder, OME-Zarr 0.4, compressed; an OME-Zarr of that name is replaced).
     data
-        Pixels, or a `PlaneByPlane` with axes zyx. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
+        Pixels. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
         uint8, uint16 and float32. float16, and for ImageJ float64, become float32; other types are refused.
-    axes
+        Or a `PlaneByPlane`, which is written without ever lying in memory.
+        axes
         A letter for each axis of `data`: "zyx", with "t" and "c" before it where there are several time
         points or channels, in this order.
     scale

@@ -48,7 +48,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class LossPoint:
-    """One point of a loss curve of a fit."""
+    """One point of the curve of a fit: of an INR its misfit, see `FitStep`, of a network its loss."""
 
     stage: Stage
     step: int

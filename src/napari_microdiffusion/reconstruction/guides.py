@@ -53,7 +53,7 @@ GuideStage = Generator[Event, None, FirstEstimate]
 def interpolated(facts: StackFacts, state: RunState, _: DataConsistency) -> GuideStage:
     """One of the classical guides, in strips of rows, since they look along z alone."""
     name = facts.config.guide
-    yield StageStarted("guide", f"First estimate: {name}")
+    yield StageStarted("guide", f"Starting estimate: {name}")
     guide = np.empty(facts.volume_shape, np.float32)
     depth, height, width = guide.shape
     rows = max(1, _VOXELS_AT_ONCE // (depth * width))
@@ -68,11 +68,11 @@ def interpolated(facts: StackFacts, state: RunState, _: DataConsistency) -> Guid
 
 def smooth_logarithm(facts: StackFacts, state: RunState, consistency: DataConsistency) -> GuideStage:
     """The log-spline, piece by piece; through a beam that leaves its slab, on the extended volume."""
-    yield StageStarted("guide", "First estimate: log-spline")
+    yield StageStarted("guide", "Starting estimate: log-spline")
     unit, noise, pedestal = facts.scale.to_unit(facts.denoised), facts.noise_level, 0.0
     if facts.acquisition.is_disjoint:
         shape: tuple[int, ...] = facts.volume_shape
-        known = facts.survey and facts.survey.pedestal
+        known = None if facts.survey is None else facts.survey.pedestal
         pedestal = choose_pedestal(unit, facts.operator, noise) if known is None else known
         parts = logspline_parts(unit, facts.operator, noise, pedestal=pedestal)
     else:
@@ -94,7 +94,7 @@ def smooth_logarithm(facts: StackFacts, state: RunState, consistency: DataConsis
 
 def without(facts: StackFacts, state: RunState, _: DataConsistency) -> GuideStage:
     """No guide: nothing is said about depth within a slab."""
-    yield StageStarted("guide", "No first estimate")
+    yield StageStarted("guide", "No starting estimate")
     guide = nearest(facts.denoised_by_view, facts.step_length)
     yield Progress("guide", 1.0, 0.0)
     return FirstEstimate(guide)
@@ -163,7 +163,7 @@ def _fit_on_device(facts: StackFacts, state: RunState) -> Generator[Event, None,
             fraction, spent = step.step / step.steps, perf_counter() - started
             if step.notice:
                 yield state.notice(step.notice)
-            yield LossPoint("guide", step.step, step.loss)
+            yield LossPoint("guide", step.step, step.misfit)
             yield Progress("guide", 0.9 * fraction, spent * (1 - fraction) / max(fraction, 1e-6))
             state.cancel.check()
     assert step is not None

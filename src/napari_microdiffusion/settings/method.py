@@ -26,24 +26,25 @@ class ReconstructionConfig(BaseModel):
 
     guide: Guide = Field(
         "logspline",
-        title="First estimate (guide)",
-        description="First estimate of the volume, given to the diffusion: an interpolation of the "
-        "projections along z, an implicit neural representation (INR) fitted to them, or a "
-        "reference: a point-scanned stack of the same tissue.",
+        title="Starting estimate",
+        description="What the diffusion starts from (its guide): an interpolation of the projections along "
+        "z, of which logspline is the best; inr, a field fitted to this sample (implicit neural "
+        "representation), which is slower; or reference, a point-scanned stack of the same tissue.",
     )
     diffusion: Diffusion = Field(
         "slab",
         title="Diffusion",
         description="slab: the trained prior chooses the detail within each slab. "
         "paper: the published one, trained on this sample's projections alone, hours to days on a processor. "
-        "off: the guide is the result.",
+        "off: the starting estimate is the result.",
     )
     consistency: Consistency = Field(
         "noise",
-        title="Consistency",
-        description="Data consistency: how closely the volume reproduces the projections. noise: within "
-        "their noise; where that is negligible, as nonnegative. nonnegative: exactly, and no slice below "
-        "the dark level. exact: exactly, slices may be negative. none: as it comes.",
+        title="Match the images",
+        description="How closely the volume, averaged along the beam, reproduces your images (data "
+        "consistency). noise: within their noise; where that is negligible, as nonnegative. nonnegative: "
+        "exactly, and no slice darker than the dark level. exact: exactly, slices may be darker. none: as it "
+        "comes.",
     )
     light: Light = Field(
         "as recorded",
@@ -61,16 +62,21 @@ class ReconstructionConfig(BaseModel):
     )
     samples: int = Field(
         4,
-        title="Samples",
-        description="Volumes drawn from the posterior to measure the uncertainty; 0 gives no uncertainty.",
+        title="Uncertainty draws",
+        description="How many possible volumes are drawn to see how far they differ, which is the "
+        "uncertainty; 0 gives none.",
         ge=0,
         le=64,
     )
     steps: int = Field(
-        10, title="Steps", description="Evaluations of the network for one sample.", ge=2, le=16
+        10,
+        title="Steps per draw",
+        description="More steps take longer and make each draw more exact.",
+        ge=2,
+        le=16,
     )
     keep_samples: bool = Field(
-        False, title="Keep samples", description="Keep every sample as a volume of its own."
+        False, title="Keep the draws", description="Keep every draw as a volume of its own."
     )
     prior: str = Field(
         "general",
@@ -84,7 +90,7 @@ class ReconstructionConfig(BaseModel):
     seed: int = Field(
         0,
         title="Seed",
-        description="The same seed gives the same samples on the same machine.",
+        description="The same seed gives the same draws on the same machine.",
         ge=0,
         lt=2**63,
     )

@@ -152,8 +152,7 @@ def answer(points: Sequence[SweepPoint], slice_depth: float | None = None, unit:
     found = deepest(points)
     if found is None:
         n = points[0].step_length
-        return f"Already at n = {n}, less than half of what no projection sees comes back (R² < {HALF})."
+        return f"Already at n = {n}, less than half of the depth within slabs is recovered."
     n, r2 = found.step_length, found.metrics["null_space_r2"]
     depth = "" if slice_depth is None else f", a step of {n * slice_depth:.3g} {unit}"
-    seen = "more than half of what no projection sees comes back"
-    return f"Up to n = {n}{depth}, {seen} (null-space R² {r2:.2f})."
+    return f"Up to n = {n}{depth}, more than half of the depth within slabs is recovered ({100 * r2:.0f} %)."

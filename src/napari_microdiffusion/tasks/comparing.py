@@ -23,7 +23,7 @@ class CompareSettings(BaseModel):
         None,
         title="Step length n",
         description="Slices per slab of the reconstructions. Without it, what depends on slabs is left out: "
-        "the null-space R² and the consistency with the projections.",
+        "the depth recovered and the consistency with the projections.",
         ge=MIN_STEP_LENGTH,
         le=MAX_STEP_LENGTH,
         json_schema_extra={"unit": "slices"},

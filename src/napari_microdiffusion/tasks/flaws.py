@@ -1,12 +1,13 @@
 """Looks at projections for what would ruin a result, before any run."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UserError
 from ..reconstruction.events import CancelToken
-from .threads import sentence
+from .threads import sentence, without_options
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,16 @@ class Flaws:
 
 @dataclass(frozen=True, eq=False)
 class LookForFlaws:
-    """Looks for flaws of projections (views * N, H, W), which may be lazy; `path` is another reader's."""
+    """Looks for flaws of projections (views * N, H, W), which may be lazy; `path` is another reader's.
+
+    With `masks_missing`, pixels without a value are none.
+    """
 
     projections: Any
     path: str = ""
     views: int = 1
     dark_level: float = 0
+    masks_missing: bool = False
 
     def __call__(self, cancel: CancelToken) -> Iterator[Flaws]:
         """One `Flaws`."""
@@ -39,13 +44,17 @@ class LookForFlaws:
             yield Flaws([mixed], is_mixed=True)
             return
         try:
-            validate_projections(self.projections)
+            validate_projections(self.projections, mask_missing=self.masks_missing or None)
         except UserError as error:
-            yield Flaws([sentence(str(error))])
+            remedy = ""
+            with suppress(UserError):
+                validate_projections(self.projections, mask_missing=True)
+                remedy = " Tick “Mask missing pixels” in Advanced to leave those without a value out."
+            yield Flaws([sentence(str(error)) + remedy])
             return
         found = []
         for text in find_flaws(self.projections, views=self.views, dark_level=self.dark_level):
             cancel.check()
             if text:
-                found.append(text)
+                found.append(without_options(text))
         yield Flaws(found)

@@ -5,6 +5,7 @@ that a generator raises, and make closing the window wait without a limit.
 """
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from .progress import Step
 
 Source = Callable[[CancelToken], Iterable[Any]]
 
+# As in " (--axes zyx)", ", or --light drift," and ", for example --axes zyx".
+_OPTIONS = re.compile(r" \(--[^)]*\)|,? (?:or|for example) --[a-z-]+ [a-z]+,?")
 KEPT_CORES = 1
 """Cores that a run leaves to the window."""
 
@@ -96,9 +99,17 @@ def spare_threads() -> int:
 
 
 def sentence(text: str) -> str:
-    """The text as a sentence: a capital first, unless it starts with a name with dots, a stop last."""
-    text = text.strip()
+    """The text as a sentence: a capital first, unless it starts with a name with dots, a stop last.
+
+    Without options of the command line, which mean nothing in a window.
+    """
+    text = without_options(text).strip()
     first = text.split(" ", 1)[0]
     if not any(sign in first for sign in "./_\\"):
         text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def without_options(text: str) -> str:
+    """A text without what it says of options of the command line."""
+    return _OPTIONS.sub("", text)

@@ -210,10 +210,11 @@ def _changed(denoiser: Denoiser, solution: Tensor, around: int) -> Denoiser:
         head, readout = copy.network.head, copy.network.readout
         # Rows of the head: order by order, each with the four pixels of a block.
         rows = own[:, :around].permute(2, 0, 1).reshape(4 * _OUTPUTS, around)
+        assert head.bias is not None
         head.weight[4:] += rows[:, :-1].reshape(head.weight[4:].shape)
         head.bias[4:] += rows[:, -1]
         # All pixels share the coefficients of the condition.
-        readout.bias += own[:, around:].mean(0).T.reshape(-1)
+        readout.bias.add_(own[:, around:].mean(0).T.reshape(-1))
     return copy
 
 

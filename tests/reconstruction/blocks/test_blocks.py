@@ -1,4 +1,4 @@
-"""Blocks: the volume is that of the whole stack, whatever the blocks, and goes on where it was interrupted."""
+"""Blocks: the volume is that of the whole stack, and a run goes on where it was interrupted."""
 
 import dataclasses
 import json

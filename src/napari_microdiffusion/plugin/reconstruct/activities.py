@@ -40,7 +40,7 @@ class Reconstructing(Activity):
         self.done = "The volume is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
         self.projections, self.layers = projections, layers
-        self._panel, self._outcome, self._advanced = panel, outcome, sections.advanced
+        self._panel, self._outcome, self._sections = panel, outcome, sections
         self.result: Any = None
         self.is_saved = False
 
@@ -67,13 +67,16 @@ class Reconstructing(Activity):
         if isinstance(event, Notice):
             (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
         elif isinstance(event, Judged):
-            self.result = event.result
+            # Held as long as its layer; the starting estimate would take as much memory again.
+            self.result = replace(event.result, guide=event.result.guide[:0])
             if event.result.stopped:
                 self.done = "The run was stopped; what there was is kept."
             self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
         elif isinstance(event, LossPoint):
             if event.stage == "posterior mean":
-                self._advanced.show_loss(event.step, event.loss)
+                self._sections.advanced.show_loss(event.step, event.loss)
+            else:
+                self._sections.guide.show_misfit(event.step, event.loss)
         else:
             self.layers.handle(event)
 
@@ -108,16 +111,14 @@ class FittingInr(Activity):
         self.done = "The INR is fitted."
         self.handle = self._handle
         self._viewer, self.projections, self._acquisition = viewer, projections, acquisition
-        self._plot = sections.guide.plot
+        self._guide = sections.guide
         self._contrast = Contrast(0.0, 1.0)
         self.result: Any = None
-        self._plot.clear()
-        self._plot.show()
 
     def _handle(self, event: Any) -> None:
-        """Plot the loss; show the slices of a finished fit."""
+        """Plot the misfit; show the slices of a finished fit."""
         if isinstance(event, LossPoint):
-            self._plot.add(event.step, event.loss)
+            self._guide.show_misfit(event.step, event.loss)
         elif isinstance(event, Contrast):
             self._contrast = event
         elif isinstance(event, Finished) and event.result.inr is not None and not event.result.stopped:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 GUIDE = "method.guide"
 NO_PROJECTIONS = "Choose projections first: drop a TIFF on the dock or open a sample."
-NO_REFERENCE = "The first estimate is reference, but no layer is chosen for it: choose one under Reference."
-NOTHING_TO_DO = "No first estimate and no diffusion leave nothing to reconstruct: choose one of them."
+NO_REFERENCE = "The starting estimate is reference, but no layer is chosen: choose one under Reference."
+NOTHING_TO_DO = "No starting estimate and no diffusion leave nothing to reconstruct: choose one of them."
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,11 +27,11 @@ class FlawWatch(QObject):
     def look(self, _revision: int = 0) -> None:
         """Look at the chosen projections, unless that has been done."""
         found, views = self._document.projections, self._document.views_in_the_stack
-        dark_level = self._document.value("acquisition.dark_level")
+        settings = [self._document.value(path) for path in ("acquisition.dark_level", "method.mask_missing")]
         if found is not None and found.shape[0] % views:
             views = 1  # that they are too few or too many is said elsewhere
         stack = None if found is None else (hash(found.layer), id(found.layer.data), found.chosen)
-        seen = stack and (*stack, views, dark_level)
+        seen = stack and (*stack, views, *settings)
         if seen == self._seen:
             return
         self._seen = seen
@@ -39,7 +39,7 @@ class FlawWatch(QObject):
         self.job.abandon()
         if found is not None:
             by_another = "" if found.known else str(found.layer.source.path or "")
-            self.job.start(LookForFlaws(found.data, by_another, views, dark_level))
+            self.job.start(LookForFlaws(found.data, by_another, views, *settings))
 
     def _show(self, event: object) -> None:
         if isinstance(event, Flaws):

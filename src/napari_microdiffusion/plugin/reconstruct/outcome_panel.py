@@ -46,13 +46,13 @@ class OutcomePanel(MessagePanel):
         for held, is_on in zip((self.uncertainty, self.three_d, self.side_by_side), states, strict=True):
             with signals_blocked(held):
                 held.setChecked(is_on)
-        no_samples = "No samples were drawn: set Samples above 0 in Diffusion."
+        no_samples = "Nothing was drawn for it: set Uncertainty draws above 0 in Diffusion."
         removed = "Its layer was removed, or is not open."
         has_none = results.run is not None and results.run.result.uncertainty is None
         _switch(
             self.uncertainty,
             "" if uncertainty is not None else no_samples if has_none else removed,
-            "Standard deviation of the samples around the volume, in its grey levels.",
+            "How far the draws lie from the volume (standard deviation), in its grey levels.",
         )
         beside = "volume and ground truth" if truth is not None else "the visible layers"
         _switch(self.side_by_side, "", f"Show {beside} beside each other.")

@@ -156,7 +156,8 @@ class ReconstructWidget(Dock):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Hear of the window's end."""
         super().showEvent(event)
-        self.window().installEventFilter(self)
+        if (window := self.window()) is not None:
+            window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Ask before the person closes a window with results that are not saved."""

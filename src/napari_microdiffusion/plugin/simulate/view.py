@@ -45,7 +45,7 @@ class SimulateWidget(Dock):
         if bar is not None:
             bar.setAccessibleName("Projections, or a sweep of the step length")
         self.tabs.addTab(self.projections_tab, "Projections")
-        self.tabs.addTab(self.sweep_tab, "How deep?")
+        self.tabs.addTab(self.sweep_tab, "Depth sweep")
         self.panel = RunPanel(SIMULATE, "The result is a layer of its own.")
         self.messages = MessagePanel()
         self.runner = Runner(self.panel, self.messages, self)

@@ -221,8 +221,8 @@ def _prepare(widget: ValueWidget[Any], field: SettingsField, unset: str) -> None
         ignore_wheel(box)
     if isinstance(box, QDoubleSpinBox):
         box.setDecimals(_decimals(field))
-        # Set again: the box was made with other decimals.
-        box.setMinimum(_lowest(field))
+        # Set again: the box was made with other decimals, and magicgui with a range of its own.
+        box.setRange(_lowest(field), _LARGEST if field.maximum is None else float(field.maximum))
         box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         if field.nullable:
             box.setSpecialValueText(unset)

@@ -11,8 +11,6 @@ from .form import narrow
 from .line_plot import Curve, LinePlot
 from .section import call, column
 
-_SHORT = {"null_space_r2": "null-space R²"}
-
 
 class MetricPlot(QWidget):
     """The plot; its `box` goes wherever the owner puts it.
@@ -29,7 +27,7 @@ class MetricPlot(QWidget):
         super().__init__()
         self._curves: Callable[[str], Sequence[Curve]] = lambda _metric: ()
         self._borders: Sequence[float] = ()
-        self._metric = ComboBox(choices=[(_SHORT.get(key, COLUMNS[key].heading), key) for key in metrics])
+        self._metric = ComboBox(choices=[(COLUMNS[key].heading, key) for key in metrics])
         self.box = narrow(self._metric.native)
         self.box.setToolTip("<qt>The metric that is plotted.</qt>")
         self.box.setObjectName("metric")

@@ -1,7 +1,7 @@
 """A reconstruction from disk to disk: block after block, with a memory that does not grow with the stack."""
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from ..data_consistency import (
 from ..device import choose_device
 from ..events import (
     CancelToken,
-    Event,
     Events,
     Finished,
     Notice,
@@ -129,8 +128,8 @@ def _in_blocks(
     for number, block in enumerate(blocks):
         if finished.record(block) is None:
             facts = _facts_of(projections, acquisition, config, found, block, cancel)
-            record = yield from _one_block(facts, block, finished, run_state)
-            run_state.device, done = record["device"], done + 1
+            yield from _one_block(facts, block, finished, run_state)
+            done += 1
         left = (time.perf_counter() - started) / max(done, 1) * (len(blocks) - number - 1)
         yield Progress("posterior mean", (number + 1) / len(blocks), left if done else None)
     run_state.seconds["posterior mean"] = time.perf_counter() - started
@@ -142,6 +141,7 @@ def _in_blocks(
     run_state.reached = ["guide" if config.diffusion == "off" else "posterior mean"] * shape[0]
     run_state.prior_weight = 1.0 if found.prior_weight is None else found.prior_weight
     run_state.self_test_error, run_state.pedestal = found.self_test_error, found.pedestal or 0.0
+    run_state.device = records[-1]["device"]
     run_state.out_of_distribution = records[0]["out_of_distribution"]
     has_samples = bool(config.samples) and config.diffusion != "off"
     volume = BlockVolume(folder, "volume", whole, plan)
@@ -166,10 +166,8 @@ def _in_blocks(
     )
 
 
-def _one_block(
-    facts: StackFacts, block: Block, finished: FinishedBlocks, run_state: RunState
-) -> Generator[Event, None, dict[str, Any]]:
-    """Reconstruct a block and put it with the finished ones; returns its record."""
+def _one_block(facts: StackFacts, block: Block, finished: FinishedBlocks, run_state: RunState) -> Events:
+    """Reconstruct a block and put it with the finished ones."""
     state = RunState.of(facts, run_state.cancel)
     consistency = data_consistency(facts, run_state.cancel.check)
     for event in _stages(facts, state, consistency):
@@ -199,7 +197,6 @@ def _one_block(
         "out_of_distribution": state.out_of_distribution,
     }
     finished.write(block, record, volume=volume, uncertainty=uncertainty)
-    return record
 
 
 def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:

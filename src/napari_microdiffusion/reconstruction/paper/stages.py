@@ -108,7 +108,7 @@ class PaperDiffusion:
         """Draw further samples; the spread of all, with the volume as the first, is the uncertainty."""
         facts, state, n = self.facts, self.state, self.facts.step_length
         count = facts.config.samples
-        yield StageStarted("samples", f"{count} further samples for the uncertainty")
+        yield StageStarted("samples", f"{count} further draws for the uncertainty")
         clock = StageClock("samples", count * len(state.volume) * self.settings.evaluations)
         total, squares = np.zeros_like(state.volume), np.zeros_like(state.volume)
         for number in range(1, count + 1):

@@ -48,7 +48,7 @@ def reference(facts: StackFacts, state: RunState, consistency: DataConsistency) 
 def _shared(
     facts: StackFacts, state: RunState, given: ReferenceStack, start: np.ndarray
 ) -> Generator[Event, None, SharedReference | None]:
-    yield StageStarted("guide", "First estimate: registering the reference")
+    yield StageStarted("guide", "Starting estimate: registering the reference")
     check, scale = state.cancel.check, facts.scale
     for note in given.notes:
         yield state.message(note)

@@ -20,6 +20,7 @@ def out_of_distribution_warning(sample: np.ndarray, known: "TrainingDistribution
     if known is None or score is None or score <= known.limit:
         return None
     return (
-        f"Unlike anything the prior was trained on ({' and '.join(known.most_unusual(sample))}; "
-        f"out-of-distribution score {score:.1f}, limit {known.limit:.1f}): trust the uncertainty."
+        "These images differ from all that the prior was trained on "
+        f"({' and '.join(known.most_unusual(sample))}; score {score:.1f}, usual up to {known.limit:.1f}): "
+        "detail within the slabs may be wrong. Look at the uncertainty, or adapt the prior to your tissue."
     )

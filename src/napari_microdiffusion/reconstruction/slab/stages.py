@@ -74,7 +74,7 @@ class SlabDiffusion:
         were estimated serves to estimate them better.
         """
         facts, state = self.facts, self.state
-        yield StageStarted("posterior mean", "Posterior mean")
+        yield StageStarted("posterior mean", "Refining the volume")
         known, own = self.evaluator.prior.distribution, self.conditioning.statistics
         state.out_of_distribution = out_of_distribution_score(own, known)
         if (warning := out_of_distribution_warning(own, known)) is not None:
@@ -83,7 +83,7 @@ class SlabDiffusion:
         count = passes(facts.acquisition)
         if not count:
             yield state.notice(
-                "Two views locate structures better than the prior can: the volume is the first estimate, "
+                "Two views locate structures better than the prior can: the volume is the starting estimate, "
                 "made consistent with both; the prior serves the uncertainty alone."
             )
             yield from state.write(state.guide, facts.slabs, facts.region, "guide")
@@ -110,8 +110,8 @@ class SlabDiffusion:
         yield from self.consistency.enforce_on_volume(state, "posterior mean")
         if state.prior_weight < LITTLE_WEIGHT:
             yield state.notice(
-                "Little of what the prior adds is confirmed by this sample (weight of the prior "
-                f"{state.prior_weight:.2f} of 1): the volume stays near the first estimate."
+                "This sample confirms little of what the prior would add, so "
+                f"{100 * state.prior_weight:.0f} % of it is used. The volume stays near the start."
             )
 
     def _one_pass(self, clock: StageClock) -> Events:
@@ -161,7 +161,7 @@ class SlabDiffusion:
         from ...diffusion.samplers import dpm_solver_2m_step, karras_sigmas
 
         config = self.facts.config
-        yield StageStarted("samples", f"{config.samples} samples for the uncertainty")
+        yield StageStarted("samples", f"Uncertainty: {config.samples} draws")
         self.evaluator.plan = self.evaluator.new_plan()
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_START)
         evaluations = 1 + config.samples * config.steps
@@ -171,6 +171,7 @@ class SlabDiffusion:
         # At high noise the denoised state is the posterior mean; starting from it, a sample is spared the
         # levels where it would be little else.
         mean = yield from self._denoise(torch.zeros(shape), float("inf"), clock)
+        self._surround(mean)
         squares = np.zeros_like(self.state.volume)
         for number in range(config.samples):
             x, earlier = mean + float(sigmas[0]) * self._noise(number, shape), None
@@ -210,13 +211,7 @@ class SlabDiffusion:
         """Turn a finished sample into slices and update the uncertainty of every slab."""
         facts, state, n = self.facts, self.state, self.facts.step_length
         rng = np.random.default_rng([_seed(facts.config.seed, number), 1])
-        sample = self._composed(residual.numpy())
-        for i in range(facts.shape[0]):
-            state.cancel.check()
-            slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
-            grey = self._with_reference(facts.prior_scale.to_grey(sample[part]), slab, facts.region)
-            sample[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, knows_noise=True)
-        sample = self.consistency.enforce_on_sample(sample, rng)
+        sample = self.consistency.enforce_on_sample(self._consistent(residual.numpy()), rng)
         squares += np.square(sample - state.volume)
         uncertainty = np.empty_like(state.volume)
         calibration, known = self.evaluator.prior.calibration, self.conditioning.statistics
@@ -241,6 +236,30 @@ class SlabDiffusion:
         state.uncertainty = uncertainty
         for z, plane in enumerate(uncertainty):
             yield SliceReady(z, facts.region, plane, "uncertainty", "samples")
+
+    def _consistent(self, residual: np.ndarray) -> np.ndarray:
+        """The slices of a state, grey levels, as consistent as slabs can be by themselves."""
+        facts, n = self.facts, self.facts.step_length
+        slices = self._composed(residual)
+        for i in range(facts.shape[0]):
+            self.state.cancel.check()
+            slab, part = slice(i, i + 1), slice(i * n, (i + 1) * n)
+            grey = self._with_reference(facts.prior_scale.to_grey(slices[part]), slab, facts.region)
+            slices[part] = self.consistency.enforce_on_slabs(grey, slab, facts.region, knows_noise=True)
+        return slices
+
+    def _surround(self, mean: "Tensor") -> None:
+        """Put what samples start from around the inner part of a block, where there is no posterior mean.
+
+        The spread of neighbouring pixels counts a little, also across the border of the block.
+        """
+        inner = self.facts.inner
+        if inner is not None:
+            residual = mean.numpy().copy()
+            residual[:, 1:] *= self.state.prior_weight
+            known = self.state.volume[:, *inner.index].copy()
+            self.state.volume[...] = self._consistent(residual)
+            self.state.volume[:, *inner.index] = known
 
     def _composed(self, residual: np.ndarray) -> np.ndarray:
         """The slices of a sample's state, unit intensities."""

@@ -15,10 +15,10 @@ CONSISTENCY, LIGHT, SEED, DEVICE = "method.consistency", "method.light", "method
 WORDS = {
     GUIDE: GUIDE_WORDS,
     CONSISTENCY: {
-        "noise": "within the noise",
-        "nonnegative": "exact, not negative",
-        "exact": "exact",
-        "none": "none",
+        "noise": "within their noise",
+        "nonnegative": "exactly, none below dark",
+        "exact": "exactly",
+        "none": "not at all",
     },
     LIGHT: {"as recorded": "as recorded", "flicker": "even out flicker", "drift": "even out drift"},
     DEVICE: {"auto": "automatic", "cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "Apple GPU"},
@@ -51,7 +51,7 @@ class AdvancedSection(Section):
         self.plot.setToolTip("Loss of the paper's diffusion while it is trained")
         self.plot.hide()
         system = titled("Paper's system", narrow(self.system.native))
-        schedule = titled("Its schedule", narrow(self.schedule.native))
+        schedule = titled("Schedule", narrow(self.schedule.native))
         about = "Go back to what the file says and to the settings that the program comes with."
         self.reset = button("Reset to defaults", about, document.reset)
         self.set_content(column(self.form, system, schedule, self.plot, self.reset))

@@ -19,7 +19,7 @@ class DiffusionSection(Section):
     def __init__(self, document: ReconstructionDocument) -> None:
         super().__init__("Diffusion", page="uncertainty")
         self.document = document
-        self.prior = PriorChooser(PRIOR, off="Off: the first estimate is the result")
+        self.prior = PriorChooser(PRIOR, off="Off: the starting estimate is the result")
         self.form = Form(document, (SAMPLES, STEPS))
         self.adapt = button("Adapt…")
         self._why = label(tone="warning", wrap=True)
@@ -52,7 +52,7 @@ class DiffusionSection(Section):
             off = f"Off: the prior serves step lengths up to {MAX_DIFFUSION_STEP_LENGTH}, and this is {n}."
         self._why.setText(elsewhere or off)
         self._why.setVisible(bool(elsewhere or off))
-        none = "Without diffusion there are no samples." if is_off else ""
+        none = "Without diffusion there are no draws." if is_off else ""
         switch(self.prior.box.native, elsewhere, tooltip(document.fields[PRIOR]))
         self.form.switch(elsewhere or off or none)
         switch(self.adapt, elsewhere, ADAPT_TIP)
@@ -65,4 +65,4 @@ class DiffusionSection(Section):
             return f"off: n above {MAX_DIFFUSION_STEP_LENGTH}" if is_too_long else "off"
         prior, count = self.document.value(PRIOR), self.document.value(SAMPLES)
         name = "general prior" if prior == GENERAL else Path(prior).name
-        return f"{name}, {count} sample{'' if count == 1 else 's'}"
+        return f"{name}, {count} uncertainty draw{'' if count == 1 else 's'}"

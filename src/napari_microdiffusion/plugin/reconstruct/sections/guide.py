@@ -1,15 +1,17 @@
-"""The first estimate: an INR fitted here or loaded from a file, or an interpolation."""
+"""The starting estimate: an INR fitted here or loaded from a file, or an interpolation."""
 
 from qtpy.QtWidgets import QButtonGroup, QRadioButton
 
+from ....inr.steps import has_levelled_off
 from ...widgets.form import Form, switch, tooltip
 from ...widgets.line_plot import LinePlot
 from ...widgets.section import Section, button, column, flow, label
 from ..document import GUIDE, ReconstructionDocument
 
+MISFIT = "Difference from the images"
 GUIDE_WORDS = {
-    "inr": "INR",
-    "logspline": "log-spline",
+    "inr": "fitted (INR, slower)",
+    "logspline": "fast (log-spline)",
     "histospline": "histospline",
     "cubic": "cubic",
     "linear": "linear",
@@ -25,7 +27,7 @@ _ELSEWHERE = {"photon_gain", "read_noise"}
 
 
 class GuideSection(Section):
-    """Choice of the first estimate."""
+    """Choice of the starting estimate."""
 
     def __init__(self, document: ReconstructionDocument) -> None:
         field = document.fields[GUIDE]
@@ -43,7 +45,10 @@ class GuideSection(Section):
         self.fit, self.load, self.save = button("Fit"), button("Load…"), button("Save…")
         self._about = label(tone="dim", wrap=True)
         self.plot = LinePlot("step", height=110, is_logarithmic=True)
-        self.plot.setToolTip("Loss of the fit against its steps")
+        self.plot.setToolTip(
+            "<qt>How far the fitted volume, averaged along the beam, is from your images: about 1 where it "
+            "agrees with them within their noise. The fit has converged when the curve levels off.</qt>"
+        )
         self.plot.hide()
         self.fine = Section("INR settings")
         paths = [p for p in document.fields if p.startswith("method.inr.") and _name(p) not in _ELSEWHERE]
@@ -53,6 +58,15 @@ class GuideSection(Section):
         self.set_content(column(choice, buttons, self._about, self.plot, self.fine))
         document.events.revision.connect(self.refresh)
         self.refresh()
+
+    def show_misfit(self, step: int, misfit: float) -> None:
+        """A point of the curve of a fit that is under way; the first begins a new one."""
+        if step == 1 or not self.plot.curves:
+            self.plot.clear()
+            self.plot.show()
+        self.plot.add(step, misfit)
+        values = [value for value in self.plot.curves[0].y if value is not None]
+        self.plot.y_title = f"{MISFIT}: {'levelled off' if has_levelled_off(values) else 'still falling'}"
 
     def set_busy(self, reason: str) -> None:
         """Switch the buttons off for a reason, or on again."""

@@ -65,7 +65,7 @@ class ReferenceSection(Section):
         chosen, is_used = self.document.reference, self.document.value(GUIDE) == "reference"
         text = "" if chosen is None else chosen.describe("slices")
         if chosen is not None and not is_used:
-            text = f"Not used: the first estimate is {self.document.value(GUIDE)}."
+            text = f"Not used: the starting estimate is {self.document.value(GUIDE)}."
         self._about.setText(text)
         self._about.setVisible(bool(text))
         self.by_hand.native.setVisible(chosen is not None)

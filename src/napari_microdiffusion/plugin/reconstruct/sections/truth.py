@@ -112,4 +112,4 @@ class TruthSection(Section):
         self._about.setText(hint)
         self._about.setVisible(bool(hint))
         layer = self.chooser.layer
-        self.set_state("none: uncertainty only" if layer is None else layer.name)
+        self.set_state("none" if layer is None else layer.name)
