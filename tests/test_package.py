@@ -122,6 +122,7 @@ def test_widget_and_samples_have_the_names_that_people_look_for(manifest):
         "vasculature",
         "dendrites",
         "neurons",
+        "activity",
     ]
 
 

@@ -79,3 +79,17 @@ def test_it_is_forgotten_with_its_layer(with_reference, viewer):
     choose(dock, "scan")
     viewer.layers.remove("scan")
     assert dock.document.reference is None
+
+
+def test_the_sample_with_activity_has_a_reference_that_matches(viewer, finish, dock):
+    import napari_microdiffusion.stacks.sample_data as samples
+
+    (scan, about, _), (frames, of_frames, _) = samples.open_activity()
+    layers = [viewer.add_image(data, **meta) for data, meta in ((scan, about), (frames, of_frames))]
+    assert frames.shape[0] == samples.VIDEO_SHAPE[0]
+    assert layers[1].axis_labels == ("t", "z", "y", "x")
+    dock.sections.refresh_layers()
+    choose(dock, about["name"])
+    given = dock.document.reference_of(dock.document.projections)
+    assert given.voxel == (1.0, 1.0, 1.0)
+    assert min(np.array(given.data.shape) - np.array(samples.VIDEO_SHAPE[1:])) > 0

@@ -11,6 +11,10 @@ from .placement import Placement
 SAMPLE_SHAPE = (96, 128, 128)
 SAMPLE_STEP_LENGTH = 6
 SAMPLE_SEED = 7
+VIDEO_SHAPE = (40, 48, 96, 96)
+"""Frames, slices, rows and columns of the volume that the video is of."""
+# Voxels by which the reference reaches further; photons in the brightest pixels of a frame and voxels of it.
+_MARGIN, _PHOTONS = 8, (30, 200)
 
 
 def open_vasculature() -> list[LayerData]:
@@ -26,6 +30,43 @@ def open_dendrites() -> list[LayerData]:
 def open_neurons() -> list[LayerData]:
     """Projections and ground truth of procedural neurons."""
     return _sample("neurons")
+
+
+def open_activity() -> list[LayerData]:
+    """A dim video of active neurons, and a reference of another day, shifted and noisy."""
+    from ..optics import ProjectionOperator
+    from ..specimens import make_specimen
+    from ..specimens.activity import active_tissue
+    from ..video.regions import find_regions
+
+    n, rng = SAMPLE_STEP_LENGTH, np.random.default_rng(SAMPLE_SEED)
+    depth, height, width = (size + 2 * _MARGIN for size in VIDEO_SHAPE[1:])
+    around = make_specimen("neurons", (depth, height, width), SAMPLE_SEED) + 0.05
+    still = around[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    tissue = active_tissue(still, find_regions(still), VIDEO_SHAPE[0], seed=SAMPLE_SEED)
+    operator = ProjectionOperator(np.full(n, 1 / n))
+    clean = np.stack([operator.project(tissue.frame(t)) for t in range(VIDEO_SHAPE[0])])
+    frames = rng.poisson(clean / np.percentile(clean, 99.9) * _PHOTONS[0]).astype(np.uint16)
+    scan = rng.poisson(np.roll(around, (2, -3, 4), (0, 1, 2)) * _PHOTONS[1]).astype(np.uint16)
+    known = known_beam(Acquisition(step_length=n)) | {"role": "projections", "path": None, "notes": []}
+    slabs = Placement((float(n), 1.0, 1.0), units=("um", "um", "um")).with_first_slice_at_zero(n)
+    low = -float(_MARGIN)
+    placed = Placement(translate=(low, low, low), units=slabs.units)
+    video = {
+        "name": "active neurons",
+        "scale": (1.0, *slabs.scale),
+        "translate": (0.0, *slabs.translate),
+        "units": ("pixel", *slabs.units),
+        "axis_labels": ("t", "z", "y", "x"),
+        "metadata": {METADATA_KEY: known},
+    }
+    reference = {
+        "name": "active neurons, scanned before",
+        "visible": False,
+        **placed.layer_arguments(),
+        "metadata": {METADATA_KEY: {"role": "scan"}},
+    }
+    return [(scan, reference, "image"), (frames, video, "image")]
 
 
 def _sample(kind: str) -> list[LayerData]:

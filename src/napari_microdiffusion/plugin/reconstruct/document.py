@@ -5,7 +5,6 @@ from typing import Any
 from pydantic import Field
 
 from ...errors import UsageError, UserError
-from ...inr.held import HeldInr
 from ...optics import Acquisition
 from ...optics.recorded_beam import BEAM_FIELDS
 from ...reconstruction.cost.estimate import Estimate, estimate
@@ -14,6 +13,7 @@ from ...registration.reference_stack import ReferenceStack
 from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
 from ...stacks.stack import Stack
+from ...tasks.held_inr import HeldInr
 from ...tasks.threads import spare_threads
 from ..document import RunDocument
 

@@ -1,9 +1,11 @@
-"""An INR at hand between two runs."""
+"""An INR that a window holds for the next run."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .fitted import FittedInr
+if TYPE_CHECKING:
+    from ..inr import FittedInr
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,4 +28,4 @@ class HeldInr:
     text: str
     path: Path | None
     belongs_to: tuple[object, ...] | None = None
-    fitted: FittedInr | None = None
+    fitted: "FittedInr | None" = None
