@@ -11,42 +11,34 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
-from ...io import read_table
 from ...io.formats.ome_zarr.folders import HEADERS
-from ...optics.placement import TURNED
-from ...reconstruction.outputs import Outputs
 from ...settings.files import parts_of, read_run
-from ...settings.method import ReconstructionConfig
-from ...stacks.metadata import known_of
 from ...stacks.parts import Part, part_marked
-from ...stacks.placement import Placement
 from ...stacks.projections import Projections
 from ...stacks.stack import Stack
-from ...tasks.exporting import ExportSixteenBits, SaveLayers, SaveResult, as_layers_hold, is_edited
 from ...tasks.held_inr import HeldInr
 from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining
-from ...tasks.threads import Source, warm_up
+from ...tasks.threads import warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
-from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, ReconstructionDocument
 from .opening import Opening, put_scale
 from .outcome_panel import OutcomePanel
-from .preferences import Preferences
 from .results import Results
 from .saved_settings import SETTINGS_SUFFIXES
+from .saving import Saving
 from .sections.together import Sections
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
 
 
-class Controller(Runner):
+class Controller(Saving):
     """The dock's jobs."""
 
     asked = Signal(object)
@@ -61,12 +53,10 @@ class Controller(Runner):
         results: Results,
         parent: QWidget,
     ) -> None:
-        super().__init__(panel, outcome, parent)
-        self.results = results
+        super().__init__(document, panel, outcome, results, parent)
         self.lost: list[Image] = []
-        self.viewer, self.document, self.sections, self.outcome = viewer, document, sections, outcome
+        self.viewer, self.sections = viewer, sections
         self.last: Reconstructing | None = None
-        self.preferences = Preferences()
         self._is_warm = False
         self._later: list[Projections] = []
         self.began.connect(self._switch_off)
@@ -249,73 +239,6 @@ class Controller(Runner):
             self.viewer.add_layer(layer)
         self.lost = []
         self.outcome.offer_back("")
-
-    def save_to(self, path: Path) -> None:
-        """Write the chosen result: volume, uncertainty and settings, as the layers hold them now."""
-        volume, uncertainty, run = self.results.volume, self.results.uncertainty, self.results.run
-        if volume is None or self.is_running:
-            return
-        outputs = Outputs.beside(path, uncertainty is not None)
-        try:
-            if run is None:
-                task: Source = SaveLayers(outputs, volume, uncertainty)
-            else:
-                source, result = (
-                    run.projections.source_of(volume),
-                    as_layers_hold(run.result, volume, uncertainty),
-                )
-                outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
-                task = SaveResult(outputs, result, source)
-        except UserError as error:
-            self.fail(str(error))
-            return
-
-        def take(event: Any) -> None:
-            self.say_where(event)
-            if run is not None and not Placement.of_layer(volume).is_upright:
-                self.outcome.warn(TURNED.format(volume.name))
-            if run is not None:
-                run.is_saved = True
-                if is_edited(run.result, volume, uncertainty):
-                    self.outcome.warn("The layers were edited since the run; the files hold them so.")
-
-        self.begin(Activity("Saving", task, take, keeps_messages=True))
-
-    def export(self) -> None:
-        """Write the chosen result in 16 bits, beside the projections or where the last result was saved."""
-        volume, run = self.results.volume, self.results.run
-        if volume is None or self.is_running:
-            return
-        known = known_of(volume).get("path") if run is None else run.projections.known.get("path")
-        folder = Path(known).parent if known else Path(self.preferences.folder("save") or Path.home())
-        lies = Placement.of_layer(volume)
-        scale = None if lies == Placement() else lies.scale
-        task = ExportSixteenBits(volume.data, folder, volume.name, scale, lies.units[-1], lies.translate)
-        self.begin(Activity("Exporting", task, self.say_where, keeps_messages=True))
-
-    def load_inr(self, path: Path) -> None:
-        """Use an INR from a file."""
-        try:
-            kind = read_table(path).kind
-            if kind != "inr":
-                raise UserError(f"{path.name} holds a model of kind {kind!r}; an INR is needed.")
-        except UserError as error:
-            self.fail(str(error))
-            return
-        self.document.ask({"method.guide": "inr"}, inr=HeldInr(path.name, path))
-
-    def save_inr(self, path: Path) -> None:
-        """Write the INR that was fitted here."""
-        held = self.document.usable_inr
-        if held is None or held.fitted is None:
-            return
-        path = path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
-        try:
-            held.fitted.save(path)
-        except UserError as error:
-            self.fail(str(error))
-            return
-        self.document.change(inr=HeldInr(f"saved as {path.name}", path, held.belongs_to, held.fitted))
 
     def _switch_off(self, text: str) -> None:
         self.sections.guide.set_busy(f"Wait until this is done: {text.lower()}")
