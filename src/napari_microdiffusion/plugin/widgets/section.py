@@ -129,6 +129,8 @@ def flow(*widgets: QWidget) -> QFlowLayout:
     """Widgets side by side, and below each other where the dock is too narrow for that."""
     layout = QFlowLayout()
     layout.setContentsMargins(0, 0, 0, 0)
+    layout.setHorizontalSpacing(6)
+    layout.setVerticalSpacing(4)
     for widget in widgets:
         layout.addWidget(widget)
     return layout

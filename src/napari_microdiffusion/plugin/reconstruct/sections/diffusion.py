@@ -19,7 +19,7 @@ class DiffusionSection(Section):
     def __init__(self, document: ReconstructionDocument) -> None:
         super().__init__("Diffusion", page="uncertainty")
         self.document = document
-        self.prior = PriorChooser(PRIOR, off="Off: the starting estimate is the result")
+        self.prior = PriorChooser(PRIOR, off="Off: starting estimate only")
         self.form = Form(document, (SAMPLES, STEPS))
         self.adapt = button("Adapt…")
         self._why = label(tone="warning", wrap=True)

@@ -34,7 +34,7 @@ class GuideSection(Section):
         super().__init__(field.title, page="method")
         self.document = document
         self._busy = ""
-        self.radios = {name: QRadioButton(GUIDE_WORDS.get(name, name)) for name in ("inr", field.default)}
+        self.radios = {name: QRadioButton(GUIDE_WORDS.get(name, name)) for name in (field.default, "inr")}
         self._group = QButtonGroup(self)
         for name, radio in self.radios.items():
             radio.setObjectName(name)
