@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from napari_microdiffusion.plugin.reconstruct.document import HeldInr
 from napari_microdiffusion.settings import asked
 from napari_microdiffusion.settings.presets import PAPER_SYSTEMS
+from napari_microdiffusion.tasks.held_inr import HeldInr
 
 from .conftest import field_of, set_field
 

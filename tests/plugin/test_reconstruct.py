@@ -16,7 +16,7 @@ from napari_microdiffusion.reconstruction.events import SliceReady
 from napari_microdiffusion.reconstruction.outputs import Outputs
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
-from .conftest import PATIENCE_MS, SHAPE, N, set_field
+from .conftest import PATIENCE_MS, SHAPE, N, dock_in, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -395,8 +395,10 @@ def test_a_dropped_file_is_opened(dock, projections_file, qtbot, finish):
 
 
 @pytest.mark.window
-def test_a_run_outlasts_its_dock_which_is_then_freed(viewer, opened, slow, qtbot):
-    widget = opened
+def test_a_run_outlasts_its_dock_which_is_then_freed(viewer, projections, slow, qtbot):
+    viewer.add_image(projections, name="bar")
+    widget = dock_in(viewer, qtbot, "Reconstruct volume")
+    set_field(widget, "method.prior", "off")
     widget.runs.start()
     qtbot.waitUntil(lambda: len(slow) > 3, timeout=PATIENCE_MS)
     reference = weakref.ref(widget)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.plugin.widgets.help_page import HelpPage
@@ -101,3 +102,15 @@ def test_every_section_leads_to_its_page_of_the_manual(dock, qtbot):
         assert len(text) > 500, section.title
         page.close()
         qtbot.waitUntil(lambda section=section: not section.findChildren(HelpPage))
+
+
+@pytest.mark.window
+def test_no_field_lies_on_its_label(dock, qtbot):
+    for section in dock.sections.all():
+        section.open()
+    qtbot.wait(50)
+    for name in ("paper's system", "schedule"):
+        field = dock.findChild(QWidget, name)
+        (title,) = [label for label in dock.findChildren(QLabel) if label.buddy() is field]
+        assert title.width() > 50
+        assert title.geometry().right() < field.geometry().left()

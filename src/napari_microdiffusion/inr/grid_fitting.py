@@ -73,7 +73,7 @@ def fit_grid(
     steps = sum(len(cuts[epoch % 2]) for epoch in range(epochs))
     measuring = {int(fraction * epochs) for fraction in _MEASUREMENTS} if settings.coherence else set()
     history: deque[float] = deque(maxlen=_PATIENCE + 1)
-    seen: deque[tuple[float, int]] = deque(maxlen=len(cuts[0]))
+    seen: deque[tuple[float, float]] = deque(maxlen=len(cuts[0]))
     done, loss = 0, math.nan
     for epoch in range(epochs):
         rate = settings.rate * max(0.5 + 0.5 * math.cos(math.pi * epoch / epochs), _LAST_RATE)

@@ -103,3 +103,15 @@ def why_no_reference(layer: Any) -> str:
             f"{_PIXELS} × {_PIXELS} are needed"
         )
     return ""
+
+
+def record_of(layer: Any) -> dict[str, Any]:
+    """What a layer tells of its run, the same for its volume and its uncertainty."""
+    record = known_of(layer).get("provenance") or {}
+    return {key: value for key, value in record.items() if key != "quantity"}
+
+
+def is_result(layer: Any) -> bool:
+    """Whether a layer is a finished volume, or an INR's."""
+    known = known_of(layer)
+    return known.get("role") == "INR" or (known.get("role") == "volume" and bool(known.get("provenance")))

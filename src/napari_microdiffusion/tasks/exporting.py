@@ -1,7 +1,7 @@
 """Writes results: as they are, with what repeats them, and in 16 bits as Fiji and Imaris like them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,21 @@ _TOP = 65535
 _ENOUGH_LEVELS = 1000
 # What ImageJ's own format holds; larger volumes go into OME-TIFF, which both programs read as well.
 _LARGEST_IMAGEJ = 2_000_000_000
+
+
+def is_edited(result: ReconstructionResult, volume: Any, uncertainty: Any) -> bool:
+    """Whether the layers of a result hold other arrays than the run made."""
+    other = uncertainty is not None and uncertainty.data is not result.uncertainty
+    return volume.data is not result.volume or other
+
+
+def as_layers_hold(result: ReconstructionResult, volume: Any, uncertainty: Any) -> ReconstructionResult:
+    """The result with what its layers hold now, `uncertainty` None for none."""
+    spread = None if uncertainty is None else np.asarray(uncertainty.data, np.float32)
+    edited = {"edited": True} if is_edited(result, volume, uncertainty) else {}
+    provenance = {**result.provenance, **edited}
+    data = np.asarray(volume.data, np.float32)
+    return replace(result, volume=data, uncertainty=spread, provenance=provenance)
 
 
 @dataclass(frozen=True, eq=False)

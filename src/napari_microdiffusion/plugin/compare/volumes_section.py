@@ -36,7 +36,7 @@ class VolumesSection(Section):
         self._hint = label(tone="dim", wrap=True)
         layout = form()
         layout.addRow(title_of("Ground truth", self.truth), self.truth)
-        layout.addRow(title_of("Reconstructions", self.list))
+        layout.addRow(title_of("Compared", self.list))
         layout.addRow(self.list)
         layout.addRow(self._hint)
         layout.addRow(Form(self.settings, CompareSettings.model_fields, unset={"step_length": "not known"}))

@@ -107,6 +107,8 @@ class ResultLayers:
     def flush(self) -> None:
         """Redraw what changed, unless the last redraw was too short ago."""
         now = time.perf_counter()
+        if self.viewer.dims.ndisplay == 2 and self._point() != self._followed_to:
+            self._follows = False  # the person moved the slider
         if self._flushed_at:
             painting = now - self._flushed_at - TICK_MS / 1000
             self._is_slow_3d |= painting > SLOW_3D and self.viewer.dims.ndisplay == 3
@@ -251,9 +253,6 @@ class ResultLayers:
     def _follow(self) -> bool:
         """Go to the newest slice; say whether it is another than before."""
         if self._latest_z is None or self.viewer.dims.ndisplay == 3 or self.viewer.dims.ndim < 3:
-            return False
-        if self._point() != self._followed_to:
-            self._follows = False  # the person moved the slider
             return False
         # The middle of a slab that arrived whole says more than its last slice.
         n = self.step_length

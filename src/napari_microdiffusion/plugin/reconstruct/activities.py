@@ -3,13 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from napari.layers import Image
-
 from ...optics import Acquisition
 from ...reconstruction.events import Finished, LossPoint, Notice
-from ...reconstruction.result import ReconstructionResult, describe_outcome
+from ...reconstruction.result import describe_outcome
 from ...stacks.metadata import known_beam
+from ...stacks.projections import Projections
 from ...tasks.contrast import Contrast
 from ...tasks.reconstructing import Judged
 from ...tasks.remaining import Remaining
@@ -18,7 +16,6 @@ from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..layers.result import ResultLayers, add_volume
 from .outcome_panel import OutcomePanel
-from .sections.projections import Projections
 from .sections.together import Sections
 
 
@@ -43,24 +40,6 @@ class Reconstructing(Activity):
         self._panel, self._outcome, self._sections = panel, outcome, sections
         self.result: Any = None
         self.is_saved = False
-
-    def is_edited(self, volume: Image, uncertainty: Image | None) -> bool:
-        """Whether the layers hold other arrays than the run made."""
-        other = uncertainty is not None and uncertainty.data is not self.result.uncertainty
-        return volume.data is not self.result.volume or other
-
-    def result_of(self, volume: Image, uncertainty: Image | None) -> ReconstructionResult:
-        """The result with what its layers hold now."""
-        spread = None if uncertainty is None else np.asarray(uncertainty.data, np.float32)
-        provenance = {**self.result.provenance}
-        if self.is_edited(volume, uncertainty):
-            provenance["edited"] = True
-        return replace(
-            self.result,
-            volume=np.asarray(volume.data, np.float32),
-            uncertainty=spread,
-            provenance=provenance,
-        )
 
     def _handle(self, event: Any) -> None:
         """Stream slices; hold the result."""

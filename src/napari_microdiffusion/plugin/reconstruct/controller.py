@@ -20,8 +20,10 @@ from ...settings.method import ReconstructionConfig
 from ...stacks.metadata import known_of
 from ...stacks.parts import Part, part_marked
 from ...stacks.placement import Placement
+from ...stacks.projections import Projections
 from ...stacks.stack import Stack
-from ...tasks.exporting import ExportSixteenBits, SaveLayers, SaveResult
+from ...tasks.exporting import ExportSixteenBits, SaveLayers, SaveResult, as_layers_hold, is_edited
+from ...tasks.held_inr import HeldInr
 from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining
@@ -32,13 +34,12 @@ from ..jobs.run_panel import RunPanel
 from ..jobs.runner import Runner
 from ..layers.result import ResultLayers
 from .activities import FittingInr, Reconstructing
-from .document import NO_PROJECTIONS, HeldInr, ReconstructionDocument
+from .document import NO_PROJECTIONS, ReconstructionDocument
 from .opening import Opening, put_scale
 from .outcome_panel import OutcomePanel
 from .preferences import Preferences
 from .results import Results
 from .saved_settings import SETTINGS_SUFFIXES
-from .sections.projections import Projections
 from .sections.together import Sections
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
@@ -259,7 +260,10 @@ class Controller(Runner):
             if run is None:
                 task: Source = SaveLayers(outputs, volume, uncertainty)
             else:
-                source, result = run.projections.source_of(volume), run.result_of(volume, uncertainty)
+                source, result = (
+                    run.projections.source_of(volume),
+                    as_layers_hold(run.result, volume, uncertainty),
+                )
                 outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
                 task = SaveResult(outputs, result, source)
         except UserError as error:
@@ -272,7 +276,7 @@ class Controller(Runner):
                 self.outcome.warn(TURNED.format(volume.name))
             if run is not None:
                 run.is_saved = True
-                if run.is_edited(volume, uncertainty):
+                if is_edited(run.result, volume, uncertainty):
                     self.outcome.warn("The layers were edited since the run; the files hold them so.")
 
         self.begin(Activity("Saving", task, take, keeps_messages=True))

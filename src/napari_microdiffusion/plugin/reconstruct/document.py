@@ -1,8 +1,6 @@
 """The document of the dock "Reconstruct volume": settings, and the layers and the INR that a run takes."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -15,39 +13,14 @@ from ...registration.reference_stack import ReferenceStack
 from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
 from ...stacks.stack import Stack
+from ...tasks.held_inr import HeldInr
 from ...tasks.threads import spare_threads
 from ..document import RunDocument
-
-if TYPE_CHECKING:
-    from ...inr import FittedInr
 
 GUIDE = "method.guide"
 NO_PROJECTIONS = "Choose projections first: drop a TIFF on the dock or open a sample."
 NO_REFERENCE = "The starting estimate is reference, but no layer is chosen: choose one under Reference."
 NOTHING_TO_DO = "No starting estimate and no diffusion leave nothing to reconstruct: choose one of them."
-
-
-@dataclass(frozen=True, eq=False)
-class HeldInr:
-    """An INR at hand, and what it belongs to.
-
-    Attributes
-    ----------
-    text : str
-        Where it comes from, in words.
-    path : Path or None
-        Its file, where it was saved or came from one.
-    belongs_to : tuple or None
-        What identifies the projections, the beam and the settings it was fitted with; None for one from a
-        file, which the engine checks.
-    fitted : FittedInr or None
-        Itself, where it was fitted here.
-    """
-
-    text: str
-    path: Path | None
-    belongs_to: tuple[object, ...] | None = None
-    fitted: "FittedInr | None" = None
 
 
 class ReconstructionDocument(RunDocument):

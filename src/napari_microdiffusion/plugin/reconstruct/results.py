@@ -7,6 +7,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from ...stacks.metadata import known_of
+from ...stacks.roles import is_result, record_of
 from .document import ReconstructionDocument
 
 ATTENUATION = 0.05
@@ -46,7 +47,7 @@ class Results(QObject):
         if self._is_arranging:
             return
         layers = self._viewer.layers
-        volumes = [layer for layer in layers if _is_result(layer)]
+        volumes = [layer for layer in layers if is_result(layer)]
         active = layers.selection.active
         owner = next((v for v in volumes if active is not None and self._uncertainty_of(v) == active), None)
         kept = self.volume if self.volume in volumes else volumes[-1] if volumes else None
@@ -111,12 +112,12 @@ class Results(QObject):
         return truth if fits and len(truth.data) >= len(self.volume.data) else None
 
     def _uncertainty_of(self, volume: Image) -> Image | None:
-        run, record = self.runs.get(volume), _record_of(volume)
+        run, record = self.runs.get(volume), record_of(volume)
         for layer in reversed(self._viewer.layers):
             if known_of(layer).get("role") != "uncertainty":
                 continue
             is_of_run = run is not None and layer == run.layers.uncertainty
-            is_of_file = run is None and record and _record_of(layer) == record
+            is_of_file = run is None and record and record_of(layer) == record
             if is_of_run or (is_of_file and layer.data.shape == volume.data.shape):
                 return layer
         return None
@@ -189,15 +190,3 @@ class Results(QObject):
         else:
             viewer.reset_view()
         return shown
-
-
-def _record_of(layer: Image) -> dict[str, Any]:
-    """What a layer tells of its run, the same for its volume and its uncertainty."""
-    record = known_of(layer).get("provenance") or {}
-    return {key: value for key, value in record.items() if key != "quantity"}
-
-
-def _is_result(layer: Any) -> bool:
-    """Whether a layer is a finished volume, or an INR's."""
-    known = known_of(layer)
-    return known.get("role") == "INR" or (known.get("role") == "volume" and bool(known.get("provenance")))

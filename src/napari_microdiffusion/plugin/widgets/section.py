@@ -180,6 +180,7 @@ def title_of(text: str, widget: QWidget, meaning: str = "") -> QLabel:
     """The label of a field, like those of forms."""
     title = WrappedLabel(text)
     title.setFixedWidth(LABEL_WIDTH)
+    title.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Minimum)  # a row gives it its width
     title.setToolTip(meaning)
     field = widget.focusProxy() or widget
     title.setBuddy(field)

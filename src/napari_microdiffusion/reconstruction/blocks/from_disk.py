@@ -8,7 +8,7 @@ from ...io import ImageStack
 from ...optics import Acquisition
 from ...registration.reference_stack import ReferenceStack
 from ...settings.method import ReconstructionConfig
-from ..engine import reconstruct
+from .. import engine
 from ..events import CancelToken, Events
 from ..outputs import Outputs
 from .plan import needs_blocks
@@ -61,7 +61,7 @@ def reconstruct_image(
         As `engine.reconstruct`, and where the disk has no room.
     """
     if isinstance(image.data, np.ndarray):
-        yield from reconstruct(image.data, acquisition, config, reference=reference, cancel=cancel)
+        yield from engine.reconstruct(image.data, acquisition, config, reference=reference, cancel=cancel)
         return
     outputs.check_room(4 * acquisition.step_length * int(np.prod(image.data.shape)))
     yield from reconstruct_in_blocks(image.data, acquisition, config, outputs.blocks, cancel=cancel)
