@@ -135,7 +135,7 @@ import sys
 from qtpy.QtWidgets import QApplication, QDoubleSpinBox
 from napari.components import ViewerModel
 application = QApplication([])
-from napari_microdiffusion.plugin.reconstruct.preferences import stored_fields
+from napari_microdiffusion.settings.preferences import stored_fields
 from napari_microdiffusion.plugin.reconstruct.view import ReconstructWidget
 from napari_microdiffusion.plugin.simulate.view import SimulateWidget
 for Dock in ReconstructWidget, SimulateWidget:

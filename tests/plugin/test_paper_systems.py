@@ -71,8 +71,8 @@ def test_what_a_paper_s_system_does_not_use_is_off_and_says_why(opened):
     assert guide.fine.state == "the paper's"
     choose(advanced, "")
     assert all(widget.isEnabled() for widget in unused)
-    assert diffusion.state == "general prior, 4 samples"
-    assert "posterior" in field_of(opened, "method.samples").toolTip()
+    assert diffusion.state == "general prior, 4 uncertainty draws"
+    assert "uncertainty" in field_of(opened, "method.samples").toolTip()
 
 
 def test_an_inr_of_other_settings_does_not_stand_in_for_the_paper_s(opened):

@@ -69,6 +69,17 @@ class Focus:
             fields["lobe_spacing"] = self.lobe_spacing * pixels
         return fields
 
+    def describe(self, fields: dict[str, Any]) -> list[str]:
+        """The focus in words, a line each, with `fields` as `optics` gives them."""
+        lines = [f"Axial width {self.axial_fwhm:.3g} µm = {fields['width']:.3g} slices (half maximum)"]
+        if "bend" in fields:
+            lines.append(f"Bend {self.bend:.3g} µm per µm² = {fields['bend']:.3g} pixels per slice²")
+        if "lobe_spacing" in fields:
+            lines.append(f"First side lobe {fields['lobe_spacing']:.3g} pixels from the main lobe")
+        if "tilt" in fields:
+            lines.append(f"Tilt {fields['tilt']:.3g} pixels per slice")
+        return lines
+
 
 def gaussian_focus(na: float, wavelength: float, index: float = WATER, photons: int = 2) -> Focus:
     """The focus of an objective whose pupil is filled.

@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QWidget
 
 from ...errors import UserError
 from ...optics import MIN_STEP_LENGTH, Acquisition
-from ...optics.beam.foci import Focus
 from ...optics.beam.microscope import MicroscopeOptics
 from ...settings.method import checked
 from ..document import FormSettings
@@ -78,7 +77,7 @@ class OpticsDialog(QDialog):
         optics: MicroscopeOptics = self.settings.made()
         self.form.show_only(optics.counting)
         try:
-            text, tone = _describe(optics.focus(), self.fields()), ""
+            text, tone = "<br>".join(optics.focus().describe(self.fields())), ""
         except UserError as error:
             text, tone = str(error), "warning"
         self.result_label.setText(text)
@@ -86,14 +85,3 @@ class OpticsDialog(QDialog):
         accept = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         if accept is not None:
             accept.setEnabled(not tone)
-
-
-def _describe(focus: Focus, fields: dict[str, Any]) -> str:
-    lines = [f"Axial width {focus.axial_fwhm:.3g} µm = {fields['width']:.3g} slices (half maximum)"]
-    if "bend" in fields:
-        lines.append(f"Bend {focus.bend:.3g} µm per µm² = {fields['bend']:.3g} pixels per slice²")
-    if "lobe_spacing" in fields:
-        lines.append(f"First side lobe {fields['lobe_spacing']:.3g} pixels from the main lobe")
-    if "tilt" in fields:
-        lines.append(f"Tilt {fields['tilt']:.3g} pixels per slice")
-    return "<br>".join(lines)
