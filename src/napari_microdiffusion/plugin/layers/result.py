@@ -26,7 +26,7 @@ LONGEST_PAUSE = 2.0
 # stage must do then.
 SLOW_3D = 0.25
 # Share of the GUI thread's time that redrawing may take.
-REDRAW_SHARE = 0.1
+REDRAW_SHARE = 0.08
 
 
 class ResultLayers:
