@@ -88,7 +88,9 @@ def test_ctrl_c_while_a_command_loads_torch_ends_it(tmp_path, is_swallowed):
     torch = f"import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\n{caught}"
     (tmp_path / "torch.py").write_text(torch)
     code = (
-        "import sys\nfrom napari_microdiffusion.cli import main, program\n"
+        "import signal, sys\nfrom napari_microdiffusion.cli import main, program\n"
+        # A shell starts what runs in the background deaf to it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"def run():\n    sys.path.insert(0, {str(tmp_path)!r})\n    import torch\n    print('went on')\n"
         "program.main = run\nmain()\n"
     )

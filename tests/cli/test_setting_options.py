@@ -70,7 +70,8 @@ def test_the_help_is_grouped_and_tells_units_defaults_and_exit_codes():
 PLAIN = [
     field
     for field in FIELDS
-    if field.path in OPTIONS and field.path not in ("input.path", "input.beam_file", "output.volume")
+    if field.path in OPTIONS
+    and field.path not in ("input.path", "input.beam_file", "output.volume", "method.keep_samples")
 ]
 
 

@@ -120,8 +120,9 @@ def test_noise_variance_is_gain_times_light_plus_read_noise():
 
 @pytest.mark.parametrize("beam", BEAMS)
 @pytest.mark.parametrize("n", [5, 6])
-def test_a_beam_far_narrower_than_a_slice_is_seen_by_those_around_its_middle(beam, n):
-    weights = axial_profile(beam, n, 0.02)
+@pytest.mark.parametrize("width", [0.02, 5e-324])
+def test_a_beam_far_narrower_than_a_slice_is_seen_by_those_around_its_middle(beam, n, width):
+    weights = axial_profile(beam, n, width)
     middle = [n // 2] if n % 2 else [n // 2 - 1, n // 2]
     np.testing.assert_allclose(weights[middle], 1 / len(middle))
     assert weights.sum() == pytest.approx(1)

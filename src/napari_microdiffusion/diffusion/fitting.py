@@ -111,7 +111,8 @@ class Fitting(Generic[Batch]):
         """
         self.model.train()
         self._watch = DivergenceWatch(self._learned)
-        while self.fraction < 1:
+        # However little time is given, one step is taken.
+        while self.fraction < 1 or self.step == 0:
             started = time.monotonic()
             step = self._advance(next(batches))
             self.elapsed += time.monotonic() - started

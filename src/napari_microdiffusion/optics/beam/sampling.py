@@ -109,7 +109,7 @@ def axial_profile(beam: str, step_length: int, width: float | None = None, apex:
     else:
         weights = np.exp(-4 * np.log(2) * (z / width) ** 2)
         weights[weights < TAIL] = 0
-        if not weights.any():
-            # Far narrower than a slice, between two of them.
-            weights = (np.abs(z) <= np.abs(z).min() + 1e-9).astype(np.float64)
+    if not weights.any():
+        # Far narrower than a slice, between two of them.
+        weights = (np.abs(z) <= np.abs(z).min() + 1e-9).astype(np.float64)
     return np.asarray(weights / weights.sum())

@@ -197,6 +197,9 @@ def _widget(field: SettingsField, words: Mapping[Any, str], unset: str) -> Value
         annotation=kind, name=field.name, label=field.title, options=options, widget_type=box
     )
     assert isinstance(made, ValueWidget)
+    if box is not None:
+        # magicgui tells only widgets of its own.
+        made.native.setToolTip(tooltip(field))
     return made
 
 
