@@ -111,8 +111,7 @@ class Fitting(Generic[Batch]):
         """
         self.model.train()
         self._watch = DivergenceWatch(self._learned)
-        # However little time is given, one step is taken.
-        while self.fraction < 1 or self.step == 0:
+        while self.fraction < 1:
             started = time.monotonic()
             step = self._advance(next(batches))
             self.elapsed += time.monotonic() - started

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ ADAPTING_RATE = 4e-4
 # Recordings of references before the first step of an adaptation, so that it learns from the first seconds,
 # and batches that judge it: what it takes to make more would be missed from a few minutes of learning.
 _FIRST_RECORDINGS, _JUDGED_BATCHES = 4, 3
+# Of its minutes, what preparing may take at most.
+_MOST_TO_PREPARE = 0.9
 # How much of an adapted prior stays as it was. Averaged with the weights before, it keeps most of what helps
 # on the references' tissue, and no longer loses on one that it had already known (Wortsman et al. 2022).
 KEPT_IN_ADAPTING = 0.5
@@ -192,9 +195,14 @@ class PriorTraining:
         for made in _validation_batches(self._judging, self._judging_batches):
             if made is not None:
                 self.validation.append(made)
-            self.fitting.elapsed += time.monotonic() - before
+            self._count(time.monotonic() - before)
             yield min(1.0, len(self.validation) / self._judging_batches)
             before = time.monotonic()
+
+    def _count(self, seconds: float) -> None:
+        """Count what preparing took, but leave time for a step, however little there is in all."""
+        most = inf if self.recipe.minutes is None else 60 * _MOST_TO_PREPARE * self.recipe.minutes
+        self.fitting.elapsed = max(self.fitting.elapsed, min(self.fitting.elapsed + seconds, most))
 
     def run(self, save_every_s: float = 300.0, ahead: int = 0) -> Iterator[TrainingReport]:
         """Train to the end of the schedule, saving weights, state and curve as it goes.

@@ -107,7 +107,8 @@ def axial_profile(beam: str, step_length: int, width: float | None = None, apex:
     if beam == "uniform":
         weights = np.clip(width / 2 - np.abs(z) + 0.5, 0, min(1, width))
     else:
-        weights = np.exp(-4 * np.log(2) * (z / width) ** 2)
+        with np.errstate(over="ignore"):
+            weights = np.exp(-4 * np.log(2) * (z / width) ** 2)
         weights[weights < TAIL] = 0
     if not weights.any():
         # Far narrower than a slice, between two of them.
