@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -13,6 +14,9 @@ from typing import Any
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.formats.ome_zarr.folders import is_zarr
 from napari_microdiffusion.io.formats.ome_zarr.images import check_zarr_installed
+
+# How often, and how long after a failure, a folder may come back from writers in the background.
+_LATE_WRITES, _LATE_WRITE_S = 20, 0.1
 
 FOLDER_SUFFIX = ".zarr"
 """Ending of the one output that is a folder."""
@@ -85,7 +89,8 @@ def whole_folder(path: str | PathLike[str]) -> Iterator[Path]:
                 raise
             shutil.rmtree(before, ignore_errors=True)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if temporary.exists():
+                _remove(temporary)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {_reason(error)}.") from error
 
@@ -201,6 +206,16 @@ def write_json(path: str | PathLike[str], content: Any) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     with whole_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that writers in the background may still be putting a last file into."""
+    for _ in range(_LATE_WRITES):
+        shutil.rmtree(folder, ignore_errors=True)
+        # A chunk that was under way when another failed makes its folder again.
+        time.sleep(_LATE_WRITE_S)
+        if not folder.exists():
+            break
 
 
 def _reason(error: OSError) -> str:
