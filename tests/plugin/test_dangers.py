@@ -1,7 +1,6 @@
 """What a person or the machine may do to the dock in a run, and layers that it was never meant for."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -22,22 +21,10 @@ def run_threads():
 
 
 @pytest.fixture
-def half_way(opened, monkeypatch, qtbot):
+def half_way(opened, slow, qtbot):
     """A run of which some slices have arrived, with pauses, so that there is time to interfere."""
-    from napari_microdiffusion.reconstruction import engine
-
-    original, seen = engine.reconstruct, []
-
-    def paused(*arguments, **options):
-        for event in original(*arguments, **options):
-            seen.append(event)
-            yield event
-            options["cancel"].check()
-            time.sleep(0.02)
-
-    monkeypatch.setattr(engine, "reconstruct", paused)
     opened.runs.start()
-    qtbot.waitUntil(lambda: sum(isinstance(event, SliceReady) for event in seen) > 6, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: sum(isinstance(event, SliceReady) for event in slow) > 6, timeout=PATIENCE_MS)
     return opened
 
 
