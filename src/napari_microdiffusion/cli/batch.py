@@ -40,7 +40,7 @@ def batch(
 
     Ctrl-C ends it; what is written stays, and --resume goes on.
     """
-    from ..cluster import Work, pieces_of, run_batch
+    from ..batch import Work, pieces_of, run_batch
     from ..dask_cluster import connected, threads_for
     from ..reconstruction.events import CancelToken
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import Cancelled, RunFailed, UsageError, UserError
-from ..inr import FittedInr
+from ..inr.fitted import FittedInr
 from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition

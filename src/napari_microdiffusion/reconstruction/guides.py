@@ -7,7 +7,9 @@ from time import perf_counter
 import numpy as np
 
 from ..errors import RunFailed
-from ..inr import FitStep, FittedInr, fit_inr
+from ..inr.fitted import FittedInr
+from ..inr.fitting import fit_inr
+from ..inr.steps import FitStep
 from ..interpolation import (
     INTERPOLATIONS,
     bent_logspline_parts,

@@ -15,7 +15,7 @@ from .progress import Step
 from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
-    from ..inr import FittedInr
+    from ..inr.fitted import FittedInr
     from ..reconstruction.result import ReconstructionResult
     from ..registration.reference_stack import ReferenceStack
 

@@ -288,7 +288,7 @@ def test_settings_are_merged_to_any_depth():
 
 
 def test_an_inr_that_was_given_is_not_changed(small):
-    from napari_microdiffusion.inr import InrSettings
+    from napari_microdiffusion.inr.settings import InrSettings
 
     config = tiny("inr", inr_training="trainable")
     given = run(small, tiny("inr").model_copy(update={"diffusion": "off"}))[0].inr

@@ -11,8 +11,7 @@ from types import MappingProxyType
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
 from ..device import describe_device
-from ..slab.stages import passes
-from ..slab.tile_evaluator import PIXELS_ON_CPU, STORED_PIXELS
+from ..slab.evaluations import PIXELS_ON_CPU, STORED_PIXELS, passes
 from .speed import MachineSpeed
 
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with

@@ -1,0 +1,7 @@
+"""Many files, positions and time points: planned, and worked on here or on a Dask cluster."""
+
+from .pieces import Piece, Report, Work
+from .planning import pieces_of
+from .running import run_batch, work_on
+
+__all__ = ["Piece", "Report", "Work", "pieces_of", "run_batch", "work_on"]
