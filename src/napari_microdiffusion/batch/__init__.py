@@ -3,5 +3,6 @@
 from .pieces import Piece, Report, Work
 from .planning import pieces_of
 from .running import run_batch, work_on
+from .series import Series
 
-__all__ = ["Piece", "Report", "Work", "pieces_of", "run_batch", "work_on"]
+__all__ = ["Piece", "Report", "Series", "Work", "pieces_of", "run_batch", "work_on"]

@@ -77,8 +77,13 @@ def _stacks_of(source: Path, chosen: InputSettings) -> Iterator[tuple[str, Input
             for which, stack in _stacks_of(source, own):
                 yield f"_p{index:03d}{which}", stack
         return
-    if count == 1 or chosen.time is not None or chosen.average_frames:
+    if chosen.time is not None or chosen.average_frames or (count == 1 and chosen.times is None):
         yield "", chosen
         return
-    for index in range(count):
-        yield f"_t{index:04d}", chosen.model_copy(update={"time": index})
+    for index in chosen.time_points(count):
+        yield f"_t{index:04d}", at_time(chosen, index)
+
+
+def at_time(chosen: InputSettings, index: int) -> InputSettings:
+    """The choice of one time point of the same file."""
+    return chosen.model_copy(update={"time": index, "times": None})

@@ -94,9 +94,9 @@ def write_image(
 
 @runtime_checkable
 class PlaneByPlane(Protocol):
-    """A stack (z, y, x) of float32 that is too large for memory."""
+    """A stack of float32, its last axes (z, y, x), that is too large for memory."""
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     dtype: np.dtype[Any]
     nbytes: int
 
