@@ -35,9 +35,7 @@ class Reconstructing(Activity):
         sections: Sections,
         remaining: Remaining,
     ) -> None:
-        super().__init__(
-            "Starting", source, needed=(projections.layer,), can_stop=True, remaining=remaining
-        )
+        super().__init__("Starting", source, needed=(projections.layer,), can_stop=True, remaining=remaining)
         self.done = "The volume is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
         self.projections, self._add_layers = projections, add_layers
