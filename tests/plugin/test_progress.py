@@ -21,9 +21,9 @@ def test_the_panel_names_what_is_done_and_how_long_it_takes(qtbot):
     panel.begin("Starting", can_stop=True)
     panel.show_step(Step("Fitting the INR", 0.62, 9.0))
     assert panel.stage.text() == "Fitting the INR"
-    assert panel.left.text() == "62 % · 9 s left"
+    assert panel.bar.text() == "62 % · 9 s left"
     panel.show_step(Step("Reading the file"), waited=4.2)
-    assert panel.left.text() == "4 s"
+    assert panel.bar.text() == "4 s"
 
 
 def test_a_stop_that_is_under_way_is_not_overwritten(qtbot):
@@ -39,7 +39,7 @@ def test_a_stop_that_is_under_way_is_not_overwritten(qtbot):
 
 def test_a_run_shows_a_share_from_its_first_second_on(opened, slow, qtbot):
     opened.runs.start()
-    qtbot.waitUntil(lambda: "%" in opened.panel.left.text(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "%" in opened.panel.bar.text(), timeout=PATIENCE_MS)
     shares = []
     while opened.runs.is_running:
         qtbot.wait(20)

@@ -110,6 +110,8 @@ def _run(facts: StackFacts, state: RunState) -> Events:
     except (RuntimeError, MemoryError) as error:
         # napari's workers lose a RuntimeError without a sign, and torch raises little else.
         raise RunFailed(f"the reconstruction failed: {error}") from error
+    if state.cancel.cancelled:
+        state.cancel.check()
     if not np.isfinite(state.volume.sum(dtype=np.float64)):
         raise RunFailed(
             "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
@@ -212,6 +214,7 @@ def _check(
 def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     config, n = facts.config, facts.step_length
     diffusion = config.diffusion
+    state.cancel.check()
     for warning in (facts.missing_notice, facts.light.notice, noise_warning(facts)):
         if warning:
             yield state.notice(warning)
