@@ -87,25 +87,9 @@ def _answer(reports: list[Any], skipped: int, planned: int, ended_early: bool) -
     left = planned - len(written) - sum(report.seconds > 0 for report in failed)
     data = {
         "written": [
-            {
-                "input": str(r.piece.source),
-                "position": r.piece.input.position,
-                "time": r.piece.input.time,
-                **r.files,
-                "seconds": round(r.seconds, 3),
-                "notes": list(r.notes),
-            }
-            for r in written
+            _told(r) | {**r.files, "seconds": round(r.seconds, 3), "notes": list(r.notes)} for r in written
         ],
-        "failed": [
-            {
-                "input": str(r.piece.source),
-                "position": r.piece.input.position,
-                "time": r.piece.input.time,
-                "error": r.error,
-            }
-            for r in failed
-        ],
+        "failed": [_told(r) | {"error": r.error} for r in failed],
         "skipped": skipped,
         "stopped": ended_early,
     }
@@ -119,3 +103,8 @@ def _answer(reports: list[Any], skipped: int, planned: int, ended_early: bool) -
     )
     code = (STOPPED if written else CANCELLED) if ended_early else 1 if failed else 0
     return Answer(data, text, code)
+
+
+def _told(report: Any) -> dict[str, Any]:
+    chosen = report.piece.input
+    return {"input": str(report.piece.source), "position": chosen.position, "time": chosen.time}
