@@ -36,7 +36,7 @@ def batch(
         bool, typer.Option("--resume", help="Leave out what has been written by an earlier batch.")
     ] = False,
 ) -> Answer:
-    """Reconstruct many files, and each position and time point of each. One failure stops no other.
+    """Reconstruct many files, each position, channel and time point of each. One failure stops no other.
 
     Ctrl-C ends it; what is written stays, and --resume goes on.
     """
@@ -107,4 +107,5 @@ def _answer(reports: list[Any], skipped: int, planned: int, ended_early: bool) -
 
 def _told(report: Any) -> dict[str, Any]:
     chosen = report.piece.input
-    return {"input": str(report.piece.source), "position": chosen.position, "time": chosen.time}
+    which = {"position": chosen.position, "channel": chosen.channel, "time": chosen.time}
+    return {"input": str(report.piece.source), **which}
