@@ -65,16 +65,14 @@ class TileEvaluator:
         self._not_finite = 0
 
     def _load_prior(self) -> None:
-        from ...diffusion.networks import SlabBlock
-
         cancel = self.state.cancel
         self.prior = load_prior(self.facts.config.prior)
         with device_errors():
             self.denoiser = self.prior.denoiser.to(self.device)
-        for block in self.denoiser.modules():
-            if isinstance(block, SlabBlock):
-                # An evaluation of a large tile can take seconds; this lets it end at the next block.
-                block.register_forward_pre_hook(lambda *_: cancel.check())
+        for layer in self.denoiser.modules():
+            if not list(layer.children()):
+                # An evaluation of a large tile can take seconds; this lets it end at the next layer.
+                layer.register_forward_pre_hook(lambda *_: cancel.check())
 
     def new_plan(self, slab_group: int | None = None, inner: Region | None = None) -> TilePlan:
         """Windows that fit into memory, of at most so many slabs each; those of the inner part of a block."""
