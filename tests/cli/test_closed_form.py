@@ -16,7 +16,8 @@ from napari_microdiffusion.training import closed_form
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(closed_form, "_VOXELS", 100_000)
+    monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
+    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
     torch.manual_seed(2)
     sizes = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}
     Prior(new_denoiser(sizes).eval(), {}).save("before.safetensors")

@@ -16,7 +16,8 @@ TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(closed_form, "_VOXELS", 100_000)
+    monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
+    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
 
 
 @pytest.fixture
@@ -36,9 +37,10 @@ def adapted(prior, volumes, n=6) -> ClosedForm:
 @torch.inference_mode()
 def explained(prior, volume, n=6) -> float:
     """How many dB of the guide's error within slabs the prior takes away."""
-    missing, weight = closed_form._evaluated(prior.denoiser, volume, n)[2:]
+    look, rng = closed_form.Look(volume, n), np.random.default_rng(0)
+    missing, weight = closed_form._evaluated(prior.denoiser, look, rng)[2:]
     nothing = Prior(new_denoiser({"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}).eval(), {})
-    before = closed_form._evaluated(nothing.denoiser, volume, n)[2]
+    before = closed_form._evaluated(nothing.denoiser, look, rng)[2]
     error, was = (float((weight[:, None] * part.square()).sum()) for part in (missing, before))
     return 10 * np.log10(was / error)
 

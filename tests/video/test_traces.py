@@ -42,7 +42,20 @@ def test_a_table_has_a_row_for_each_frame_and_region(traces, tmp_path):
     active = next(row for row in rows if row["frame"] == "4" and row["region"] == "1")
     assert float(active["time_s"]) == 1.0
     assert float(active["dF_F"]) == pytest.approx(1.5)
+    # Ten frames are too few to tell how fast activity fades.
+    assert "events" not in active
     assert (active["z"], active["y"], active["x"]) == ("0.00", "0.00", "0.50")
+
+
+def test_a_longer_trace_has_a_column_without_noise(tmp_path):
+    light = np.full((40, 2), (100.0, 50.0))
+    light[10:15, 0] += 200 * 0.7 ** np.arange(5)
+    longer = Traces(light, np.full(light.shape, 5.0), centres_of(LABELS), 4.0)
+    longer.write_csv(tmp_path / "traces.csv")
+    with (tmp_path / "traces.csv").open(newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if row["region"] == "1"]
+    assert max(rows, key=lambda row: float(row["events"]))["frame"] == "10"
+    assert float(rows[10]["F_deconvolved"]) == pytest.approx(300, rel=0.05)
 
 
 def test_an_nwb_file_has_regions_and_traces(traces, tmp_path):

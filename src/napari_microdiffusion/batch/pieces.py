@@ -39,7 +39,11 @@ class Piece:
     @property
     def name(self) -> str:
         """What messages call it."""
-        chosen = {"position": self.input.position, "time point": self.input.time}
+        chosen = {
+            "position": self.input.position,
+            "channel": self.input.channel,
+            "time point": self.input.time,
+        }
         return ", ".join(
             [self.source.name, *(f"{what} {which}" for what, which in chosen.items() if which is not None)]
         )

@@ -1,4 +1,4 @@
-"""The plan of a batch: a piece for each file, or for each position and time point where it has several."""
+"""The plan of a batch: a piece for each file, or each position, channel and time point of it."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,13 +18,13 @@ def pieces_of(
     *,
     uncertainty: bool = False,
 ) -> tuple[list[Piece], list[Report]]:
-    """Plan the work: a piece for each file, or for each position and time point where it has several.
+    """Plan the work: a piece for each file, or for each position, channel and time point it has several of.
 
     Parameters
     ----------
     sources : iterable of Path
     folder : Path
-        Where outputs go: NAME_volume, NAME_t0003_volume, NAME_p002_t0003_volume and so on.
+        Where outputs go: NAME_volume, NAME_t0003_volume, NAME_p002_c1_t0003_volume and so on.
     ending : str
         One of `io.IMAGE_SUFFIXES`.
     work : Work, optional
@@ -70,13 +70,24 @@ def pieces_of(
 def _stacks_of(source: Path, chosen: InputSettings) -> Iterator[tuple[str, InputSettings]]:
     """The stacks of a file, by what is added to the names of their outputs."""
     try:
-        count = read_sizes(source, chosen.axes, chosen.position).get("t", 1)
+        sizes = read_sizes(source, chosen.axes, chosen.position)
     except UnchosenPosition as several:
         for index in range(len(several.positions)):
             own = chosen.model_copy(update={"position": str(index)})
             for which, stack in _stacks_of(source, own):
                 yield f"_p{index:03d}{which}", stack
         return
+    if chosen.channel is None and sizes.get("c", 1) > 1:
+        for index in range(sizes["c"]):
+            own = chosen.model_copy(update={"channel": str(index)})
+            for which, stack in _times_of(own, sizes.get("t", 1)):
+                yield f"_c{index}{which}", stack
+        return
+    yield from _times_of(chosen, sizes.get("t", 1))
+
+
+def _times_of(chosen: InputSettings, count: int) -> Iterator[tuple[str, InputSettings]]:
+    """The same for the time points of one channel."""
     if chosen.time is not None or chosen.average_frames or (count == 1 and chosen.times is None):
         yield "", chosen
         return

@@ -61,7 +61,7 @@ def write_nwb(path: Path, traces: Traces, labels: np.ndarray, about: Sequence[st
 
 
 def _content(traces: Traces, labels: np.ndarray, about: Sequence[str]) -> Any:
-    """Regions as voxel masks, F and dF/F as response series."""
+    """Regions as voxel masks; F, dF/F and F without noise as response series."""
     from pynwb import NWBFile
     from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, OpticalChannel
 
@@ -95,14 +95,17 @@ def _content(traces: Traces, labels: np.ndarray, about: Sequence[str]) -> Any:
     module = nwb.create_processing_module(name="ophys", description="Traces of the regions")
     module.add(images)
     every = list(range(traces.light.shape[1]))
-    series = (
-        (Fluorescence(name="Fluorescence"), traces.light, "grey levels"),
-        (DfOverF(name="DfOverF"), traces.relative_change, "1"),
-    )
-    for container, values, unit in series:
-        module.add(container)
+    light, change = Fluorescence(name="Fluorescence"), DfOverF(name="DfOverF")
+    module.add(light)
+    module.add(change)
+    series = [
+        (light, "fluorescence", traces.light, "grey levels"),
+        (change, "dfoverf", traces.relative_change, "1"),
+    ]
+    if traces.deconvolved is not None:
+        series.append((light, "deconvolved", traces.deconvolved.light, "grey levels"))
+        series.append((light, "events", traces.deconvolved.events, "grey levels"))
+    for container, name, values, unit in series:
         regions = segmentation.create_roi_table_region(description="all regions", region=every)
-        container.create_roi_response_series(
-            name=container.name.lower(), data=values, rois=regions, unit=unit, rate=rate
-        )
+        container.create_roi_response_series(name=name, data=values, rois=regions, unit=unit, rate=rate)
     return nwb

@@ -2,11 +2,13 @@
 
 import csv
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from ..io import check_output, whole_file
+from .deconvolution import Deconvolved, deconvolved
 
 # Share of the frames that a region's baseline lies above.
 _BASELINE = 0.2
@@ -32,6 +34,11 @@ class Traces:
     deviation: np.ndarray
     centres: np.ndarray
     rate: float | None = None
+
+    @cached_property
+    def deconvolved(self) -> Deconvolved | None:
+        """The light without its noise, and the events that it consists of; None for a few frames."""
+        return deconvolved(self.light, self.deviation)
 
     @property
     def baseline(self) -> np.ndarray:
@@ -64,13 +71,16 @@ class Traces:
         check_output(path, (".csv",))
         header = ["frame", "time_s" if self.rate else "time", "region", "z", "y", "x"]
         header += ["F", "F_sd", "dF_F", "dF_F_sd"]
-        change, spread = self.relative_change, self.relative_deviation
+        columns = [self.light, self.deviation, self.relative_change, self.relative_deviation]
+        if self.deconvolved is not None:
+            header += ["F_deconvolved", "events"]
+            columns += [self.deconvolved.light, self.deconvolved.events]
         with whole_file(path) as partial, partial.open("w", newline="") as handle:
             table = csv.writer(handle)
             table.writerow(header)
             for t, now in enumerate(self.times):
                 for k, centre in enumerate(self.centres):
-                    numbers = (self.light[t, k], self.deviation[t, k], change[t, k], spread[t, k])
+                    numbers = (column[t, k] for column in columns)
                     place = [f"{value:.2f}" for value in centre]
                     table.writerow([t, f"{now:g}", k + 1, *place, *(f"{value:.6g}" for value in numbers)])
 

@@ -27,7 +27,7 @@ class Appearance:
     def plain(cls) -> "Appearance":
         """Greys, until a theme is known."""
         grey = "#808080"
-        return cls(*[grey] * 10, _ON_DARK)
+        return cls(grey, grey, grey, grey, grey, grey, grey, grey, grey, grey, _ON_DARK)
 
     @classmethod
     def of_theme(cls, name: str) -> "Appearance":
