@@ -12,6 +12,9 @@ from napari_microdiffusion.cli import app
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+# Lines of a table that is shown whole.
+MOST_ROWS = 40
+HELP = re.compile(r'page="([\w-]+)#?([\w-]*)"')
 COMMAND = re.compile(r"^microdiffusion (\w+)(.*)$", re.MULTILINE)
 
 
@@ -55,3 +58,31 @@ def test_every_fault_names_a_test_that_exists(repository):
         file, _, name = cells[3].strip("`").partition("::")
         tests = (repository / file).read_text(encoding="utf-8")
         assert re.search(rf"^ *def {name.split('::')[-1]}\(", tests, re.MULTILINE), row
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pictures_in_html_exist(page):
+    sources = re.findall(r'src="([^"]+)"', page.read_text(encoding="utf-8"))
+    assert [source for source in sources if not (page.parent / source).is_file()] == []
+
+
+def test_long_tables_are_folded():
+    for page in PAGES:
+        folded, rows = False, 0
+        for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+            folded = line.startswith("<details") or (folded and not line.startswith("</details"))
+            rows = rows + 1 if line.startswith("|") else 0
+            assert folded or rows <= MOST_ROWS, f"{page.name}, line {number}"
+
+
+def test_help_pages_of_the_dock_exist(repository):
+    """Every section's help opens a page of the manual, at a heading where one is named."""
+    sections = (repository / "src/napari_microdiffusion/plugin").rglob("*.py")
+    wanted = {found for path in sections for found in HELP.findall(path.read_text(encoding="utf-8"))}
+    assert len(wanted) > 5
+    for page, anchor in wanted:
+        text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+        headings = {
+            re.sub(r"[^\w]+", "-", h.lower()).strip("-") for h in re.findall(r"^#+ (.+)$", text, re.M)
+        }
+        assert not anchor or anchor in headings, f"{page}#{anchor}"

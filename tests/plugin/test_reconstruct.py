@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication
 
+from napari_microdiffusion.inr.fitting import fit_inr
+from napari_microdiffusion.inr.settings import InrSettings
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import provenance_path, read_image
 from napari_microdiffusion.reconstruction.events import SliceReady
@@ -366,6 +368,30 @@ def test_a_fitted_inr_becomes_a_layer_and_is_used(opened, finish, tmp_path):
     finish(opened)
     assert opened.outcome.error.isHidden(), opened.outcome.error.text()
     assert opened.viewer.layers["bar volume"].data.shape == VOLUME
+
+
+def test_an_inr_of_other_projections_is_refused_with_what_does_not_fit_and_what_to_do(
+    opened, finish, tmp_path, projections
+):
+    *_, last = fit_inr(projections[:3, :20, :24], np.full(N, 1 / N), InrSettings(epochs=1))
+    path = tmp_path / "other.safetensors"
+    last.fitted.save(path)
+    opened.runs.load_inr(path)
+    opened.runs.start()
+    finish(opened)
+    said = opened.outcome.error.text()
+    assert "other.safetensors was fitted to projections of 3×20×24 at step length 4" in said
+    assert "these are 5×32×32 at step length 4" in said
+    assert "Use it with those, or have an INR fitted to these." in said
+    assert "Traceback" not in said
+    assert names(opened) == ["bar"]
+    # The remedy: another fit, and it runs.
+    opened.runs.fit_inr()
+    finish(opened)
+    opened.runs.start()
+    finish(opened)
+    assert opened.outcome.error.isHidden(), opened.outcome.error.text()
+    assert "bar volume" in names(opened)
 
 
 def test_a_file_that_is_no_inr_is_refused(opened, tmp_path):

@@ -12,7 +12,7 @@ from napari_microdiffusion.io import read_image
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
 from napari_microdiffusion.stacks.reader import read_layers
 
-from .conftest import N, dock_in, set_field
+from .conftest import PATIENCE_MS, N, dock_in, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -116,8 +116,9 @@ def test_an_edited_layer_is_what_is_saved_and_that_is_told(done, finish, tmp_pat
     assert json.loads((tmp_path / "edited.provenance.json").read_text())["edited"]
 
 
-def test_a_name_given_in_a_run_stays(opened, finish, qtbot):
+def test_a_name_given_in_a_run_stays(opened, slow, finish, qtbot):
     opened.runs.start()
+    qtbot.waitUntil(lambda: len(opened.viewer.layers) == 2, timeout=PATIENCE_MS)
     opened.viewer.layers[-1].name = "mine"
     finish(opened)
     assert opened.viewer.layers[-1].name == "mine"

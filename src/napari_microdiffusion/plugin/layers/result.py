@@ -1,6 +1,5 @@
 """Events in, layer updates out: the volume and its uncertainty as they grow."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,23 +9,12 @@ from ...reconstruction.events import Finished, SliceReady, StageStarted
 from ...stacks.metadata import METADATA_KEY, UNCERTAINTY_COLOURS, known_beam
 from ...stacks.placement import Placement
 from ...tasks.contrast import Contrast
+from ...tasks.redraw_pace import RedrawPace
 from ..jobs.job import TICK_MS
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
-
-# Redrawing a volume in 3D sends all of it to the graphics card again.
-SECONDS_BETWEEN_3D = 0.25
-SECONDS_BETWEEN_2D = 0.1
-# The preview is over in a moment; every redraw would only delay it.
-SECONDS_BETWEEN_PREVIEWS = 0.3
-LONGEST_PAUSE = 2.0
-# Where a redraw in 3D takes longer than this, volumes are drawn by the processor: a redraw at the end of each
-# stage must do then.
-SLOW_3D = 0.25
-# Share of the GUI thread's time that redrawing may take.
-REDRAW_SHARE = 0.08
 
 
 class ResultLayers:
@@ -68,15 +56,14 @@ class ResultLayers:
         self._stage = "preview"
         self._bright = 1.0
         self._has_result = False
-        self._is_slow_3d, self._stage_is_new = False, False
+        self._stage_is_new = False
         self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
-        self._flushed_at = 0.0
+        self._pace = RedrawPace(TICK_MS / 1000)
         self._latest_z: int | None = None
         # Adding a layer and drawing it for the first time both take long; in between the window has its turn.
         # In 3D an empty volume would take as long to draw as a full one.
         self._is_covered = True
         self.volume: Image = self._add("volume", " (preview)", empty, self._limits, visible=False)
-        self._next_redraw = time.perf_counter() + SECONDS_BETWEEN_2D
         self._named, self._asked_name = self.volume.name, f"{name} volume (preview)"
         self._started_at = self._followed_to = self._point()
 
@@ -106,17 +93,10 @@ class ResultLayers:
 
     def flush(self) -> None:
         """Redraw what changed, unless the last redraw was too short ago."""
-        now = time.perf_counter()
-        if self.viewer.dims.ndisplay == 2 and self._point() != self._followed_to:
+        in_3d = self.viewer.dims.ndisplay == 3
+        if not in_3d and self._point() != self._followed_to:
             self._follows = False  # the person moved the slider
-        if self._flushed_at:
-            painting = now - self._flushed_at - TICK_MS / 1000
-            self._is_slow_3d |= painting > SLOW_3D and self.viewer.dims.ndisplay == 3
-            pause = min(painting / REDRAW_SHARE, LONGEST_PAUSE)
-            self._next_redraw = max(self._next_redraw, now + pause)
-            self._flushed_at = 0.0
-        waits = self._is_slow_3d and self.viewer.dims.ndisplay == 3 and not self._stage_is_new
-        if now < self._next_redraw or not self._anything_new() or waits:
+        if not self._pace.is_due(in_3d, self._stage_is_new) or not any(self._changed.values()):
             return
         self._stage_is_new = False
         self._uncover()
@@ -128,18 +108,7 @@ class ResultLayers:
                     layer.refresh(extent=False, thumbnail=False, highlight=False)
         for slices in self._changed.values():
             slices.clear()
-        # What is drawn here is painted later, between two ticks: a late tick tells what that took.
-        spent = time.perf_counter() - now
-        self._flushed_at = now + spent
-        self._next_redraw = now + max(self._pause(), spent / REDRAW_SHARE)
-
-    def _anything_new(self) -> bool:
-        return any(self._changed.values())
-
-    def _pause(self) -> float:
-        if self.viewer.dims.ndisplay == 3:
-            return SECONDS_BETWEEN_3D
-        return SECONDS_BETWEEN_PREVIEWS if self._stage == "preview" else SECONDS_BETWEEN_2D
+        self._pace.drawn(in_3d, self._stage == "preview")
 
     def remove(self) -> None:
         """Take the layers away: the run was cancelled."""

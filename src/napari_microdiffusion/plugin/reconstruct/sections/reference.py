@@ -28,7 +28,7 @@ class ReferenceSection(Section):
     """Choice of a reference."""
 
     def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
-        super().__init__("Reference", page="method")
+        super().__init__("Reference", page="reference")
         self.document = document
         self.chooser = LayerChooser(viewer, self._why_not, "reference", _TIP, none=NONE)
         self.by_hand = CheckBox(text="as placed by hand", value=document.is_placed_by_hand)
