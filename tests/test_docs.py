@@ -13,7 +13,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # Lines of a table that is shown whole.
-MOST_ROWS = 40
+MOST_ROWS = 50
 HELP = re.compile(r'page="([\w-]+)#?([\w-]*)"')
 COMMAND = re.compile(r"^microdiffusion (\w+)(.*)$", re.MULTILINE)
 
