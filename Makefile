@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(C
 .DELETE_ON_ERROR:
 
 WITHOUT_NAPARI := $(filter-out tests/plugin tests/real,$(patsubst %/,%,$(wildcard tests/*/))) \
-  tests/test_api.py tests/test_cluster.py tests/test_dask_cluster.py
+  tests/test_api.py tests/test_dask_cluster.py
 
 demo: $(VENV)/.base
 	$(BIN)/microdiffusion demo -o demo

@@ -29,7 +29,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="microdiffusion-"
 import numpy as np
 import psutil
 
-from napari_microdiffusion.cluster import Work, pieces_of, run_batch
+from napari_microdiffusion.batch import Work, pieces_of, run_batch
 from napari_microdiffusion.errors import Cancelled
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.engine import reconstruct

@@ -1,8 +1,10 @@
 """How soon the dock opens, how late the window answers during a run, and how soon a cancelled run is over.
 
     .ci/with-screen python benchmarks/gui_latency.py [--side 512] [--samples 1] [--views 2 3] [--no-cancel]
+    .ci/with-screen python benchmarks/gui_latency.py --side 128 --views   # ending alone, method by method
 
-A timer of 20 ms runs in the window's thread; its lateness is what a click would have to wait. The share of
+A timer of 20 ms runs in the window's thread; its lateness is what a click would have to wait. Of it, the
+processor time of that thread is told beside, which a busy machine does not lengthen. The share of
 processor time spent painting is that of the window's thread and of Mesa's. Projections are
 16 of SIDE x SIDE at step length 6, from procedural vasculature. Needs a screen; a virtual one has no graphics
 card, so that 3D is drawn by the processor.
@@ -37,6 +39,12 @@ TILE = 128
 # Long enough into a stage that it is under way.
 INTO_STAGE_S = 0.3
 PATIENCE_S = 1800
+METHODS: dict[str, dict[str, Any]] = {
+    "fast": {},
+    "INR": {"method.guide": "inr"},
+    "exactly": {"method.consistency": "exact"},
+    "the paper's": {},
+}
 
 
 class Bench:
@@ -101,13 +109,15 @@ class Bench:
         self.viewer.dims.ndisplay = ndisplay
         self.pause(2)
         late: list[tuple[str, float]] = []
-        last = time.perf_counter()
+        own: list[float] = []
+        last, worked = time.perf_counter(), time.thread_time()
 
         def tick() -> None:
-            nonlocal last
-            now = time.perf_counter()
+            nonlocal last, worked
+            now, work = time.perf_counter(), time.thread_time()
             late.append((self.stage, max(0.0, 1000 * (now - last) - INTERVAL_MS)))
-            last = now
+            own.append(1000 * (work - worked))
+            last, worked = now, work
 
         timer = QTimer()
         timer.setInterval(INTERVAL_MS)
@@ -122,43 +132,55 @@ class Bench:
         self.pause(1)
         timer.stop()
         found = {
-            stage: _figures([value for own, value in late if own == stage])
+            stage: _figures([value for of, value in late if of == stage])
             for stage in (*STAGES, "after the end")
-            if any(own == stage for own, _ in late)
+            if any(of == stage for of, _ in late)
         }
         self.viewer.layers.remove(self.dock.runs.last.layers.volume)
         share = round(spent["window"] / max(spent["all"], 1e-9), 3)
         return {
             "share of processor time spent painting": share,
             "over all": _figures([value for _, value in late]),
+            "the window's own work": _figures(own),
             **found,
         }
 
-    def cancelling(self) -> Iterator[tuple[str, dict[str, float]]]:
-        """Milliseconds until the dock is idle after cancelling in each stage, and until the thread is."""
+    def ending(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """Milliseconds until the dock is idle, and until the thread is, for each method, stage and way."""
         self.viewer.dims.ndisplay = 2
-        for stage in STAGES:
-            self.stage = ""
-            self.dock.panel.button.click()
-            self.wait(lambda stage=stage: self.stage == stage or not self.dock.runs.is_running)
-            self.pause(INTO_STAGE_S)
-            if not self.dock.runs.is_running:
-                continue
-            thread = self.dock.runs.job.thread_at_work
-            started, worked = time.perf_counter(), time.thread_time()
-            self.dock.panel.cancel.click()
-            self.wait(lambda: not self.dock.runs.is_running)
-            idle, worked = time.perf_counter(), time.thread_time() - worked
-            self.wait(lambda thread=thread: thread is None or not thread.is_alive())
-            ended = time.perf_counter()
-            yield (
-                stage,
-                {
-                    "dock idle": 1000 * (idle - started),
-                    "of it the window's own work": 1000 * worked,
-                    "thread ended": 1000 * (ended - started),
-                },
-            )
+        samples = max(1, self.dock.document.value("method.samples"))
+        for method, values in METHODS.items():
+            self.dock.document.reset()
+            self.dock.document.choose_system("MicroDiffusion" if method == "the paper's" else "")
+            self.dock.document.ask({"method.samples": samples, **values})
+            for stage in ("", *STAGES):
+                for way in ("cancel", "stop"):
+                    found = self._ended(stage, way)
+                    if found is not None:
+                        yield f"{way}, {method}, {stage or 'start'}", found
+
+    def _ended(self, stage: str, way: str) -> dict[str, float] | None:
+        """Milliseconds from the click on; None for a stage that was over before it."""
+        dock, before = self.dock, list(self.viewer.layers)
+        self.stage = ""
+        dock.panel.button.click()
+        self.wait(lambda: self.stage == stage or not dock.runs.is_running)
+        self.pause(INTO_STAGE_S if stage else 0.0)
+        if not dock.runs.is_running or self.stage != stage:
+            dock.runs.cancel()
+            self.wait(lambda: not dock.runs.is_running)
+            return None
+        thread = dock.runs.job.thread_at_work
+        started, worked = time.perf_counter(), time.thread_time()
+        getattr(dock.panel, way).click()
+        self.wait(lambda: not dock.runs.is_running)
+        idle, worked = time.perf_counter(), time.thread_time() - worked
+        self.wait(lambda: thread is None or not thread.is_alive())
+        found = {"dock idle": idle - started, "of it the window's own work": worked}
+        found["thread ended"] = time.perf_counter() - started
+        for layer in [layer for layer in self.viewer.layers if layer not in before]:
+            self.viewer.layers.remove(layer)
+        return {name: 1000 * seconds for name, seconds in found.items()}
 
 
 def processor_seconds() -> dict[str, float]:
@@ -196,17 +218,19 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--samples", type=int, default=1)
     parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--diffusion", choices=["slab", "off"], default="slab")
     parser.add_argument("--views", nargs="*", type=int, default=[2, 3])
     parser.add_argument("--cancel", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
     bench = Bench(arguments.side, arguments.samples, arguments.steps)
+    bench.dock.document.ask({"method.diffusion": arguments.diffusion})
     print(json.dumps({"opening the dock": bench.opening}), flush=True)
     for view in arguments.views:
         print(json.dumps({f"lateness in ms, {view}D": bench.lateness(view)}, indent=2), flush=True)
     if arguments.cancel:
-        for stage, figures in bench.cancelling():
+        for case, figures in bench.ending():
             rounded = {name: round(value) for name, value in figures.items()}
-            print(json.dumps({f"cancel in ms, {stage}": rounded}), flush=True)
+            print(json.dumps({f"in ms, {case}": rounded}), flush=True)
     bench.viewer.close()
 
 

@@ -20,8 +20,9 @@ import numpy as np
 from frozen_cases import frozen_cases
 
 from napari_microdiffusion.evaluation import compare
-from napari_microdiffusion.inr import FittedInr, InrSettings, fit_inr
-from napari_microdiffusion.inr.settings import PAPER_EPOCHS
+from napari_microdiffusion.inr.fitted import FittedInr
+from napari_microdiffusion.inr.fitting import fit_inr
+from napari_microdiffusion.inr.settings import PAPER_EPOCHS, InrSettings
 from napari_microdiffusion.interpolation import choose_pedestal, histospline, logspline
 from napari_microdiffusion.optics import IntensityScale, ProjectionOperator, make_consistent
 from napari_microdiffusion.optics.detector.noise import estimate_noise

@@ -55,7 +55,7 @@ def reconstruct(studio: Studio, samples: int, steps: int) -> None:
     last = "uncertainty" if samples else "posterior mean"
     over = lambda: not dock.runs.is_running  # noqa: E731
     studio.wait(lambda: any(last in layer.name for layer in studio.viewer.layers) or over())
-    studio.wait(lambda: "left" in dock.panel.left.text() or over())
+    studio.wait(lambda: "left" in dock.panel.bar.text() or over())
     show_slice(studio)
     studio.picture("dock")
     studio.wait(over)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from napari_microdiffusion.diffusion.paper.model import ImageConditions, PaperModel, predict_clean
-from napari_microdiffusion.inr import fit_inr
+from napari_microdiffusion.inr.fitting import fit_inr
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import LossPoint

@@ -125,6 +125,20 @@ def test_each_position_of_a_file_is_a_piece(run, tmp_path):
     assert Path("one/both_volume.ome.tif").exists()
 
 
+def test_each_channel_of_a_file_is_a_piece(run):
+    both = np.stack([STACK, 2 * STACK])
+    write_image("dyes.ome.tif", np.stack([both, 3 * both]), axes="tczyx", scale=(6, 1, 1))
+    exactly = (*QUICK, "--consistency", "exact")
+    answer = json.loads(run("dyes.ome.tif", "-n", 2, "-o", "out", *exactly, "--json").stdout)
+    found = [(piece["channel"], piece["time"]) for piece in answer["written"]]
+    assert found == [("0", 0), ("0", 1), ("1", 0), ("1", 1)]
+    volume = read_image("out/dyes_c1_t0001_volume.ome.tif").data
+    np.testing.assert_allclose(volume[::2], 6 * STACK, rtol=1e-5)
+    one = run("dyes.ome.tif", "-n", 2, "-o", "one", *QUICK, "--channel", 1, "--time", "0:1", "--json")
+    assert [(piece["channel"], piece["time"]) for piece in json.loads(one.stdout)["written"]] == [("1", 0)]
+    assert Path("one/dyes_t0000_volume.ome.tif").exists()
+
+
 def test_two_programs_on_one_folder_leave_one_result_of_each_file(run):
     names = [f"{k}.tif" for k in range(6)]
     for k, name in enumerate(names):

@@ -5,7 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from napari_microdiffusion.inr import InrSettings, fit_inr
+from napari_microdiffusion.inr.fitting import fit_inr
+from napari_microdiffusion.inr.settings import InrSettings
 from napari_microdiffusion.inr.steps import has_levelled_off
 from napari_microdiffusion.optics import ProjectionOperator
 from napari_microdiffusion.specimens import make_specimen

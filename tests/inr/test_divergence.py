@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import RunFailed
-from napari_microdiffusion.inr import InrSettings, fit_inr, fitting
+from napari_microdiffusion.inr import fitting
+from napari_microdiffusion.inr.fitting import fit_inr
+from napari_microdiffusion.inr.settings import InrSettings
 
 PROJECTIONS = np.random.default_rng(3).uniform(0, 1, (3, 8, 8)).astype(np.float32)
 UNIFORM = np.full(4, 0.25)

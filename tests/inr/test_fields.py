@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.inr import FittedInr, InrSettings
 from napari_microdiffusion.inr.fields import GridField, build_field, interpolate_nodes
+from napari_microdiffusion.inr.fitted import FittedInr
 from napari_microdiffusion.inr.paper_field import PaperField
+from napari_microdiffusion.inr.settings import InrSettings
 
 SHAPE, N = (12, 21, 35), 4
 

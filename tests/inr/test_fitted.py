@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import UsageError, UserError
-from napari_microdiffusion.inr import FittedInr, InrSettings, fit_inr
-from napari_microdiffusion.inr.fitted import inference_taps
+from napari_microdiffusion.inr.fitted import FittedInr, inference_taps
+from napari_microdiffusion.inr.fitting import fit_inr
+from napari_microdiffusion.inr.settings import InrSettings
 from napari_microdiffusion.io import load_checkpoint, save_checkpoint
 
 N = 4

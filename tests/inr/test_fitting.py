@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import UsageError, UserError
-from napari_microdiffusion.inr import FitStep, FittedInr, InrSettings, fit_inr
+from napari_microdiffusion.inr.fitted import FittedInr
+from napari_microdiffusion.inr.fitting import fit_inr
+from napari_microdiffusion.inr.settings import InrSettings
+from napari_microdiffusion.inr.steps import FitStep
 from napari_microdiffusion.interpolation import first_estimate, histospline
 from napari_microdiffusion.optics import Acquisition, BeamOperator, ProjectionOperator
 

@@ -1,5 +1,6 @@
 """Golden files of every format, synthesised here with known pixels, axes and spacings."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,13 @@ def test_pages_written_one_by_one(file: Path) -> None:
 def write_imagej(
     file: Path, data: np.ndarray, axes: str = "ZYX", pixel: float = 0.5, **metadata: Any
 ) -> None:
+    per_pixel = (Fraction(1 / pixel), Fraction(1 / (2 * pixel)))
     tifffile.imwrite(
         file,
         data,
         imagej=True,
-        resolution=(1 / pixel, 1 / (2 * pixel)),
+        # As fractions: some versions of tifffile round small numbers.
+        resolution=tuple(part.limit_denominator(10**6).as_integer_ratio() for part in per_pixel),
         resolutionunit=1,
         metadata={"axes": axes, **metadata},
     )

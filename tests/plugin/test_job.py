@@ -146,3 +146,30 @@ def test_cancelling_is_heard_of_at_once_though_the_thread_is_busy(job, qtbot):
         "Waiting for the cancelled run to end",
         "[True]",
     ]
+
+
+def test_stopping_while_the_cancelled_run_is_waited_for_keeps_nothing_and_is_no_defect(job, qtbot):
+    busy, gone_on = threading.Event(), []
+
+    def first(_cancel):
+        yield Notice("info", "busy now")
+        busy.wait(10)
+
+    def second(_cancel):
+        gone_on.append(True)
+        yield Notice("info", "never")
+
+    events = []
+    job.arrived.connect(events.append)
+    job.start(first)
+    qtbot.waitUntil(lambda: len(events) == 1)
+    job.cancel()
+    qtbot.waitUntil(lambda: not job.is_running)
+    with qtbot.waitSignal(job.ended, timeout=5000) as signal:
+        job.start(second)
+        job.stop()
+    busy.set()
+    assert signal.args[0].cancelled
+    assert signal.args[0].message == "The run was stopped before it began."
+    assert signal.args[0].defect is None
+    assert not gone_on

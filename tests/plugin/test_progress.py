@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 from napari.utils import progress
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_microdiffusion.plugin.jobs.run_panel import RunPanel
@@ -21,9 +22,41 @@ def test_the_panel_names_what_is_done_and_how_long_it_takes(qtbot):
     panel.begin("Starting", can_stop=True)
     panel.show_step(Step("Fitting the INR", 0.62, 9.0))
     assert panel.stage.text() == "Fitting the INR"
-    assert panel.left.text() == "62 % · 9 s left"
+    assert panel.bar.text() == "62 % · 9 s left"
     panel.show_step(Step("Reading the file"), waited=4.2)
-    assert panel.left.text() == "4 s"
+    assert panel.bar.text() == "4 s"
+
+
+def test_a_step_is_one_painting_of_the_bar_and_moves_nothing_else(qtbot):
+    panel = RunPanel("Reconstruct volume", has_slices=True)
+    qtbot.addWidget(panel)
+    panel.begin("Starting", can_stop=True)
+    panel.show()
+    qtbot.waitExposed(panel)
+    panel.show_step(Step("Fitting the INR", 0.1, 900.0))
+    qtbot.wait(50)
+    seen = Seen(QEvent.Type.Paint, QEvent.Type.LayoutRequest, QEvent.Type.Resize)
+    for widget in (panel, *panel.findChildren(QWidget)):
+        widget.installEventFilter(seen)
+    panel.show_step(Step("Fitting the INR", 0.6, 9.0))
+    assert seen.events == []  # not at once: other widgets may have changed as well
+    qtbot.wait(50)
+    assert seen.events.count((QEvent.Type.Paint, "QProgressBar")) == 1
+    assert not [kind for kind, _ in seen.events if kind != QEvent.Type.Paint]
+    assert "QLabel" not in [name for _, name in seen.events]
+
+
+class Seen(QObject):
+    """Records events of some kinds, with the class of the widget."""
+
+    def __init__(self, *kinds):
+        super().__init__()
+        self.kinds, self.events = kinds, []
+
+    def eventFilter(self, watched, event):
+        if event.type() in self.kinds:
+            self.events.append((event.type(), type(watched).__name__))
+        return False
 
 
 def test_a_stop_that_is_under_way_is_not_overwritten(qtbot):
@@ -39,7 +72,7 @@ def test_a_stop_that_is_under_way_is_not_overwritten(qtbot):
 
 def test_a_run_shows_a_share_from_its_first_second_on(opened, slow, qtbot):
     opened.runs.start()
-    qtbot.waitUntil(lambda: "%" in opened.panel.left.text(), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: "%" in opened.panel.bar.text(), timeout=PATIENCE_MS)
     shares = []
     while opened.runs.is_running:
         qtbot.wait(20)

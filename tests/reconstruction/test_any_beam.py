@@ -7,6 +7,7 @@ from napari_microdiffusion.errors import Cancelled, UsageError, UserError
 from napari_microdiffusion.optics import Acquisition, BeamOperator, simulate_projections
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import CancelToken, SliceReady
+from napari_microdiffusion.reconstruction.slab import evaluations
 from napari_microdiffusion.reconstruction.slab import stages as slab
 from napari_microdiffusion.reconstruction.slab.prior_weight import SelfTest
 from napari_microdiffusion.specimens import make_specimen
@@ -140,9 +141,9 @@ def test_a_pass_whose_prior_has_little_weight_is_not_made(specimen, configure, m
     monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: SelfTest(next(weights)))
     stopped = result_of(projections, acquisition, configure(samples=0))
     monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: SelfTest(0.9))
-    monkeypatch.setattr(slab, "STRAIGHT_PASSES", 1)
+    monkeypatch.setattr(evaluations, "STRAIGHT_PASSES", 1)
     once = result_of(projections, acquisition, configure(samples=0))
     assert np.abs(stopped.volume - once.volume).mean() < 1e-3
-    monkeypatch.setattr(slab, "STRAIGHT_PASSES", 2)
+    monkeypatch.setattr(evaluations, "STRAIGHT_PASSES", 2)
     twice = result_of(projections, acquisition, configure(samples=0))
     assert np.abs(twice.volume - once.volume).mean() > 3e-3

@@ -6,7 +6,7 @@ import torch
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.errors import RunFailed
-from napari_microdiffusion.inr import fit_inr
+from napari_microdiffusion.inr.fitting import fit_inr
 from napari_microdiffusion.optics import IntensityScale
 from napari_microdiffusion.reconstruction.device import (
     DeviceFull,

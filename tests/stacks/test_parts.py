@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("napari", reason="layers are napari's")
+
 from napari.layers import Image, Shapes
 
 from napari_microdiffusion.stacks.parts import LEAST, MOST, part_between, part_marked

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ..settings.resolve import OPTICS, resolve, tables
 
 if TYPE_CHECKING:
-    from ..inr import FittedInr
+    from ..inr.fitted import FittedInr
 
 
 def fit_inr(
@@ -50,7 +50,7 @@ def fit_inr(
     UserError
         If the projections or a setting cannot be used.
     """
-    from ..inr import fit_inr as fit
+    from ..inr.fitting import fit_inr as fit
     from ..io import validate_projections
     from ..optics import BeamOperator, IntensityScale
     from ..reconstruction.device import choose_device
@@ -82,6 +82,6 @@ def load_inr(path: str | PathLike[str]) -> "FittedInr":
     UserError
         If the file is none.
     """
-    from ..inr import FittedInr
+    from ..inr.fitted import FittedInr
 
     return FittedInr.load(path)

@@ -36,11 +36,11 @@ def batch(
         bool, typer.Option("--resume", help="Leave out what has been written by an earlier batch.")
     ] = False,
 ) -> Answer:
-    """Reconstruct many files, and each position and time point of each. One failure stops no other.
+    """Reconstruct many files, each position, channel and time point of each. One failure stops no other.
 
     Ctrl-C ends it; what is written stays, and --resume goes on.
     """
-    from ..cluster import Work, pieces_of, run_batch
+    from ..batch import Work, pieces_of, run_batch
     from ..dask_cluster import connected, threads_for
     from ..reconstruction.events import CancelToken
 
@@ -87,25 +87,9 @@ def _answer(reports: list[Any], skipped: int, planned: int, ended_early: bool) -
     left = planned - len(written) - sum(report.seconds > 0 for report in failed)
     data = {
         "written": [
-            {
-                "input": str(r.piece.source),
-                "position": r.piece.input.position,
-                "time": r.piece.input.time,
-                **r.files,
-                "seconds": round(r.seconds, 3),
-                "notes": list(r.notes),
-            }
-            for r in written
+            _told(r) | {**r.files, "seconds": round(r.seconds, 3), "notes": list(r.notes)} for r in written
         ],
-        "failed": [
-            {
-                "input": str(r.piece.source),
-                "position": r.piece.input.position,
-                "time": r.piece.input.time,
-                "error": r.error,
-            }
-            for r in failed
-        ],
+        "failed": [_told(r) | {"error": r.error} for r in failed],
         "skipped": skipped,
         "stopped": ended_early,
     }
@@ -119,3 +103,9 @@ def _answer(reports: list[Any], skipped: int, planned: int, ended_early: bool) -
     )
     code = (STOPPED if written else CANCELLED) if ended_early else 1 if failed else 0
     return Answer(data, text, code)
+
+
+def _told(report: Any) -> dict[str, Any]:
+    chosen = report.piece.input
+    which = {"position": chosen.position, "channel": chosen.channel, "time": chosen.time}
+    return {"input": str(report.piece.source), **which}

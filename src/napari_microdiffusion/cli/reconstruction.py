@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from ..errors import UsageError, UserError
+from ..errors import Cancelled, RunFailed, UsageError, UserError
 from ..io import ImageStack, validate_projections
 from ..reconstruction.result import ReconstructionResult
 from ..settings.document import RunSettings
@@ -25,9 +25,10 @@ from .options import (
     say_notes,
 )
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
-from .terminal import PROGRAM, STOPPED, Answer, command, follow, interrupts, lines, say
+from .terminal import PROGRAM, STOPPED, Answer, command, follow, interrupts, lines, progress_bar, say
 
 if TYPE_CHECKING:
+    from ..batch import Piece, Work
     from ..reconstruction.outputs import Outputs
 
 
@@ -47,6 +48,7 @@ def reconstruct(
 
     Ctrl-C stops and keeps what there is, under a name with the suffix "stopped"; a second one cancels.
     """
+    from ..batch import Piece, Work
     from ..reconstruction.outputs import Outputs
 
     if projections is not None:
@@ -65,6 +67,8 @@ def reconstruct(
     outputs = Outputs(output, written.get("uncertainty"), written.get("inr"))
     sources = (chosen.path, config, method.inr_file, _prior_file(method.prior))
     outputs.check(method, (*sources, chosen.beam_file, chosen.second_view, chosen.reference))
+    if chosen.times is not None:
+        return _series(Piece(chosen.path, outputs, chosen), Work(asked, layers["earlier"], preset, NAMES))
     with opened_stack(chosen.path, chosen) as image:
         return _reconstructed(image, asked, layers, outputs)
 
@@ -103,6 +107,33 @@ def _reconstructed(image: ImageStack, asked: Asked, layers: dict[str, Any], outp
         )
     files = (outputs.stopped() if result.stopped else outputs).write(result, image, resolved)
     return _answer(result, image, resolved.document, files)
+
+
+def _series(whole: "Piece", work: "Work") -> Answer:
+    """The rest of `reconstruct` for several time points."""
+    from ..batch import Series
+    from ..reconstruction.events import CancelToken
+
+    series, token = Series.of(whole), CancelToken()
+    settings, count = series.settings(work), len(series.pieces)
+    say_notes(settings.notices)
+    done = count - len(series.left(settings))
+    with interrupts(token.cancel), progress_bar() as show:
+        try:
+            for report in series.run(settings, work, token):
+                if report.error:
+                    raise RunFailed(f"{report.piece.name}: {report.error}")
+                done += 1
+                show("Time points", done / count, None, f"{done} of {count}")
+        except Cancelled:
+            if not done:
+                raise
+            kept = f"{done} of {count} time points are kept; the same command goes on"
+            return Answer({"stopped": True, "times": done}, lines([("stopped", kept)]), STOPPED)
+    files = series.write(settings)
+    data = {**files, "output": files["volume"], "times": count, "seed": settings.method.seed}
+    text = [("volume", f"{files['volume']} ({count} time points)"), ("uncertainty", files.get("uncertainty"))]
+    return Answer(data, lines([*text, ("provenance", files["provenance"])]))
 
 
 @command

@@ -25,6 +25,7 @@ _FLAGS = {
     "method.inr_file": ("--inr",),
     "output.inr": ("--save-inr",),
 }
+_TIMES = "input.times"  # given with --time
 _HEADINGS = {"acquisition": "Beam"}
 _STEP = (
     "Slices from one projection to the next, where the beam, whose width -n then is, is wider or narrower "
@@ -106,11 +107,15 @@ def option_of(field: SettingsField) -> SettingOption:
 def _options() -> Iterator[SettingOption]:
     """Options for the fields of a run and of simulated noise, but for tables within their parts."""
     for field in (*fields_of(RunSettings), *fields_of(DetectorNoise, "noise")):
-        if field.kind == "sequence" or field.path.count(".") != 1:
+        if field.kind == "sequence" or field.path.count(".") != 1 or field.path == _TIMES:
             continue
         if field.path == "acquisition.views":
             words = f"{field.description} Or the file with the second view."
             yield option_of(replace(field, description=words))
+            continue
+        if field.path == "input.time":
+            words = f"{field.description} Or several: FIRST:END, without the end, or all."
+            yield replace(option_of(replace(field, description=words)), metavar="INTEGER|FIRST:END|all")
             continue
         yield option_of(field)
         if field.path == "acquisition.step_length":
@@ -119,6 +124,7 @@ def _options() -> Iterator[SettingOption]:
 
 OPTIONS = {option.field.path: option for option in _options()}
 NAMES = {path: option.flags[0].partition("/")[0] for path, option in OPTIONS.items()}
+NAMES[_TIMES] = NAMES["input.time"]
 """How a person calls each field, for messages."""
 
 
@@ -161,6 +167,9 @@ def _collected(values: dict[str, Any]) -> Asked:
             continue
         if path == "acquisition.views" and not given.strip().isdigit():
             asked.setdefault("input", {})["second_view"] = Path(given)
+            continue
+        if path == "input.time" and (given == "all" or ":" in given):
+            asked.setdefault("input", {})["times"] = given
             continue
         name, _, field = path.partition(".")
         asked.setdefault(name, {})[field] = OPTIONS[path].value(given)

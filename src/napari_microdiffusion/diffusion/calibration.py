@@ -12,10 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-from scipy.optimize import minimize
-from scipy.special import expit
-from scipy.stats import t as student_t
+import scipy
 
 # Half-width of the central 90 % interval of a normal distribution, in standard deviations.
 HALF_WIDTH = 1.6448536269514722
@@ -55,9 +52,11 @@ def sample_spread(squares: np.ndarray, samples: int = SAMPLES) -> np.ndarray:
     -------
     ndarray, shape (n, H, W)
     """
-    few = student_t.ppf(0.95, samples) / student_t.ppf(0.95, SAMPLES)
+    few = scipy.special.stdtrit(samples, 0.95) / scipy.special.stdtrit(SAMPLES, 0.95)
     # A few samples tell a variance only roughly; its neighbours' are much the same.
-    return np.asarray(few * np.sqrt(gaussian_filter(squares, (0, 1, 1), mode="nearest", truncate=2)))
+    return np.asarray(
+        few * np.sqrt(scipy.ndimage.gaussian_filter(squares, (0, 1, 1), mode="nearest", truncate=2))
+    )
 
 
 def combined(spread: np.ndarray, noise: float | np.ndarray) -> np.ndarray:
@@ -219,11 +218,11 @@ def _quantile_regression(described: np.ndarray, values: np.ndarray) -> np.ndarra
         above = values - (described @ coefficients)[:, None]
         # The check function, its corner rounded so that there is a gradient.
         rounded = _SHARE * above + _ROUNDING * np.logaddexp(0, -above / _ROUNDING)
-        slope = _SHARE - expit(-above / _ROUNDING)
+        slope = _SHARE - scipy.special.expit(-above / _ROUNDING)
         return (
             float(rounded.mean(1).sum() + 0.5 * (penalty * coefficients**2).sum()),
             penalty * coefficients - described.T @ slope.mean(1),
         )
 
     start = np.array([np.quantile(values, _SHARE), *np.zeros(described.shape[1] - 1)])
-    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B").x)
+    return np.asarray(scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B").x)

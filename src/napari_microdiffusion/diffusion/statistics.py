@@ -8,7 +8,7 @@ laterally from windows as wide as a slab is thick, whose every pixel is known.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
+import scipy
 
 FEATURES = (
     "log n",
@@ -98,12 +98,14 @@ def features(projections: np.ndarray, step_length: int) -> np.ndarray:
     low, middle, high = np.percentile(x, (10, 50, 90))
     scales = [x]
     for _ in range(2):
-        scales.append(zoom(gaussian_filter(scales[-1], (0, 1, 1)), (1, 0.5, 0.5), order=1))
+        scales.append(
+            scipy.ndimage.zoom(scipy.ndimage.gaussian_filter(scales[-1], (0, 1, 1)), (1, 0.5, 0.5), order=1)
+        )
     textures = [_gradient_energy(s) for s in scales]
     diagonal = x[:, :-1:2, :-1:2] - x[:, :-1:2, 1::2] - x[:, 1::2, :-1:2] + x[:, 1::2, 1::2]
     rows, columns = _squares(scales[1])
     laplacian = np.diff(x, 2, axis=1)[:, :, 1:-1] + np.diff(x, 2, axis=2)[:, 1:-1]
-    smooth = gaussian_filter(x, (0, 3, 3))
+    smooth = scipy.ndimage.gaussian_filter(x, (0, 3, 3))
     values = [
         np.log(step_length),
         low,
@@ -137,7 +139,7 @@ def _gradient_energy(x: np.ndarray) -> float:
 def _coherence(x: np.ndarray) -> float:
     """Coherence of the structure tensor, weighted by gradient energy: 0 without direction, 1 for lines."""
     gy, gx = np.diff(x, axis=1)[:, :, :-1], np.diff(x, axis=2)[:, :-1]
-    yy, xx, xy = (gaussian_filter(p, (0, 2, 2)) for p in (gy * gy, gx * gx, gy * gx))
+    yy, xx, xy = (scipy.ndimage.gaussian_filter(p, (0, 2, 2)) for p in (gy * gy, gx * gx, gy * gx))
     return float(np.sqrt((yy - xx) ** 2 + 4 * xy**2).sum() / ((yy + xx).sum() + 1e-6))
 
 

@@ -13,7 +13,6 @@ from napari_microdiffusion.io.formats.image_source import ImageSource, Pixels
 from napari_microdiffusion.io.formats.ome_zarr.folders import HEADERS, is_zarr
 from napari_microdiffusion.io.formats.ome_zarr.images import open_zarr_image
 from napari_microdiffusion.io.formats.positions import UnchosenPosition
-from napari_microdiffusion.io.formats.tiff_images import open_tiff_image
 from napari_microdiffusion.io.images import ImageStack, image_name
 from napari_microdiffusion.io.metadata import FileMetadata
 
@@ -170,5 +169,8 @@ def _opened(path: Path, axes: str | None, position: int | str | None) -> Iterato
     if is_zarr(path):
         yield open_zarr_image(path, axes, position)
     else:
+        # The kinds of TIFF are many modules, which a dock that is opened does not need yet.
+        from napari_microdiffusion.io.formats.tiff_images import open_tiff_image
+
         with open_tiff_image(path, axes, position) as source:
             yield source

@@ -30,7 +30,7 @@ _RATIONAL_LIMIT = 2**32 - 1
 
 def write_image(
     path: str | PathLike[str],
-    data: npt.ArrayLike,
+    data: "npt.ArrayLike | PlaneByPlane",
     *,
     axes: str = "zyx",
     scale: Scale | None = None,
@@ -52,7 +52,7 @@ def write_image(
         Pixels. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
         uint8, uint16 and float32. float16, and for ImageJ float64, become float32; other types are refused.
         Or a `PlaneByPlane`, which is written without ever lying in memory.
-        axes
+    axes
         A letter for each axis of `data`: "zyx", with "t" and "c" before it where there are several time
         points or channels, in this order.
     scale
@@ -94,11 +94,19 @@ def write_image(
 
 @runtime_checkable
 class PlaneByPlane(Protocol):
-    """A stack (z, y, x) of float32 that is too large for memory."""
+    """A stack of float32, its last axes (z, y, x), that is too large for memory."""
 
-    shape: tuple[int, int, int]
-    dtype: np.dtype[Any]
-    nbytes: int
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its axes."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32."""
+
+    @property
+    def nbytes(self) -> int:
+        """Of the pixels."""
 
     def planes(self) -> Iterator[npt.NDArray[Any]]:
         """Every plane, from the first to the last."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import Cancelled, RunFailed, UsageError, UserError
-from ..inr import FittedInr
+from ..inr.fitted import FittedInr
 from ..interpolation import histospline_slab
 from ..io import check_output, validate_projections
 from ..optics import Acquisition
@@ -110,6 +110,8 @@ def _run(facts: StackFacts, state: RunState) -> Events:
     except (RuntimeError, MemoryError) as error:
         # napari's workers lose a RuntimeError without a sign, and torch raises little else.
         raise RunFailed(f"the reconstruction failed: {error}") from error
+    if state.cancel.cancelled:
+        state.cancel.check()
     if not np.isfinite(state.volume.sum(dtype=np.float64)):
         raise RunFailed(
             "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
@@ -212,6 +214,7 @@ def _check(
 def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     config, n = facts.config, facts.step_length
     diffusion = config.diffusion
+    state.cancel.check()
     for warning in (facts.missing_notice, facts.light.notice, noise_warning(facts)):
         if warning:
             yield state.notice(warning)

@@ -7,7 +7,9 @@ from time import perf_counter
 import numpy as np
 
 from ..errors import RunFailed
-from ..inr import FitStep, FittedInr, fit_inr
+from ..inr.fitted import FittedInr
+from ..inr.fitting import fit_inr
+from ..inr.steps import FitStep
 from ..interpolation import (
     INTERPOLATIONS,
     bent_logspline_parts,
@@ -160,12 +162,12 @@ def _fit_on_device(facts: StackFacts, state: RunState) -> Generator[Event, None,
             device=state.device,
             operator=None if facts.acquisition.is_disjoint else facts.beam_operator,
         ):
+            state.cancel.check()
             fraction, spent = step.step / step.steps, perf_counter() - started
             if step.notice:
                 yield state.notice(step.notice)
             yield LossPoint("guide", step.step, step.misfit)
             yield Progress("guide", 0.9 * fraction, spent * (1 - fraction) / max(fraction, 1e-6))
-            state.cancel.check()
     assert step is not None
     return step.fitted
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from ..inr import FittedInr
+    from ..inr.fitted import FittedInr
 
 # A re-projection this close is rounding (float32), as a fraction of the projections' range.
 ROUNDING = 1e-4

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..inr import FittedInr
+from ..inr.fitted import FittedInr
 from ..registration.reference_stack import ReferenceStack
 from ..registration.registration import Registration
 from ..registration.shared_reference import SharedReference

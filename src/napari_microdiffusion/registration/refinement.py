@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+import scipy
 
 from ..optics.operators.conjugate_gradients import unchecked
 from .brightness import robust_weights
@@ -49,13 +49,14 @@ def refined(
     measured = np.asarray(projections, np.float32)
     for width in _WIDTHS:
         smooth = (0, width, width)
-        target = gaussian_filter(measured, smooth, mode="nearest")
+        target = scipy.ndimage.gaussian_filter(measured, smooth, mode="nearest")
         for _ in range(_ITERATIONS):
             check()
             volume = resampled(stack, voxel, pose, shape)
             inside = forward(covered(stack.shape, voxel, pose, shape).astype(np.float32)) > 0.9
             seen, *slopes = (
-                gaussian_filter(part, smooth, mode="nearest") for part in _with_slopes(volume, pose, forward)
+                scipy.ndimage.gaussian_filter(part, smooth, mode="nearest")
+                for part in _with_slopes(volume, pose, forward)
             )
             step = _step(target, seen, slopes, inside)
             pose = pose.moved(np.clip(step, -_LARGEST, _LARGEST))

@@ -3,7 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import affine_transform, gaussian_filter
+import scipy
 
 from .pose import Pose, Triple
 
@@ -18,7 +18,7 @@ def without_aliasing(stack: np.ndarray, voxel: Triple) -> np.ndarray:
         Its voxel size (z, y, x) in voxels of the volume.
     """
     widths = [0.0 if size >= 1 else 0.29 * float(np.sqrt(1 / size**2 - 1)) for size in voxel]
-    return np.asarray(gaussian_filter(stack, widths, mode="nearest")) if any(widths) else stack
+    return np.asarray(scipy.ndimage.gaussian_filter(stack, widths, mode="nearest")) if any(widths) else stack
 
 
 def resampled(
@@ -46,9 +46,11 @@ def resampled(
     if pose.angle == 0:
         # Separable, and then several times faster.
         return np.asarray(
-            affine_transform(image, np.diag(matrix), offset, shape, order=order, mode="nearest")
+            scipy.ndimage.affine_transform(image, np.diag(matrix), offset, shape, order=order, mode="nearest")
         )
-    return np.asarray(affine_transform(image, matrix, offset, shape, order=order, mode="nearest"))
+    return np.asarray(
+        scipy.ndimage.affine_transform(image, matrix, offset, shape, order=order, mode="nearest")
+    )
 
 
 def covered(

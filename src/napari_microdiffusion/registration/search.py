@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import irfft2, next_fast_len, rfft2
-from scipy.ndimage import gaussian_filter
+import scipy
 
 from ..optics.operators.conjugate_gradients import unchecked
 from .forward import Forward
@@ -46,7 +45,7 @@ def structures(projections: np.ndarray) -> np.ndarray:
     """
     low = np.percentile(projections, 0.5)
     root = np.sqrt(np.maximum(np.asarray(projections, np.float32) - np.float32(low), 0))
-    fine, coarse = (gaussian_filter(root, (0, s, s), mode="nearest") for s in (_FINE, _COARSE))
+    fine, coarse = (scipy.ndimage.gaussian_filter(root, (0, s, s), mode="nearest") for s in (_FINE, _COARSE))
     return np.asarray(fine - coarse)
 
 
@@ -113,11 +112,11 @@ class _Spectra:
     def __init__(self, measured: np.ndarray, size: tuple[int, int]) -> None:
         self.inner, self.outer = measured.shape[1:], size
         self.padded = tuple(
-            next_fast_len(a + b - 1, real=True) for a, b in zip(self.inner, size, strict=True)
+            scipy.fft.next_fast_len(a + b - 1, real=True) for a, b in zip(self.inner, size, strict=True)
         )
         ones = np.ones((1, *self.inner), np.float32)
         self.values, self.squares, self.mask = (
-            rfft2(part, self.padded) for part in (measured, np.square(measured), ones)
+            scipy.fft.rfft2(part, self.padded) for part in (measured, np.square(measured), ones)
         )
 
     def best(self, seen: np.ndarray, slabs: np.ndarray) -> tuple[float, tuple[float, float]]:
@@ -146,5 +145,5 @@ class _Spectra:
 
     def _correlated(self, spectrum: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Sum over slabs of the products at every shift."""
-        product = (spectrum * np.conj(rfft2(other, self.padded))).sum(0)
-        return np.asarray(irfft2(product, self.padded))
+        product = (spectrum * np.conj(scipy.fft.rfft2(other, self.padded))).sum(0)
+        return np.asarray(scipy.fft.irfft2(product, self.padded))

@@ -1,11 +1,13 @@
 """The one document of a run: how the projections were taken, the method, what is read and what is written."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ..errors import UserError
 from ..optics import Acquisition
 from .method import ReconstructionConfig
 
@@ -39,6 +41,11 @@ class InputSettings(BaseModel):
     )
     time: int | None = Field(
         None, title="Time", description="Time point to use, from 0, where there are several.", ge=0
+    )
+    times: str | None = Field(
+        None,
+        title="Times",
+        description="Several time points to use: all, or first:end, from 0 and without the end, such as 3:7.",
     )
     average_frames: bool = Field(
         False,
@@ -78,10 +85,38 @@ class InputSettings(BaseModel):
         json_schema_extra={"unit": "um"},
     )
 
+    def time_points(self, count: int) -> range:
+        """The time points of `times`, of a file that has `count` of them.
+
+        Raises
+        ------
+        UserError
+            For those that the file does not have.
+        """
+        if self.times in (None, "all"):
+            return range(count)
+        first, end = (int(number) for number in str(self.times).split(":"))
+        if not first < end <= count:
+            raise UserError(f"there are no time points {self.times}; all there are is 0:{count}")
+        return range(first, end)
+
     @field_validator("position", "channel", mode="before")
     @classmethod
     def _index_as_text(cls, value: object) -> object:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("times")
+    @classmethod
+    def _all_or_a_range(cls, value: str | None) -> str | None:
+        if value is not None and re.fullmatch(r"all|\d+:\d+", value) is None:
+            raise ValueError("it must be all, or first:end, such as 3:7 for the time points 3, 4, 5 and 6")
+        return value
+
+    @model_validator(mode="after")
+    def _one_choice_of_times(self) -> Self:
+        if self.times is not None and (self.time is not None or self.average_frames):
+            raise ValueError("of times, time and average frames only one can be chosen")
+        return self
 
 
 class OutputSettings(BaseModel):

@@ -22,7 +22,7 @@ from .presets import merged, preset
 from .recorded import NOTHING_RECORDED, Recorded
 
 # Choices within one file, which mean nothing for another.
-_WITHIN_FILE = frozenset({"second_view", "position", "channel", "time", "average_frames", "axes"})
+_WITHIN_FILE = frozenset({"second_view", "position", "channel", "time", "times", "average_frames", "axes"})
 
 
 @dataclass(frozen=True)

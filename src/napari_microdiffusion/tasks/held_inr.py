@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..inr import FittedInr
+    from ..inr.fitted import FittedInr
 
 
 @dataclass(frozen=True, eq=False)

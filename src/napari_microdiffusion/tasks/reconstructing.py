@@ -15,7 +15,7 @@ from .progress import Step
 from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
-    from ..inr import FittedInr
+    from ..inr.fitted import FittedInr
     from ..reconstruction.result import ReconstructionResult
     from ..registration.reference_stack import ReferenceStack
 
@@ -27,6 +27,17 @@ class Judged:
     result: "ReconstructionResult"
     median_uncertainty: float | None
     metrics: dict[str, Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class EmptyVolume:
+    """Room for the volume, shape (N*n, H, W), float32, zero.
+
+    Written to here, since a system hands out memory page by page at the first writing: the window would spend
+    longer on that than on copying the slices.
+    """
+
+    values: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +67,7 @@ class Reconstruction:
     reference: "ReferenceStack | None" = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
-        """The engine's events, then `Judged`."""
+        """`EmptyVolume`, the engine's events, then `Judged`."""
         needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
         if needs_torch:
             load_torch_libraries()
@@ -67,6 +78,8 @@ class Reconstruction:
         projections = np.array(self.projections)
         if self.second_view is not None:
             projections = np.concatenate([projections, np.asarray(self.second_view)])
+        slices = len(projections) // self.acquisition.views * self.acquisition.step_length
+        yield EmptyVolume(np.full((slices, *projections.shape[1:]), 0, np.float32))
         seen = Brightness()
         events = reconstruct(
             projections,

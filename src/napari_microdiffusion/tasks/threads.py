@@ -70,7 +70,8 @@ def work(source: Source, token: CancelToken, mailbox: Mailbox, previous: threadi
             mailbox.put(StageStarted("preview", "Waiting for the cancelled run to end"))
         while previous is not None and previous.is_alive():
             previous.join(0.1)
-            token.check()
+            if token.cancelled or token.stopped:
+                raise Cancelled("the run was stopped before it began")
         previous = None
         for event in source(token):
             mailbox.put(event)

@@ -199,6 +199,29 @@ def write_cycles(folder: Path, cycles: int = 2, compression: str | None = None) 
     return files
 
 
+def write_positions(folder: Path) -> dict[int, list[Path]]:
+    """Two positions as Micro-Manager saves them: each in two files, and every file describes both."""
+    planes, first = 6, 4  # planes of a position, and of them those in its first file
+    files = {p: [folder / f"a_MMStack_Pos{p}{part}.ome.tif" for part in ("", "_1")] for p in range(2)}
+    images = ""
+    for p, pair in files.items():
+        places = "".join(
+            f'<TiffData FirstZ="{z}" IFD="{z % first}" PlaneCount="1">'
+            f"{named(pair[z // first].name, 10 * p + z // first)}</TiffData>"
+            for z in range(planes)
+        )
+        images += (
+            f'<Image ID="Image:{p}" Name="Pos{p}"><Pixels DimensionOrder="XYZCT" Type="uint16" SizeX="16" '
+            f'SizeY="16" SizeZ="{planes}" SizeC="1" SizeT="1">{places}</Pixels></Image>'
+        )
+    data = ramp((planes, 16, 16))
+    for p, pair in files.items():
+        for number, (file, part) in enumerate(zip(pair, (data[:first], data[first:]), strict=True)):
+            uuid = f"urn:uuid:00000000-0000-0000-0000-{10 * p + number:012d}"
+            write_described(file, f'{NAMESPACE} UUID="{uuid}">{images}</OME>', part + 1000 * p)
+    return files
+
+
 class TestSetsOfSeveralImages:
     @pytest.mark.parametrize("compression", [None, "zlib"])
     def test_the_image_of_the_named_file_is_read(self, tmp_path: Path, compression: str | None) -> None:
@@ -209,6 +232,18 @@ class TestSetsOfSeveralImages:
                 assert set(files) <= image.sources
                 with open_image(file) as opened:
                     np.testing.assert_array_equal(opened.data[1], image.data[1])
+
+    def test_the_position_of_the_named_file_is_read(self, tmp_path: Path) -> None:
+        for p, files in write_positions(tmp_path).items():
+            for file in files:
+                np.testing.assert_array_equal(read_image(file).data, ramp((6, 16, 16)) + 1000 * p)
+
+    def test_the_rest_of_a_position_is_no_stack_of_its_own(self, tmp_path: Path) -> None:
+        files = write_positions(tmp_path)
+        files[1][0].unlink()
+        with pytest.raises(UserError, match="lacks 4 of its 6 planes"):
+            read_image(files[1][1])
+        np.testing.assert_array_equal(read_image(files[0][1]).data, ramp((6, 16, 16)))
 
     def test_files_of_a_set_with_new_names_are_found_by_their_identifiers(self, tmp_path: Path) -> None:
         files = write_cycles(tmp_path)

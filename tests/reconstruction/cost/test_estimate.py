@@ -25,6 +25,7 @@ def cost(shape=SMALL, **settings):
         ({"diffusion": "off"}, {"samples": 0}),
         ({"guide": "histospline"}, {"guide": "logspline"}),
         ({"guide": "logspline"}, {"guide": "inr"}),
+        ({"guide": "logspline"}, {"guide": "reference"}),
     ],
 )
 def test_more_work_costs_more(cheap, dear):
@@ -36,6 +37,13 @@ def test_an_inr_from_a_file_costs_no_fit(tmp_path):
     fitted = cost(LARGE, guide="inr", diffusion="off")
     from_file = cost(LARGE, guide="inr", diffusion="off", inr_file=tmp_path / "inr.safetensors")
     assert from_file.seconds < fitted.seconds / 2
+
+
+def test_a_reference_placed_by_hand_is_not_searched_for_and_learned_of_apart():
+    config = ReconstructionConfig(guide="reference", diffusion="off", device="cpu", threads=1)
+    found, placed = (estimate(SMALL, OPTICS, config, is_placed=placed) for placed in (False, True))
+    assert placed.seconds < found.seconds / 2
+    assert placed.kinds["guide"] != found.kinds["guide"]
 
 
 def test_more_threads_help_but_not_beyond_the_cores(monkeypatch):

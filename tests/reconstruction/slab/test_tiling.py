@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.slab import stages as slab_module
 from napari_microdiffusion.reconstruction.slab import tile_evaluator as evaluator_module
+from napari_microdiffusion.reconstruction.slab.evaluations import working_bytes
 from napari_microdiffusion.reconstruction.slab.tiling import LATERAL_CONTEXT, TilePlan
 
 
@@ -86,7 +87,7 @@ def test_groups_of_slabs_give_nearly_what_one_piece_gives(measure, configure, mo
 
 
 def test_a_memory_limit_makes_tiles_smaller(wide, configure):
-    least = evaluator_module.working_bytes(wide.truth.shape, 0) / 1e9
+    least = working_bytes(wide.truth.shape, 0) / 1e9
     events = run(wide, configure(samples=0, memory_gb=least + 0.02, consistency="exact"))
     assert events[-1].result.reprojection_max < 1e-5
     posterior = [e for e in events if getattr(e, "stage", "") == "posterior mean" and hasattr(e, "fraction")]

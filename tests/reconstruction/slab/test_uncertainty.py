@@ -7,6 +7,7 @@ from napari_microdiffusion.diffusion.calibration import FLOOR, LEVELS, SAMPLES, 
 from napari_microdiffusion.optics import Acquisition, IntensityScale
 from napari_microdiffusion.reconstruction.facts import StackFacts
 from napari_microdiffusion.reconstruction.slab.uncertainty import (
+    MOST_LIGHT,
     OPEN_SHARE,
     TRUSTED_ERROR,
     UNTESTED_SHARE,
@@ -81,7 +82,9 @@ def test_what_the_self_test_leaves_open_widens_by_a_share_of_the_slabs_light(pro
     squares = np.full((STEP, 12, 12), 9.0)
     plain = deviation_of(projections, 0, squares)
     wide = deviation_of(projections, 0, squares, share=0.5)
-    light = STEP * np.maximum(projections[0] - IntensityScale.of(projections).background, 0)
+    scale = IntensityScale.of(projections)
+    light = np.minimum(STEP * np.maximum(projections[0] - scale.background, 0), MOST_LIGHT * scale.span)
+    assert (light < MOST_LIGHT * scale.span).any()
     np.testing.assert_allclose(wide, np.hypot(plain, 0.5 * np.repeat(light[None], STEP, 0)), rtol=1e-4)
 
 

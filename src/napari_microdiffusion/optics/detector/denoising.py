@@ -8,10 +8,11 @@ averaged, those with few coefficients counting more. The unbiased inverse is Mak
 """
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.fft import dct
 
 from ..operators.conjugate_gradients import unchecked
 from .noise import NoiseModel
@@ -148,7 +149,11 @@ def _filtered(image: np.ndarray) -> np.ndarray:
     return _averaged(windows * gain, 1 / np.square(gain).sum(2), image.shape)
 
 
-_BASIS = np.kron(*(dct(np.eye(_SIDE), axis=0, norm="ortho"),) * 2).astype(np.float32)
+@cache
+def _basis() -> np.ndarray:
+    """The cosine transform of a window: (36, 36)."""
+    cosines = scipy.fft.dct(np.eye(_SIDE), axis=0, norm="ortho")
+    return np.kron(cosines, cosines).astype(np.float32)
 
 
 def _transformed(image: np.ndarray) -> np.ndarray:
@@ -156,13 +161,13 @@ def _transformed(image: np.ndarray) -> np.ndarray:
     margin = _SIDE - 1
     padded = np.pad(image, margin, mode="symmetric" if min(image.shape) >= margin else "edge")
     windows = sliding_window_view(padded, (_SIDE, _SIDE))
-    return windows.reshape(*windows.shape[:2], -1) @ _BASIS.T
+    return windows.reshape(*windows.shape[:2], -1) @ _basis().T
 
 
 def _averaged(coefficients: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The image whose pixels are weighted means over all windows that hold them."""
     rows, columns = weight.shape
-    windows = (coefficients @ _BASIS) * weight[:, :, None]
+    windows = (coefficients @ _basis()) * weight[:, :, None]
     margin = _SIDE - 1
     total = np.zeros((rows + margin, columns + margin), np.float32)
     share = np.zeros_like(total)

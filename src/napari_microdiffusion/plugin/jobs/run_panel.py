@@ -1,6 +1,6 @@
 """In the foot of a dock: what a run would cost, its button, and how a running one gets on."""
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
 from ...tasks.progress import Step, time_left
@@ -42,11 +42,9 @@ class RunPanel(QWidget):
         self.button = button(text, tip, self.start_wanted)
         self.button.setObjectName("main")
         self.stage = label(wrap=True)
-        self.left = label(tone="dim")
         self.bar = QProgressBar()
         self.bar.setRange(0, _BAR)
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(6)
+        self.bar.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.follow = check_box(
             "follow slice", "Show the slices as they arrive. Moving the slider yourself ends it."
         )
@@ -54,7 +52,7 @@ class RunPanel(QWidget):
         self.cancel = button("Cancel", "End now and keep nothing of this run.", self.cancel_wanted)
         self._running = QWidget()
         buttons = flow(self.follow, self.stop, self.cancel)
-        column(row(self.stage, self.left, stretch=0), self.bar, buttons, inside=self._running)
+        column(self.stage, self.bar, buttons, inside=self._running)
         self._idle = [self.button] if beside is None else [beside, self.button]
         column(self.estimate, row(*self._idle, stretch=len(self._idle) - 1), self._running, inside=self)
         self.idle()
@@ -90,13 +88,17 @@ class RunPanel(QWidget):
     def show_step(self, step: Step, waited: float = 0.0) -> None:
         """Show what is being done and how far it is; where that is not known, the seconds since it began.
 
-        The bar stands still in between: every picture of a moving one has the whole window painted anew.
+        The bar stands still in between, and what changes often is written on it: every picture of a moving
+        one, and every label that changes its size, has the whole window painted anew.
         """
         if self._is_ending:
             return
         self.stage.setText(step.text or self._task)
+        self.bar.setFormat(f"{waited:.0f} s" if step.fraction is None and waited >= 1 else time_left(step))
+        # Otherwise Qt paints at once, and once more for the text.
+        self.bar.setUpdatesEnabled(False)
         self.bar.setValue(round(_BAR * (step.fraction or 0)))
-        self.left.setText(f"{waited:.0f} s" if step.fraction is None and waited >= 1 else time_left(step))
+        self.bar.setUpdatesEnabled(True)
 
     def _update(self) -> None:
         is_running = bool(self._task)

@@ -38,8 +38,8 @@ class ResultLayers:
         Of the projections; the layers are called after it.
     placement : Placement
         Of the volume.
-    shape : tuple of int
-        Slices, rows, columns.
+    empty : ndarray, shape (slices, rows, columns)
+        Room for the volume; taken over.
     acquisition : Acquisition
         Step length and beam.
     limits : tuple of float
@@ -53,12 +53,12 @@ class ResultLayers:
         viewer: "Viewer",
         name: str,
         placement: Placement,
-        shape: tuple[int, int, int],
+        empty: np.ndarray,
         acquisition: Acquisition,
         limits: tuple[float, float],
         truth: "Image | None" = None,
     ) -> None:
-        self.viewer, self.name, self.placement, self.shape = viewer, name, placement, shape
+        self.viewer, self.name, self.placement, self.shape = viewer, name, placement, empty.shape
         self.step_length = acquisition.step_length
         self._known = known_beam(acquisition)
         self.truth = truth
@@ -70,13 +70,13 @@ class ResultLayers:
         self._has_result = False
         self._is_slow_3d, self._stage_is_new = False, False
         self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
-        self._next_redraw = self._flushed_at = 0.0
+        self._flushed_at = 0.0
         self._latest_z: int | None = None
+        # Adding a layer and drawing it for the first time both take long; in between the window has its turn.
         # In 3D an empty volume would take as long to draw as a full one.
-        self._is_covered = viewer.dims.ndisplay == 3
-        self.volume: Image = self._add(
-            "volume", " (preview)", np.zeros(shape, np.float32), self._limits, visible=not self._is_covered
-        )
+        self._is_covered = True
+        self.volume: Image = self._add("volume", " (preview)", empty, self._limits, visible=False)
+        self._next_redraw = time.perf_counter() + SECONDS_BETWEEN_2D
         self._named, self._asked_name = self.volume.name, f"{name} volume (preview)"
         self._started_at = self._followed_to = self._point()
 

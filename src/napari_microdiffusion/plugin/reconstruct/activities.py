@@ -1,15 +1,18 @@
 """What the dock "Reconstruct volume" does: each kind of job, and what its events mean for the viewer."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ...optics import Acquisition
-from ...reconstruction.events import Finished, LossPoint, Notice
+from ...reconstruction.events import Finished, LossPoint, Notice, SliceReady
 from ...reconstruction.result import describe_outcome
 from ...stacks.metadata import known_beam
 from ...stacks.projections import Projections
 from ...tasks.contrast import Contrast
-from ...tasks.reconstructing import Judged
+from ...tasks.reconstructing import EmptyVolume, Judged
 from ...tasks.remaining import Remaining
 from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
@@ -26,24 +29,38 @@ class Reconstructing(Activity):
         self,
         source: Source,
         projections: Projections,
-        layers: ResultLayers,
+        add_layers: Callable[[np.ndarray], ResultLayers],
         panel: RunPanel,
         outcome: OutcomePanel,
         sections: Sections,
         remaining: Remaining,
     ) -> None:
-        needed = (projections.layer, layers.volume)
-        super().__init__("Starting", source, needed=needed, can_stop=True, remaining=remaining)
+        super().__init__("Starting", source, needed=(projections.layer,), can_stop=True, remaining=remaining)
         self.done = "The volume is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
-        self.projections, self.layers = projections, layers
+        self.projections, self._add_layers = projections, add_layers
+        self._layers: ResultLayers | None = None
+        self._empty: Any = None
         self._panel, self._outcome, self._sections = panel, outcome, sections
         self.result: Any = None
         self.is_saved = False
 
+    @property
+    def layers(self) -> ResultLayers:
+        """The layers of the result; there are some once a slice has come."""
+        assert self._layers is not None
+        return self._layers
+
     def _handle(self, event: Any) -> None:
         """Stream slices; hold the result."""
-        if isinstance(event, Notice):
+        if isinstance(event, EmptyVolume):
+            self._empty = event.values
+        elif isinstance(event, SliceReady) and self._layers is None:
+            # Not before: a new layer takes napari long to show, and a run that is refused needs none.
+            self._layers, self._empty = self._add_layers(self._empty), None
+            self.needed = (*self.needed, self._layers.volume)
+            self._layers.handle(event)
+        elif isinstance(event, Notice):
             (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
         elif isinstance(event, Judged):
             # Held as long as its layer; the starting estimate would take as much memory again.
@@ -56,11 +73,13 @@ class Reconstructing(Activity):
                 self._sections.advanced.show_loss(event.step, event.loss)
             else:
                 self._sections.guide.show_misfit(event.step, event.loss)
-        else:
-            self.layers.handle(event)
+        elif self._layers is not None:
+            self._layers.handle(event)
 
     def _flush(self) -> None:
         """Redraw, following the slice as the box says."""
+        if self._layers is None:
+            return
         self.layers.follow = self._panel.follow.isChecked()
         self.layers.flush()
         if not self.layers.follow:
@@ -68,7 +87,7 @@ class Reconstructing(Activity):
 
     def _end(self, end: End) -> None:
         """Take away what a cancelled run left; keep what a failed one had finished."""
-        if self.result is not None and not end.message:
+        if self._layers is None or (self.result is not None and not end.message):
             return
         if end.cancelled or not self.layers.keep_unfinished():
             self.layers.remove()

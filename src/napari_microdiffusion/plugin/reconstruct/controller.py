@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari import Viewer
 from napari.layers import Image
 from qtpy.QtCore import QTimer, Signal
@@ -155,18 +156,13 @@ class Controller(Saving):
         if not is_whole:
             config = config.model_copy(update={"inr_file": None})  # an INR belongs to what it was fitted to
         self.preferences.store(document)
-        n, slabs, (height, width) = acquisition.step_length, document.slabs, found.shape[1:]
-        truth = document.truth
+        truth, place = document.truth, found.volume_placement(acquisition.step_length)
         low, high = found.layer.contrast_limits
-        layers = ResultLayers(
-            self.viewer,
-            found.name,
-            found.volume_placement(n),
-            (slabs * n, height, width),
-            acquisition,
-            (float(low), float(high)),
-            truth,
-        )
+
+        def add_layers(empty: np.ndarray) -> ResultLayers:
+            limits = (float(low), float(high))
+            return ResultLayers(self.viewer, found.name, place, empty, acquisition, limits, truth)
+
         held = document.usable_inr if config.guide == "inr" and is_whole else None
         task = Reconstruction(
             found.data,
@@ -179,7 +175,9 @@ class Controller(Saving):
         )
         self.last = None
         remaining = Remaining(document.cost(acquisition, config, found.shape[1:]))
-        self.begin(Reconstructing(task, found, layers, self.panel, self.outcome, self.sections, remaining))
+        self.begin(
+            Reconstructing(task, found, add_layers, self.panel, self.outcome, self.sections, remaining)
+        )
 
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""

@@ -167,8 +167,14 @@ class ReconstructionDocument(RunDocument):
         """What a run of the chosen projections, or of a part of their plane, would take."""
         height, width = plane or self.projections.shape[1:]
         shape = (max(1, self.slabs), height, width)
-        has_inr = self.usable_inr is not None
-        return estimate(shape, acquisition, method, has_inr=has_inr, speed=self.speed)
+        return estimate(
+            shape,
+            acquisition,
+            method,
+            has_inr=self.usable_inr is not None,
+            speed=self.speed,
+            is_placed=self.is_placed_by_hand,
+        )
 
     def step_length_source(self) -> str:
         """How the step length is known, in words."""

@@ -123,6 +123,8 @@ class Dock(QWidget):
                 self._leave()
         elif event is not None and event.type() == QEvent.Type.Show and not self._was_shown:
             self._was_shown = True
+            # Only now: with a style sheet before, napari's would be worked into each widget twice.
+            self._theme_changed()
             QTimer.singleShot(0, self._join_tabs)
         return bool(super().event(event))
 
@@ -155,7 +157,8 @@ class Dock(QWidget):
 
     def _theme_changed(self, _event: Any = None) -> None:
         appearance = Appearance.of_theme(str(self.viewer.theme))
-        self.setStyleSheet(appearance.style_sheet())
+        if self._was_shown:
+            self.setStyleSheet(appearance.style_sheet())
         for widget in self.findChildren(QWidget):
             if hasattr(widget, "set_appearance"):
                 widget.set_appearance(appearance)

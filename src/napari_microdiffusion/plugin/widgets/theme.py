@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class Appearance:
     """Colours as #rrggbb; `series` are those of the curves of a plot.
 
-    `accent` fills buttons; `mark` is the same colour for what is thin: a line, a progress bar.
+    `accent` fills buttons; `mark` is the same colour for what is thin, such as a line; `done` fills what
+    `text` is written on, a progress bar.
     """
 
     text: str
@@ -16,6 +17,7 @@ class Appearance:
     field: str
     accent: str
     mark: str
+    done: str
     on_accent: str
     warning: str
     error: str
@@ -25,7 +27,7 @@ class Appearance:
     def plain(cls) -> "Appearance":
         """Greys, until a theme is known."""
         grey = "#808080"
-        return cls(grey, grey, grey, grey, grey, grey, grey, grey, grey, _ON_DARK)
+        return cls(grey, grey, grey, grey, grey, grey, grey, grey, grey, grey, _ON_DARK)
 
     @classmethod
     def of_theme(cls, name: str) -> "Appearance":
@@ -43,6 +45,7 @@ class Appearance:
             field=_hex(_rgb(theme.foreground)),
             accent=_hex(accent),
             mark=_hex(_mixed(accent, text, 0.4 if light else 0.0)),
+            done=_hex(_mixed(accent, back, 0.35)),
             on_accent="#ffffff" if _luma(accent) < 150 else "#000000",
             warning=_hex(_mixed(_rgb(theme.warning), text, 0.6 if light else 0.0)),
             error=_hex(_rgb(theme.error)),
@@ -73,8 +76,8 @@ class Appearance:
             }}
             QPushButton#help:hover {{ color: {self.text}; }}
             QFrame#line {{ background: {self.field}; }}
-            QProgressBar {{ background: {self.field}; border: none; border-radius: 3px; }}
-            QProgressBar::chunk {{ background: {self.mark}; border-radius: 3px; }}
+            QProgressBar {{ background: {self.field}; color: {self.text}; border: none; border-radius: 3px; }}
+            QProgressBar::chunk {{ background: {self.done}; border-radius: 3px; }}
             QPushButton#main {{
                 padding: 7px; font-weight: bold; background: {self.accent}; color: {self.on_accent};
             }}

@@ -7,8 +7,8 @@ from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
 from ..cost.estimate import BYTES_TO_START
 from ..events import Region
+from ..slab.evaluations import BYTES_PER_PIXEL, block_pixels
 from ..slab.stages import STREAMED_SLABS
-from ..slab.tile_evaluator import BYTES_PER_PIXEL, block_pixels
 from ..slab.tiling import LATERAL_CONTEXT, TilePlan
 
 LARGE = 80_000_000

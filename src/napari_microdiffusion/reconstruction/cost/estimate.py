@@ -11,8 +11,7 @@ from types import MappingProxyType
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
 from ..device import describe_device
-from ..slab.stages import passes
-from ..slab.tile_evaluator import PIXELS_ON_CPU, STORED_PIXELS
+from ..slab.evaluations import PIXELS_ON_CPU, STORED_PIXELS, passes
 from .speed import MachineSpeed
 
 # Processor time on one thread of a two-core server, measured with benchmarks/memory_and_time.py at n = 6 with
@@ -25,6 +24,9 @@ SECONDS_PER_SAMPLED_PIXEL_NOT_STORED = 2.0e-5
 SECONDS_PER_FITTED_VOXEL = 1.0e-7
 SECONDS_PER_LOGSPLINE_VOXEL = 1.1e-6
 SECONDS_PER_VOXEL = 7.6e-8
+# A reference is shared out in depth, and before that searched for, also mirrored and upside down.
+SECONDS_PER_REFERENCE_VOXEL = 1.0e-6
+SECONDS_PER_SEARCHED_VOXEL = 8e-6
 # Arrays of the extended volume that data consistency through a beam holds at once, counted.
 BYTES_PER_BEAM_VOXEL = 28
 # Through beams that leave their slabs: the first estimate, and each data consistency, by kind of beam.
@@ -86,6 +88,7 @@ def estimate(
     config: ReconstructionConfig,
     has_inr: bool = False,
     speed: MachineSpeed | None = None,
+    is_placed: bool = False,
 ) -> Estimate:
     """Estimate time and memory of a run.
 
@@ -99,6 +102,8 @@ def estimate(
         Whether an INR is at hand, so that none needs to be fitted.
     speed : MachineSpeed, optional
         What earlier runs on this machine took, as factors on what is estimated without them.
+    is_placed : bool
+        Whether the reference is taken where it lies, so that it need not be searched for.
 
     Returns
     -------
@@ -119,9 +124,12 @@ def estimate(
     beam = _kind_of_beam(acquisition)
     if beam is not None:
         memory += BYTES_PER_BEAM_VOXEL * voxels
-    if config.guide == "logspline":
+    if config.guide in ("logspline", "reference"):
         per_voxel = SECONDS_PER_LOGSPLINE_VOXEL if beam is None else SECONDS_PER_BEAM_GUIDE_VOXEL[beam]
         seconds["guide"] = per_voxel * voxels
+    if config.guide == "reference":
+        searched = 0.0 if is_placed else SECONDS_PER_SEARCHED_VOXEL
+        seconds["guide"] += (SECONDS_PER_REFERENCE_VOXEL + searched) * voxels
     if config.guide == "inr" and config.inr_file is None and not has_inr:
         per_voxel = SECONDS_PER_FITTED_VOXEL
         if config.inr.field == "paper":
@@ -154,7 +162,7 @@ def estimate(
     if config.memory_gb is not None:
         # Tiles shrink until the run fits, but what it starts from does not.
         memory = max(min(memory, config.memory_gb * 1e9), BYTES_TO_START + BYTES_PER_VOXEL * voxels)
-    kinds = {stage: _kind(stage, config, beam, device) for stage in seconds}
+    kinds = {stage: _kind(stage, config, beam, device, is_placed) for stage in seconds}
     is_known = speed is not None and all(kinds[stage] in speed for stage in seconds if stage in _NETWORKS)
     if speed is not None:
         seconds = {stage: spent * speed.factor(kinds[stage]) for stage, spent in seconds.items()}
@@ -162,11 +170,12 @@ def estimate(
     return Estimate(sum(seconds.values()), int(memory), device, is_bound, seconds, kinds)
 
 
-def _kind(stage: str, config: ReconstructionConfig, beam: str | None, device: str) -> str:
+def _kind(stage: str, config: ReconstructionConfig, beam: str | None, device: str, is_placed: bool) -> str:
     """What the speed of a stage depends on, in words."""
     method = ""
     if stage == "guide":
         method = f"inr {config.inr.field}" if config.guide == "inr" else config.guide
+        method += " as placed" if config.guide == "reference" and is_placed else ""
     elif stage in _NETWORKS:
         method = config.diffusion
     on = device if stage in _NETWORKS or method.startswith("inr") else ""

@@ -7,14 +7,13 @@ import numpy as np
 
 from ...diffusion.paper.model import ImageConditions, PaperModel
 from ...errors import UsageError
-from ...inr import FittedInr
 from ...inr.encodings import (
     gaussian_encoding,
     gaussian_frequencies,
     sine_cosine_encoding,
     voxel_coordinates,
 )
-from ...inr.fitted import inference_taps
+from ...inr.fitted import FittedInr, inference_taps
 from ..conditioning import Conditioning
 from ..events import Events
 from ..run_state import RunState

@@ -1,7 +1,7 @@
 """What a reference is worth, pixel by pixel: judged by the projections alone."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+import scipy
 
 from ...interpolation import INTERPOLATIONS, shared
 from ...optics import ProjectionOperator
@@ -42,7 +42,7 @@ def match_weight(
     """
     light = np.maximum(np.maximum(projections, expected), 0) + np.float32(_FLOOR * span)
     square = np.square(projections - expected) - variance
-    around = gaussian_filter(square / np.square(light), (0, _AROUND, _AROUND), mode="nearest")
+    around = scipy.ndimage.gaussian_filter(square / np.square(light), (0, _AROUND, _AROUND), mode="nearest")
     return np.asarray(1 / (1 + np.maximum(around, 0) / _HALF**2), np.float32)
 
 
@@ -97,8 +97,8 @@ def thick_slab_weight(
     whole = min(max(float((added * missing).sum()) / energy, 0.0), 1.0)
     window = (0, _WINDOW, _WINDOW)
     drawn = _STRENGTH * energy / added.size
-    local = gaussian_filter(added * missing, window, mode="nearest") + drawn * whole
-    local /= gaussian_filter(np.square(added), window, mode="nearest") + drawn
+    local = scipy.ndimage.gaussian_filter(added * missing, window, mode="nearest") + drawn * whole
+    local /= scipy.ndimage.gaussian_filter(np.square(added), window, mode="nearest") + drawn
     places[:] = whole
     places[: 2 * pairs] = np.repeat(np.clip(local, 0, 1), 2, axis=0)
     return whole, places

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...diffusion.slab import compose, first_orders, in_intensities, local_amplitude, order_units
-from ...optics import Acquisition
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
 from ..device import DeviceError, device_errors, until_done
@@ -14,6 +13,7 @@ from ..events import Event, Events, Region, SliceReady, StageStarted
 from ..facts import StackFacts
 from ..run_state import RunState, StageClock
 from .borders import SMOOTH, TEXTURED, Mending, mend_borders
+from .evaluations import passes
 from .out_of_distribution import out_of_distribution_score, out_of_distribution_warning
 from .positioned_noise import noise_at
 from .prior_weight import SelfTest, measure_prior_weight
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 # Weight of the prior below which a run says so.
 LITTLE_WEIGHT = 0.5
-
-# Passes of the posterior mean through a straight beam that leaves its slab, more bring hardly 0.1 dB; and
-# through a bent one, where slab means are too uncertain to be improved on.
-STRAIGHT_PASSES, BENT_PASSES = 3, 1
 
 # Noise level around the posterior mean that samples start from: well above what is open, in units of the
 # state, and still among those that training sees often.
@@ -312,16 +308,6 @@ class SlabDiffusion:
         """Slices, grey levels, with the part of a reference, where there is one."""
         shared = self.state.shared
         return slices if shared is None else shared.blended(slices, slabs, region.index)
-
-
-def passes(acquisition: Acquisition) -> int:
-    """How often the posterior mean is evaluated for a beam; 0 where the guide is the better volume."""
-    if acquisition.is_disjoint:
-        return 1
-    if acquisition.views > 1:
-        # On procedural specimens the prior took 1 to 4 dB away from what parallax had located.
-        return 0
-    return STRAIGHT_PASSES if acquisition.sampled_beam.is_straight else BENT_PASSES
 
 
 def _seed(seed: int, sample: int) -> int:

@@ -5,9 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...diffusion.slab import ORDERS
 from ...errors import RunFailed
-from ...settings.method import ReconstructionConfig
 from ..conditioning import Conditioning
 from ..device import (
     DeviceError,
@@ -22,23 +20,19 @@ from ..events import Notice, Region
 from ..facts import StackFacts
 from ..priors import load_prior
 from ..run_state import RunState
+from .evaluations import (
+    BYTES_PER_PIXEL,
+    PIXELS_ON_CPU,
+    PIXELS_ON_GPU,
+    STORED_PIXELS,
+    block_pixels,
+    working_bytes,
+)
 from .inputs import TileInputs, tile_inputs
 from .tiling import TilePlan, Window
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-# Slab pixels read by one evaluation, and the working memory set aside for each: on the safe side of what
-# benchmarks/memory_and_time.py measures.
-PIXELS_ON_CPU = 400_000
-PIXELS_ON_GPU = 2_000_000
-BYTES_PER_PIXEL = 2_600
-
-# Of the memory that blocks are planned for, what one evaluation may take.
-_SHARE_OF_BLOCKS = 0.3
-
-# Slab pixels of a stack up to which inputs are stored from one evaluation to the next, about 400 bytes each.
-STORED_PIXELS = 1_000_000
 
 
 class TileEvaluator:
@@ -71,16 +65,14 @@ class TileEvaluator:
         self._not_finite = 0
 
     def _load_prior(self) -> None:
-        from ...diffusion.networks import SlabBlock
-
         cancel = self.state.cancel
         self.prior = load_prior(self.facts.config.prior)
         with device_errors():
             self.denoiser = self.prior.denoiser.to(self.device)
-        for block in self.denoiser.modules():
-            if isinstance(block, SlabBlock):
-                # An evaluation of a large tile can take seconds; this lets it end at the next block.
-                block.register_forward_pre_hook(lambda *_: cancel.check())
+        for layer in self.denoiser.modules():
+            if not list(layer.children()):
+                # An evaluation of a large tile can take seconds; this lets it end at the next layer.
+                layer.register_forward_pre_hook(lambda *_: cancel.check())
 
     def new_plan(self, slab_group: int | None = None, inner: Region | None = None) -> TilePlan:
         """Windows that fit into memory, of at most so many slabs each; those of the inner part of a block."""
@@ -181,17 +173,3 @@ class TileEvaluator:
         self._not_finite = 0
         self._go_to_cpu()
         return self.state.notice("The GPU computes values that are no numbers: going on with the CPU.")
-
-
-def block_pixels(config: ReconstructionConfig) -> int:
-    """Slab pixels of one evaluation in a stack that is reconstructed in blocks."""
-    if config.memory_gb is None:
-        return PIXELS_ON_CPU
-    return min(PIXELS_ON_CPU, int(_SHARE_OF_BLOCKS * config.memory_gb * 1e9 / BYTES_PER_PIXEL))
-
-
-def working_bytes(volume_shape: tuple[int, ...], samples: int) -> int:
-    """Memory that a run holds besides one evaluation: volumes, and the states of a sampler."""
-    voxels = int(np.prod(volume_shape))
-    states = 5 * ORDERS * 4 * voxels // 6 if samples else 0
-    return 4 * voxels * (4 if samples else 2) + states + 500_000_000

@@ -9,6 +9,8 @@ from ..facts import StackFacts
 
 # Half of the light to either side is all that a slice can hold.
 OPEN_SHARE = 0.5
+# Of the projections' range: more light than this in one slice is a rarity, where slabs are filled unevenly.
+MOST_LIGHT = 1.5
 # Of a stack too short for the test.
 UNTESTED_SHARE = 0.1
 # Errors of the self-test up to which samples alone are believed, and from which nothing is.
@@ -44,7 +46,8 @@ def slab_deviation(
     statistics : ndarray, optional
         Of the whole stack, for the calibration.
     share : float or ndarray, shape (H, W)
-        Of the slab's light, from `open_share`, less what a reference tells.
+        Of the slab's light, or of `MOST_LIGHT` where it is more, from `open_share`, less what a reference
+        tells.
 
     Returns
     -------
@@ -55,7 +58,7 @@ def slab_deviation(
     deviation = combined(sample_spread(squares / span**2, samples), noise_taken_over(facts, slab))
     if calibration is not None:
         deviation = calibration.apply(deviation, facts.scale.to_unit(slices), statistics)
-    light = np.maximum(facts.scale.to_unit(slices), 0).sum(0)
+    light = np.minimum(np.maximum(facts.scale.to_unit(slices), 0).sum(0), MOST_LIGHT)
     return np.asarray(np.hypot(deviation, share * light) * span, dtype=np.float32)
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import UsageError, UserError
 from ...evaluation import compare
-from ...inr import FittedInr
+from ...inr.fitted import FittedInr
 from ...interpolation import nearest
 from ...io import depth_stack, read_image
 from ...optics import (

@@ -73,11 +73,12 @@ def write_zarr_image(
     if not hasattr(array, "planes"):
         stored[...] = array
         return
-    planes, depth = array.planes(), stored.chunks[0]
-    for first in range(0, array.shape[0], depth):
-        # Whole chunks, each written once.
-        part = np.stack(list(islice(planes, depth)))
-        stored[first : first + len(part)] = part
+    planes, depth, slices = array.planes(), stored.chunks[-3], array.shape[-3]
+    for before in np.ndindex(*array.shape[:-3]):
+        for first in range(0, slices, depth):
+            # Whole chunks, each written once.
+            part = np.stack(list(islice(planes, min(depth, slices - first))))
+            stored[(*before, slice(first, first + len(part)))] = part
 
 
 def _chunks(shape: Sequence[int], axes: str) -> tuple[int, ...]:

@@ -4,14 +4,14 @@ import errno
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
-from napari_microdiffusion import cluster
-from napari_microdiffusion.cluster import Work, pieces_of, run_batch, work_on
+from napari_microdiffusion.batch import Work, pieces_of, planning, run_batch, running, work_on
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.io.formats import tiff_images
@@ -134,7 +134,7 @@ def test_a_defect_on_a_worker_leaves_the_others_alone(files, folder, client, mon
             raise KeyError("nobody thought of this")
         return work_on(piece, work)
 
-    monkeypatch.setattr(cluster, "work_on", sometimes)
+    monkeypatch.setattr(running, "work_on", sometimes)
     pieces, _ = pieces_of(files, folder)
     reports = list(run_batch(pieces, WORK, client=client))
     assert [r.error for r in reports if r.error] == ["KeyError: 'nobody thought of this'"]
@@ -213,14 +213,14 @@ def test_a_share_that_is_gone_fails_its_files_alone_and_they_are_done_later(
 
 
 def test_a_share_that_is_gone_while_headers_are_read(files, folder, monkeypatch):
-    real = cluster.read_sizes
+    real = planning.read_sizes
 
     def reading(path, *rest):
         if path.name == "a.ome.tif":
             raise OSError(errno.EHOSTDOWN, "Host is down")
         return real(path, *rest)
 
-    monkeypatch.setattr(cluster, "read_sizes", reading)
+    monkeypatch.setattr(planning, "read_sizes", reading)
     pieces, unreadable = pieces_of(files, folder)
     assert len(pieces) == 4
     assert "Host is down" in unreadable[0].error
@@ -236,6 +236,8 @@ def test_a_lost_worker_costs_its_piece_alone(files, folder):
     def dies(piece, work):
         if piece.source.name == "b.ome.tif":
             (piece.outputs.volume.parent / ".microdiffusion-0123456789ab.part").write_text("half")
+            # The scheduler is told in batches: it is to know by now that the other piece is done.
+            time.sleep(0.5)
             os.kill(os.getpid(), signal.SIGKILL)
         return work_on(piece, work)
 
@@ -246,7 +248,7 @@ def test_a_lost_worker_costs_its_piece_alone(files, folder):
         distributed.Client(local) as made,
     ):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(cluster, "work_on", dies)
+            patch.setattr(running, "work_on", dies)
             reports = {report.piece.name: report for report in run_batch(pieces, WORK, client=made)}
         assert reports["a.ome.tif"].error == ""
         assert "its worker was lost" in reports["b.ome.tif"].error

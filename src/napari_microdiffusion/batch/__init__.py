@@ -1,0 +1,8 @@
+"""Many files, positions and time points: planned, and worked on here or on a Dask cluster."""
+
+from .pieces import Piece, Report, Work
+from .planning import pieces_of
+from .running import run_batch, work_on
+from .series import Series
+
+__all__ = ["Piece", "Report", "Series", "Work", "pieces_of", "run_batch", "work_on"]
