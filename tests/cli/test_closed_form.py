@@ -18,6 +18,7 @@ def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
     monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
     torch.manual_seed(2)
     sizes = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}
     Prior(new_denoiser(sizes).eval(), {}).save("before.safetensors")

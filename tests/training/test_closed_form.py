@@ -18,6 +18,7 @@ TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 def short(monkeypatch):
     monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
     monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
 
 
 @pytest.fixture

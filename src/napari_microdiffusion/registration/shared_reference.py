@@ -6,8 +6,8 @@ import numpy as np
 
 from .registration import Registration
 
-# Of the noise of the reference, what is left in it, roughly; and the share of a change that is uncertain.
-_NOISE_LEFT, _UNCERTAIN = 0.5, 1.0
+# Of the noise of the reference, what is left in it, roughly.
+_NOISE_LEFT = 0.5
 # Where a slab has changed, the share of its light that may lie at another depth.
 _ELSEWHERE = 0.6
 
@@ -26,8 +26,8 @@ class SharedReference:
         Standard deviation of its voxels.
     weight : ndarray, shape (N, H, W)
         How far the volume is believed, 0 to 1.
-    match : ndarray, shape (N, H, W)
-        How well projections are as expected, 0 to 1.
+    changed : ndarray, shape (N, H, W)
+        How far the tissue there is another than the reference shows, 0 to 1.
     light : ndarray, shape (N, H, W)
         Of the slabs above the dark level, seen or expected, whichever is more.
     whole_weight : float
@@ -39,7 +39,7 @@ class SharedReference:
     expected: np.ndarray
     noise: np.ndarray
     weight: np.ndarray
-    match: np.ndarray
+    changed: np.ndarray
     light: np.ndarray
     whole_weight: float
     registration: Registration
@@ -62,8 +62,7 @@ class SharedReference:
     def deviation(self, volume: np.ndarray) -> np.ndarray:
         """Standard deviation of a final volume (N*n, H, W) for what is unknown of the reference's part."""
         n = len(self.volume) // len(self.weight)
-        parts = (self.weight, self.match, self.light)
-        weight, match, light = (np.repeat(part, n, axis=0) for part in parts)
-        gone = _UNCERTAIN * np.abs(self.expected - volume)
-        changed = (1 - match) * np.hypot(gone, _ELSEWHERE * light)
-        return np.asarray(np.hypot(_NOISE_LEFT * weight * self.noise, changed), np.float32)
+        parts = (self.weight, self.changed, self.light)
+        weight, changed, light = (np.repeat(part, n, axis=0) for part in parts)
+        elsewhere = changed * np.hypot(self.expected - volume, _ELSEWHERE * light)
+        return np.asarray(np.hypot(_NOISE_LEFT * weight * self.noise, elsewhere), np.float32)

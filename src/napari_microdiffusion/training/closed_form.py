@@ -39,11 +39,11 @@ STRENGTHS: tuple[float, ...] = (4.0, 12.0, 36.0)
 # Columns between the halves that count for neither, slabs and pixels along a side at most of a stack.
 _GAP, _SLABS, _SIDE = 8, 16, 96
 # Starts within a slab that a reference is cut at, as far as so many pixels of slabs in all allow.
-_STARTS, _PIXELS = 3, 500_000
+_STARTS, _PIXELS = 3, 250_000
 # Photons, where projections are brightest, of every other look at a reference, in turn; and the read noise.
 _LIGHTS, _READ_NOISE = (100.0, 40.0), 0.01
-# Size of a specimen of the usual tissue, of which there is one of every kind.
-_SPECIMEN = (48, 48, 48)
+# Size of a specimen of the usual tissue, and how many there are of every kind.
+_SPECIMEN, _OF_A_KIND = (48, 48, 48), 2
 # dB across the halves that are believed.
 _LEAST_GAIN = 0.02
 
@@ -153,7 +153,7 @@ def _looks(references: Sequence[np.ndarray], steps: Sequence[int]) -> Iterator[L
 def _usual(steps: Sequence[int], rng: np.random.Generator) -> Iterator[Look]:
     """Tissue like that of the training: every kind, the step lengths and lights in turn."""
     served = [n for n in steps if n <= MAX_DIFFUSION_STEP_LENGTH]
-    for number, structure_of in enumerate(TISSUES.values()):
+    for number, structure_of in enumerate(_OF_A_KIND * list(TISSUES.values())):
         n, (depth, height, width) = served[number % len(served)], _SPECIMEN
         structure = structure_of(rng, (max(depth, 4 * n), height, width))
         volume = image_specimen(structure, draw_conditions(rng), rng)

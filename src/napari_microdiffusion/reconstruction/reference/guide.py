@@ -18,7 +18,7 @@ from ..events import Event, Progress, StageStarted
 from ..facts import StackFacts
 from ..guides import FirstEstimate, GuideStage, smooth_logarithm
 from ..run_state import RunState
-from .weight import match_weight, thick_slab_weight
+from .weight import changed_places, match_weight, thick_slab_weight
 
 # Share of the estimate without a reference that is added to it, so that what is new has a place to be.
 _NEW = 0.03
@@ -91,6 +91,7 @@ def _shared(
     seen = forward(expected) - dark
     match = match_weight(light, seen, own, scale.span)
     match = _mean_over_views(match, facts)
+    changed = _mean_over_views(changed_places(light, seen, own, scale.span), facts)
     covering = _mean_over_views(forward(inside.astype(np.float32)), facts)
     yield Progress("guide", 1.0, 0.0)
     yield from _say(state, whole, float(covering.mean()))
@@ -99,7 +100,7 @@ def _shared(
         expected=expected,
         noise=deviation,
         weight=np.asarray(places * match * covering, np.float32),
-        match=np.where(covering > 0.5, match, np.float32(1)),
+        changed=np.where(covering > 0.5, changed, np.float32(0)),
         light=_mean_over_views(np.maximum(np.maximum(light, seen), 0), facts),
         whole_weight=whole,
         registration=found,

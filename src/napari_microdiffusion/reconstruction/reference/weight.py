@@ -13,6 +13,11 @@ _HALF = 0.5
 _FLOOR = 0.02
 # Width in pixels over which a difference counts, and over which thick slabs are compared.
 _AROUND, _WINDOW = 1.0, 6.0
+# The same for what tells changed places: wider, lower, and with more light that does not count, since what
+# lies along the beam through a change may be another, too, where its projection happens to be as expected.
+_WIDER, _LOWER, _HIGHER_FLOOR = 2.0, 0.1, 0.05
+# Mean of a normal variable's absolute value.
+_ABSOLUTE = 0.8
 # How strongly a place's own weight is drawn to that of the whole stack.
 _STRENGTH = 0.5
 
@@ -39,6 +44,23 @@ def match_weight(
     square = np.square(projections - expected) - variance
     around = scipy.ndimage.gaussian_filter(square / np.square(light), (0, _AROUND, _AROUND), mode="nearest")
     return np.asarray(1 / (1 + np.maximum(around, 0) / _HALF**2), np.float32)
+
+
+def changed_places(
+    projections: np.ndarray, expected: np.ndarray, variance: np.ndarray, span: float
+) -> np.ndarray:
+    """Towards 1 where the tissue has changed, 0 where projections are as the reference lets expect.
+
+    Parameters are those of `match_weight`; shape (N, H, W), float32.
+    """
+    width = (0, _WIDER, _WIDER)
+    excess = np.abs(projections - expected) - np.float32(_ABSOLUTE) * np.sqrt(variance)
+    light = scipy.ndimage.gaussian_filter(
+        np.maximum(np.maximum(projections, expected), 0), width, mode="nearest"
+    )
+    ratio = np.maximum(scipy.ndimage.gaussian_filter(excess, width, mode="nearest"), 0)
+    square = np.square(ratio / (light + np.float32(_HIGHER_FLOOR * span)))
+    return np.asarray(square / (square + _LOWER**2), np.float32)
 
 
 def thick_slab_weight(

@@ -212,6 +212,7 @@ class SlabDiffusion:
         uncertainty = np.empty_like(state.volume)
         calibration, known = self.evaluator.prior.calibration, self.conditioning.statistics
         share = open_share(state.self_test_error, self._is_out_of_distribution)
+        untold = np.ones(facts.shape[0]) if state.shared is None else 1 - state.shared.weight
         for i in range(facts.shape[0]):
             part = slice(i * n, (i + 1) * n)
             # Deviations from the posterior mean, which is known, so one sample already counts.
@@ -223,7 +224,7 @@ class SlabDiffusion:
                 number + 1,
                 calibration,
                 known,
-                share,
+                share * untold[i],
             )
         if state.shared is not None:
             uncertainty = np.hypot(uncertainty, state.shared.deviation(state.volume))

@@ -28,7 +28,7 @@ def slab_deviation(
     samples: int,
     calibration: "Calibration | None",
     statistics: np.ndarray | None = None,
-    share: float = 0.0,
+    share: float | np.ndarray = 0.0,
 ) -> np.ndarray:
     """The standard deviation in one slab.
 
@@ -45,8 +45,9 @@ def slab_deviation(
         The prior's; without one the deviation is as the samples tell it.
     statistics : ndarray, optional
         Of the whole stack, for the calibration.
-    share : float
-        Of the slab's light, or of `MOST_LIGHT` where it is more, from `open_share`.
+    share : float or ndarray, shape (H, W)
+        Of the slab's light, or of `MOST_LIGHT` where it is more, from `open_share`, less what a reference
+        tells.
 
     Returns
     -------
