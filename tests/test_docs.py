@@ -13,7 +13,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # Lines of a table that is shown whole.
-MOST_ROWS = 50
+MOST_ROWS = 30
 HELP = re.compile(r'page="([\w-]+)#?([\w-]*)"')
 COMMAND = re.compile(r"^microdiffusion (\w+)(.*)$", re.MULTILINE)
 
@@ -67,7 +67,8 @@ def test_pictures_in_html_exist(page):
 
 
 def test_long_tables_are_folded():
-    for page in PAGES:
+    lists = {"licences.md", "faults.md"}  # tables that are the page
+    for page in [page for page in PAGES if page.name not in lists]:
         folded, rows = False, 0
         for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
             folded = line.startswith("<details") or (folded and not line.startswith("</details"))
