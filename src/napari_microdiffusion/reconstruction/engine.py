@@ -114,7 +114,8 @@ def _run(facts: StackFacts, state: RunState) -> Events:
         state.cancel.check()
     if not np.isfinite(state.volume.sum(dtype=np.float64)):
         raise RunFailed(
-            "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
+            "the volume holds values that are no numbers, and is not kept; choose another starting estimate "
+            "or prior"
         )
     # A preview knows nothing of the noise, and finding it out would hold up whoever has stopped the run.
     left = None if "preview" in state.reached else misfit(facts, consistency, state.volume)

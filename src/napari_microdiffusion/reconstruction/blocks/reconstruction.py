@@ -180,7 +180,8 @@ def _one_block(facts: StackFacts, block: Block, finished: FinishedBlocks, run_st
     assert volume is not None
     if not np.isfinite(volume.sum(dtype=np.float64)):
         raise RunFailed(
-            "the volume holds values that are no numbers, and is not kept; choose another guide or prior"
+            "the volume holds values that are no numbers, and is not kept; choose another starting estimate "
+            "or prior"
         )
     left = misfit(facts, consistency, state.volume)
     off = consistency.reprojection_max(state.volume)

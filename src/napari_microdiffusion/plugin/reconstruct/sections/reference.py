@@ -11,6 +11,7 @@ from ....stacks.stack import Stack
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, column, label
 from ..document import GUIDE, ReconstructionDocument
+from .guide import GUIDE_WORDS
 
 NONE = "None"
 _TIP = (
@@ -65,7 +66,8 @@ class ReferenceSection(Section):
         chosen, is_used = self.document.reference, self.document.value(GUIDE) == "reference"
         text = "" if chosen is None else chosen.describe("slices")
         if chosen is not None and not is_used:
-            text = f"Not used: the starting estimate is {self.document.value(GUIDE)}."
+            guide = self.document.value(GUIDE)
+            text = f"Not used: the starting estimate is {GUIDE_WORDS.get(guide, guide)}."
         self._about.setText(text)
         self._about.setVisible(bool(text))
         self.by_hand.native.setVisible(chosen is not None)
