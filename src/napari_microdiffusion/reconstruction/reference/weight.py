@@ -55,8 +55,10 @@ def changed_places(
     """
     width = (0, _WIDER, _WIDER)
     excess = np.abs(projections - expected) - np.float32(_ABSOLUTE) * np.sqrt(variance)
-    light = gaussian_filter(np.maximum(np.maximum(projections, expected), 0), width, mode="nearest")
-    ratio = np.maximum(gaussian_filter(excess, width, mode="nearest"), 0)
+    light = scipy.ndimage.gaussian_filter(
+        np.maximum(np.maximum(projections, expected), 0), width, mode="nearest"
+    )
+    ratio = np.maximum(scipy.ndimage.gaussian_filter(excess, width, mode="nearest"), 0)
     square = np.square(ratio / (light + np.float32(_HIGHER_FLOOR * span)))
     return np.asarray(square / (square + _LOWER**2), np.float32)
 
