@@ -135,8 +135,11 @@ def opened(dock, projections_file, finish) -> ReconstructWidget:
 @pytest.fixture
 def quick_training(monkeypatch):
     """The training of three small steps; a test may make it endless."""
-    from napari_microdiffusion.training import recipe
+    from napari_microdiffusion.training import closed_form, recipe
 
+    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
+    monkeypatch.setattr(closed_form, "STEP_LENGTHS", (6,))
     real, length = recipe.TrainingRecipe, {"steps": 3}
 
     def small(**settings):

@@ -38,7 +38,7 @@ def judged(monkeypatch):
     from napari_microdiffusion.training.recipe import PriorTraining
 
     shares = [0.5, 0.6]
-    monkeypatch.setattr(PriorTraining, "validate", lambda training: shares[training.fitting.step > 0])
+    monkeypatch.setattr(PriorTraining, "explained", lambda training, _: shares[training.fitting.step > 0])
     return shares
 
 

@@ -130,6 +130,11 @@ def adapt_in_closed_form(
     yield ClosedForm(found, gain, strength, perf_counter() - started)
 
 
+def can_adapt(references: Sequence[np.ndarray], step_length: int | None = None) -> bool:
+    """Whether any of the references is large enough."""
+    return any(_looks(references, (step_length,) if step_length else STEP_LENGTHS))
+
+
 def _looks(references: Sequence[np.ndarray], steps: Sequence[int]) -> Iterator[Look]:
     """Volumes and step lengths to learn from, as many as take some seconds, each in turn.
 

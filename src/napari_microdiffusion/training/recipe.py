@@ -254,12 +254,15 @@ class PriorTraining:
         When a prior is adapted these are of a part of each reference that takes no part in the training,
         where that is wide enough: see `is_held_out`.
         """
+        return self.explained(self.averaged().denoiser)
+
+    def explained(self, denoiser: Denoiser) -> float:
+        """The same of any denoiser."""
         if not self.validation:
             list(self.prepare())
-        denoiser = self.averaged().denoiser.to(self.device)
         wrong, all_ = 0.0, 0.0
         for batch in self.validation:
-            error, energy = blind_error(denoiser, batch.to(self.device))
+            error, energy = blind_error(denoiser.to(self.device), batch.to(self.device))
             wrong, all_ = wrong + error, all_ + energy
         return 1 - wrong / all_
 

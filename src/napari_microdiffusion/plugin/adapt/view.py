@@ -6,7 +6,7 @@ from typing import Any
 from napari import Viewer
 from qtpy.QtWidgets import QFileDialog
 
-from ...tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, TooShort
+from ...tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, Solved, TooShort
 from ...tasks.threads import spare_threads
 from ..document import FormSettings
 from ..jobs.activity import Activity
@@ -63,8 +63,9 @@ class AdaptWidget(Dock):
         self._idle.hide()
         self.plot.show()
         needed = [stack.layer for stack in stacks]
-        done = "The prior is adapted."
-        self.runner.begin(Activity("Adapting", task, self._take, needed, done, can_stop=True))
+        self.runner.begin(
+            Activity("Adapting", task, self._take, needed, "The prior is adapted.", can_stop=True)
+        )
 
     def _settings_changed(self) -> None:
         self.panel.set_reason(self.references.reason())
@@ -89,6 +90,7 @@ class AdaptWidget(Dock):
             self.plot.add(event.step, event.loss)
         elif isinstance(event, TooShort):
             self.messages.warn(str(event))
-        elif isinstance(event, Adapted):
+        elif isinstance(event, Solved | Adapted):
             self.messages.say(str(event))
-            AdaptedPriors.of_session().add(event.path, event.is_better)
+            if isinstance(event, Adapted):
+                AdaptedPriors.of_session().add(event.path, event.is_better)

@@ -1,0 +1,80 @@
+"""Adapting a prior: what is solved for in closed form first, and what is kept of it."""
+
+import numpy as np
+import pytest
+
+from napari_microdiffusion.diffusion.prior import Prior
+from napari_microdiffusion.reconstruction.events import CancelToken
+from napari_microdiffusion.specimens import make_specimen
+from napari_microdiffusion.tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, Solved, Step
+from napari_microdiffusion.training import closed_form, recipe
+
+TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
+    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
+    monkeypatch.setattr(closed_form, "STEP_LENGTHS", (6,))
+    # On tissue as small as this the halves may gain nothing.
+    monkeypatch.setattr(closed_form, "_chosen", lambda *_: (36.0, 0.3))
+    real = recipe.TrainingRecipe
+
+    def small(**settings):
+        settings.pop("minutes")
+        return real(**settings, steps=2, pool=1, stacks=1, slabs=2, patch=16, distribution_stacks=0)
+
+    monkeypatch.setattr(recipe, "TrainingRecipe", small)
+
+
+@pytest.fixture
+def adapt(tmp_path):
+    def result(volume=TISSUE):
+        return list(AdaptPrior([volume], AdaptSettings(), tmp_path / "a.safetensors")(CancelToken()))
+
+    return result
+
+
+def judged(monkeypatch, before, solved, trained):
+    """What the stacks set aside say of the prior as it was, as solved for, and as trained."""
+    asked = []
+
+    def explained(training, _):
+        asked.append(training.fitting.step)
+        return trained if asked[-1] else (before, solved)[asked.count(0) - 1]
+
+    monkeypatch.setattr(recipe.PriorTraining, "explained", explained)
+
+
+def test_the_last_layers_are_solved_for_before_the_training(adapt):
+    events = adapt()
+    kinds = [type(event) for event in events if not isinstance(event, Step)]
+    assert kinds[0] is Solved
+    assert kinds[-1] is Adapted
+    assert kinds.count(Loss) == 2
+    assert events[-1].is_held_out
+    assert "gained 0.30 dB" in str(next(event for event in events if isinstance(event, Solved)))
+    assert any("Solving" in event.text for event in events if isinstance(event, Step))
+
+
+def test_what_was_solved_for_is_kept_where_the_training_does_not_better_it(adapt, monkeypatch):
+    judged(monkeypatch, 0.5, 0.6, 0.55)
+    *_, adapted = adapt()
+    assert (adapted.before, adapted.after, adapted.is_solved) == (0.5, 0.6, True)
+    assert "2 steps did not better" in str(adapted)
+    assert "adapted_in_closed_form" in Prior.load(adapted.path).card
+
+
+def test_the_training_is_kept_where_it_is_better(adapt, monkeypatch):
+    judged(monkeypatch, 0.5, 0.6, 0.7)
+    *_, adapted = adapt()
+    assert (adapted.before, adapted.after, adapted.is_solved) == (0.5, 0.7, False)
+    assert Prior.load(adapted.path).card["steps"] == 2
+
+
+def test_a_reference_too_narrow_for_halves_is_trained_on_all_the_same(adapt):
+    events = adapt(np.ascontiguousarray(TISSUE[:, :, :24]))
+    assert not any(isinstance(event, Solved) for event in events)
+    assert isinstance(events[-1], Adapted)
