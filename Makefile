@@ -4,6 +4,7 @@
 #   make test-pyside6  the tests of the plugin with PySide6 instead of PyQt6
 #   make test-lowest   the tests that need no napari, with the lowest versions that are allowed, in .venv-lowest
 #   make test-highest  every test, with the newest versions that there are, in .venv-highest
+#   make nightly   100,000 damaged files, other ones each day, and 200 cycles of each kind of long session
 #   make napari    the viewer, with the plugin installed
 #   make pictures  every picture of the dock in docs/images, and the tour
 #   make docs      the pages in docs/ as a site, in ./site
@@ -21,7 +22,7 @@ VENV := .venv
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
-.PHONY: demo test test-pyside6 test-lowest test-highest napari pictures docs lint package
+.PHONY: demo test test-pyside6 test-lowest test-highest nightly napari pictures docs lint package
 .DELETE_ON_ERROR:
 
 WITHOUT_NAPARI := $(filter-out tests/plugin tests/real,$(patsubst %/,%,$(wildcard tests/*/))) \
@@ -47,6 +48,12 @@ test-highest:
 	$(PYTHON) -m venv --clear .venv-highest
 	.venv-highest/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[test]'
 	.ci/with-screen .venv-highest/bin/python -m pytest -n $(WORKERS) --dist loadgroup
+
+nightly: $(VENV)/.full
+	$(BIN)/python benchmarks/fuzz_readers.py --seed $(shell date +%y%m%d)000000
+	$(BIN)/python benchmarks/endurance.py
+	$(BIN)/python benchmarks/endurance.py --batch
+	.ci/with-screen $(BIN)/python benchmarks/endurance.py --dock
 
 napari: $(VENV)/.full
 	$(BIN)/napari -w napari-microdiffusion "Reconstruct volume"

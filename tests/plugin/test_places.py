@@ -5,11 +5,13 @@ import pytest
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import read_image, write_image
+from napari_microdiffusion.optics import Acquisition, simulate_projections
+from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.stacks.placement import Placement
 from napari_microdiffusion.stacks.reader import read_layers
 from napari_microdiffusion.stacks.writer import write_layers
 
-from .conftest import SHAPE, N, dock_in, set_field
+from .conftest import PATIENCE_MS, SHAPE, N, dock_in, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -108,6 +110,24 @@ def test_a_truth_that_lay_elsewhere_is_moved_and_that_is_told(dock, projections,
     set_field(dock, "ground truth", "other")
     assert tuple(other.translate) == (50, 0, 0)
     assert "Its voxels are 1 × 2 × 2 µm, the volume's 2 × 2 × 2 µm" in dock.sections.truth._about.text()
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_of_a_longer_truth_the_slices_that_the_projections_are_of_are_taken(dock, qtbot, first):
+    tissue = 100 + 900 * make_specimen("vasculature", (SLICES + 7, 32, 32), 2)
+    projections = simulate_projections(tissue[first : first + SLICES], Acquisition(step_length=N))
+    dock.viewer.add_image(projections, name="bar", scale=(8.0, 2.0, 2.0), units=UM)
+    dock.sections.projections.refresh()
+    set_field(dock, "acquisition.step_length", N)
+    dock.viewer.add_image(tissue, name="truth", scale=(2, 2, 2), units=UM)
+    set_field(dock, "ground truth", "truth")
+    about = dock.sections.truth._about
+    qtbot.waitUntil(lambda: "match the projections best" in about.text(), timeout=PATIENCE_MS)
+    truth = dock.document.truth
+    assert truth.name == ("truth from slice 4" if first else "truth")
+    np.testing.assert_array_equal(truth.data[:SLICES], tissue[first : first + SLICES])
+    assert ("slices 4 to 23" if first else "first 20 slices") in about.text()
+    assert Placement.of_layer(truth).lies_like(dock.document.projections.volume_placement(N))
 
 
 def test_the_volume_of_turned_projections_is_turned_with_them(

@@ -178,43 +178,13 @@ def _consistency_in_words(result: ReconstructionResult) -> str:
     return f"reproduces the projections within their noise (misfit {result.misfit:.2f})"
 
 
-def _noise(result: ReconstructionResult, document: RunSettings) -> dict[str, Any]:
-    """The noise model of the run, as far as the result has it."""
-    stated = document.acquisition
-    known = {"photon_gain": stated.photon_gain, "read_noise": stated.read_noise}
-    source = "stated" if stated.has_noise_model else "estimated"
-    return {**known, "source": source, **(result.provenance.get("noise") or {})}
-
-
 def _answer(
     result: ReconstructionResult, image: ImageStack, document: RunSettings, written: dict[str, str]
 ) -> Answer:
+    from ..reconstruction.outputs import summary
+
     slices, height, width = result.volume.shape
-    method = document.method
-    data = {
-        "output": written["volume"],
-        "uncertainty": written.get("uncertainty"),
-        "inr": written.get("inr"),
-        "provenance": written["provenance"],
-        "shape": [slices, height, width],
-        "step_length": document.acquisition.step_length,
-        "beam": document.acquisition.beam,
-        "guide": method.guide,
-        "diffusion": method.diffusion if "posterior mean" in result.seconds else "off",
-        "consistency": method.consistency,
-        "samples": method.samples if "samples" in result.seconds else 0,
-        "seed": method.seed,
-        "device": result.device,
-        "seconds": result.seconds,
-        "reprojection_max": result.reprojection_max,
-        "misfit": result.misfit,
-        "misfit_correlation": result.misfit_correlation,
-        "noise": _noise(result, document),
-        "reference": result.provenance["reference"],
-        "stopped": result.stopped,
-        "notes": notes_of(image),
-        "notices": result.notices,
-    }
+    data = summary(result, document, written) | {"notes": notes_of(image)}
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in result.seconds.items())
     text = lines(
         [

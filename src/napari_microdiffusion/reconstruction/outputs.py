@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ..io import (
     write_json,
 )
 from ..optics.placement import StackPlacement
+from ..settings.document import RunSettings
 from ..settings.files import short_record
 from ..settings.method import ReconstructionConfig
 from ..settings.resolve import Resolved
@@ -195,6 +196,51 @@ class Outputs:
         write_json(self.provenance, content)
         shutil.rmtree(self.blocks, ignore_errors=True)
         return written | {"provenance": str(self.provenance)}
+
+
+def summary(
+    result: ReconstructionResult, document: RunSettings, written: Mapping[str, str]
+) -> dict[str, Any]:
+    """What is told of a finished run, ready for JSON.
+
+    Parameters
+    ----------
+    result : ReconstructionResult
+    document : RunSettings
+        That it was made with.
+    written : mapping
+        The names of its files, as `Outputs.write` returns them.
+    """
+    acquisition, method = document.acquisition, document.method
+    noise = {
+        "photon_gain": acquisition.photon_gain,
+        "read_noise": acquisition.read_noise,
+        "source": "stated" if acquisition.has_noise_model else "estimated",
+    }
+    return {
+        "output": written["volume"],
+        "uncertainty": written.get("uncertainty"),
+        "inr": written.get("inr"),
+        "provenance": written["provenance"],
+        "shape": list(result.volume.shape),
+        "step_length": acquisition.step_length,
+        "beam": acquisition.beam,
+        "guide": method.guide,
+        "diffusion": method.diffusion if "posterior mean" in result.seconds else "off",
+        "consistency": method.consistency,
+        "samples": method.samples if "samples" in result.seconds else 0,
+        "seed": method.seed,
+        "device": result.device,
+        "seconds": result.seconds,
+        "reprojection_max": result.reprojection_max,
+        "misfit": result.misfit,
+        "misfit_correlation": result.misfit_correlation,
+        # As far as the run found it.
+        "noise": {**noise, **(result.provenance.get("noise") or {})},
+        "reference": result.provenance["reference"],
+        "stopped": result.stopped,
+        "notices": result.notices,
+    }
 
 
 def _with_suffix(path: Path) -> Path:

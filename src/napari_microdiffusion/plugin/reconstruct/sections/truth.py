@@ -9,6 +9,9 @@ from napari.layers import Image
 from ....settings.asked import STEP_LENGTH
 from ....stacks.metadata import known_of
 from ....stacks.placement import Placement
+from ....tasks.aligning import Aligned, AlignTruth
+from ...jobs.job import Job
+from ...layers.result import add_volume
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, column, label
 from ..document import ReconstructionDocument
@@ -29,6 +32,8 @@ class TruthSection(Section):
         self.document = document
         self._seen: tuple[Any, ...] = ()
         self._note = ""
+        self._viewer, self._job = viewer, Job(self)
+        self._job.arrived.connect(self._take_slices)
         self.chooser = LayerChooser(viewer, self._why_not, "ground truth", _TIP, none=NONE)
         self._about = label(tone="dim", wrap=True)
         self.set_content(column(self.chooser, self._about))
@@ -66,10 +71,8 @@ class TruthSection(Section):
         found = self.document.projections
         if found is None or not isinstance(layer, Image) or layer.rgb or layer.multiscale:
             return "no volume"
-        shape, fits = tuple(layer.data.shape), False
-        if len(shape) == 3 and shape[1:] == found.shape[1:]:
-            # A stack whose last slices fill no whole slab has a few more than the volume.
-            fits = 0 <= shape[0] - self._slices < self.document.value(STEP_LENGTH)
+        shape = tuple(layer.data.shape)
+        fits = len(shape) == 3 and shape[1:] == found.shape[1:] and shape[0] >= self._slices
         return "" if fits and known_of(layer).get("role") not in _MADE_HERE else "another shape"
 
     def _truth_of_sample(self) -> Image | None:
@@ -85,6 +88,7 @@ class TruthSection(Section):
 
     def _choose(self) -> None:
         layer = self.chooser.layer
+        self._job.abandon()
         if layer is not None:
             self._align(layer)
         if layer is not self.document.truth:
@@ -101,6 +105,28 @@ class TruthSection(Section):
         self._note = volume.describe_difference(truth)
         if not truth.is_known or replace(truth, translate=volume.translate).lies_like(volume):
             volume.put(layer)
+        if len(layer.data) > self._slices:
+            self._note = "Looking for the slices that the projections are of …"
+            self._job.abandon()
+            self._job.start(AlignTruth(found.data, layer.data, self.document.acquisition))
+
+    def _take_slices(self, found: Aligned) -> None:
+        """Take the slices of a longer truth that the projections are of, as a layer."""
+        layer, projections, slices = self.chooser.layer, self.document.projections, self._slices
+        note = found.describe(slices)
+        if found.first and layer is not None and projections is not None:
+            place = projections.volume_placement(self.document.value(STEP_LENGTH))
+            name = f"{layer.name} from slice {found.first + 1}"
+            part, known = layer.data[found.first : found.first + slices], {"of": projections.layer.name}
+            layer.visible = False
+            taken = add_volume(self._viewer, name, "ground truth", part, place, layer.contrast_limits, known)
+            self.chooser.select(taken)
+        self._note = note
+        self._describe()
+
+    def release(self) -> None:
+        """Let go of the layers; the dock is going."""
+        self._job.abandon()
 
     def _describe(self) -> None:
         found, hint = self.document.projections, self._note if self.chooser.layer is not None else ""
