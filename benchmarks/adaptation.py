@@ -1,7 +1,7 @@
 """What adapting the prior to one half of a volume gains on the other half.
 
     python benchmarks/adaptation.py VOLUME ... [-n 6] [--minutes 3] [--prior general] [--keep 0.5]
-    python benchmarks/adaptation.py VOLUME ... --closed-form
+    python benchmarks/adaptation.py VOLUME ... --closed-form [--photons 30]
 
 The left half (columns) is the reference; projections of the right half alone are reconstructed, with the
 prior as it is and with the adapted one. Eight columns between the halves are left out.
@@ -28,11 +28,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--prior", default="general")
     parser.add_argument("--keep", type=float, help="share of the weights before; 0 is adapted all the way")
+    parser.add_argument("--photons", type=float, help="in the projections, where they are brightest")
     parser.add_argument("--closed-form", action="store_true", help="solve for the last layers instead")
     arguments = parser.parse_args()
     own = "logspline/slab/nonnegative"
     for path in arguments.volumes:
-        case = case_of_volume(path, arguments.n)
+        case = case_of_volume(path, arguments.n, arguments.photons)
         middle = case.truth.shape[2] // 2
         right = np.s_[:, :, middle + 8 :]
         half = dataclasses.replace(case, truth=case.truth[right], projections=case.projections[right])

@@ -22,7 +22,7 @@ def without_aliasing(stack: np.ndarray, voxel: Triple) -> np.ndarray:
 
 
 def resampled(
-    stack: np.ndarray, voxel: Triple, pose: Pose, shape: tuple[int, int, int], order: Literal[1, 3] = 1
+    stack: np.ndarray, voxel: Triple, pose: Pose, shape: tuple[int, int, int], order: Literal[1, 3, 5] = 1
 ) -> np.ndarray:
     """The stack on the voxels of a volume; beyond its borders it is continued.
 
@@ -34,7 +34,7 @@ def resampled(
     pose : Pose
     shape : tuple of int
         Of the volume.
-    order : {1, 3}
+    order : {1, 3, 5}
         Of the spline that interpolates.
 
     Returns

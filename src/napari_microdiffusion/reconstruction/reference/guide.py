@@ -68,7 +68,7 @@ def _shared(
 
     forward, shape = Forward(facts.acquisition, facts.shape[0]), facts.volume_shape
     smooth = without_aliasing(stack, given.voxel)
-    raw = resampled(smooth, given.voxel, found.pose, shape, order=3)
+    raw = resampled(smooth, given.voxel, found.pose, shape, order=5)
     inside = covered(stack.shape, given.voxel, found.pose, shape)
     seen_inside = forward(inside.astype(np.float32)) > 0.99
     brightness = relative_brightness(facts.denoised, forward(raw), seen_inside, facts.shape[0])
