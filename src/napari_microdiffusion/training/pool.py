@@ -65,7 +65,8 @@ class SpecimenPool:
             volume = self._difficult(structure)
         volume = volume.astype(np.float16)
         # A sparse specimen cut at a high threshold can come out empty; there is nothing to learn from it.
-        return volume if np.percentile(volume[:, ::2, ::2], 99.95) > 0.05 else self._image()
+        brightest = np.percentile(volume[:, ::2, ::2].astype(np.float32), 99.95)
+        return volume if brightest > 0.05 else self._image()
 
     def _plain_structure(self) -> np.ndarray:
         return TISSUES[str(self.rng.choice(KINDS))](self.rng, (_SIDE, _SIDE, _SIDE))
