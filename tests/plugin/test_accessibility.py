@@ -61,5 +61,6 @@ def test_labels_of_fields_lead_to_them(any_dock):
 
 
 def test_where_the_keys_go_is_seen(any_dock):
+    any_dock.show()
     assert "QComboBox:focus" in any_dock.styleSheet()
     assert "QPushButton:focus" in any_dock.styleSheet()
