@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_microdiffusion.batch import Piece, Series, Work, work_on
+from napari_microdiffusion.batch import Piece, Series, Work, run_batch, work_on
 from napari_microdiffusion.errors import Cancelled, UserError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.reconstruction.events import CancelToken
@@ -36,7 +36,7 @@ def series_of(source: Path, name: str = "whole.ome.tif", times: str = "all") -> 
 
 def whole(series: Series, work: Work) -> np.ndarray:
     settings = series.settings(work)
-    assert all(report.error == "" for report in series.run(settings, work))
+    assert all(report.error == "" for report in run_batch(series.left(settings), work))
     series.write(settings)
     return read_image(series.whole.outputs.volume).data
 
@@ -61,7 +61,7 @@ def test_scale_and_origin_are_those_of_the_volumes(source):
 def test_a_series_that_was_cancelled_goes_on(source):
     token, series, work = CancelToken(), series_of(source), work_of()
     settings = series.settings(work)
-    running = series.run(settings, work, token)
+    running = run_batch(series.left(settings), work, cancel=token)
     next(running)
     token.cancel()
     with pytest.raises(Cancelled):
@@ -74,7 +74,7 @@ def test_a_series_that_was_cancelled_goes_on(source):
 @pytest.mark.parametrize("change", ["settings", "file"])
 def test_volumes_of_other_settings_or_of_another_file_are_not_taken_up(source, change):
     series, work = series_of(source), work_of()
-    next(series.run(series.settings(work), work))
+    next(run_batch(series.left(series.settings(work)), work))
     if change == "file":
         write_image(source, TIMES + 1, axes="tzyx", scale=(6, 1, 1))
     else:

@@ -109,7 +109,7 @@ def run_batch(
 
 def _overwriting(pieces: Sequence[Piece]) -> dict[int, Report]:
     """Refuse the pieces that would write what another one has yet to read."""
-    read = frozenset[Path]().union(*(sources_of(piece.source) for piece in pieces))
+    read = frozenset[Path]().union(*map(sources_of, {piece.source for piece in pieces}))
     refused = {}
     for index, piece in enumerate(pieces):
         for output in (piece.outputs.volume, piece.outputs.uncertainty, piece.outputs.provenance):

@@ -23,13 +23,11 @@ from ..io import (
     write_image,
     write_json,
 )
-from ..reconstruction.events import CancelToken
 from ..reconstruction.outputs import Outputs
 from ..settings.files import short_record
 from ..settings.resolve import Resolved
-from .pieces import Piece, Report, Work
+from .pieces import Piece, Work
 from .planning import at_time
-from .running import run_batch
 
 # What is recorded of each time point beside what holds for all.
 _OF_EACH = ("misfit", "misfit_correlation", "prior_weight", "self_test_error", "seconds", "device", "notices")
@@ -80,16 +78,6 @@ class Series:
         """The time points that are not finished with these settings."""
         self._take_up(settings)
         return [piece for piece in self.pieces if not piece.outputs.are_written()]
-
-    def run(self, settings: Resolved, work: Work, cancel: CancelToken | None = None) -> Iterator[Report]:
-        """Reconstruct what is left; a report as each time point is done.
-
-        Raises
-        ------
-        Cancelled
-            If `cancel` asks for it; what is finished stays.
-        """
-        yield from run_batch(self.left(settings), work, cancel=cancel)
 
     def settings(self, work: Work) -> Resolved:
         """The settings of the whole series, its outputs checked.

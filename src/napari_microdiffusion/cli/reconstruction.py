@@ -111,16 +111,17 @@ def _reconstructed(image: ImageStack, asked: Asked, layers: dict[str, Any], outp
 
 def _series(whole: "Piece", work: "Work") -> Answer:
     """The rest of `reconstruct` for several time points."""
-    from ..batch import Series
+    from ..batch import Series, run_batch
     from ..reconstruction.events import CancelToken
 
     series, token = Series.of(whole), CancelToken()
     settings, count = series.settings(work), len(series.pieces)
     say_notes(settings.notices)
-    done = count - len(series.left(settings))
+    left = series.left(settings)
+    done = count - len(left)
     with interrupts(token.cancel), progress_bar() as show:
         try:
-            for report in series.run(settings, work, token):
+            for report in run_batch(left, work, cancel=token):
                 if report.error:
                     raise RunFailed(f"{report.piece.name}: {report.error}")
                 done += 1

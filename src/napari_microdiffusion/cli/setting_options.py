@@ -124,8 +124,9 @@ def _options() -> Iterator[SettingOption]:
 
 OPTIONS = {option.field.path: option for option in _options()}
 NAMES = {path: option.flags[0].partition("/")[0] for path, option in OPTIONS.items()}
-NAMES[_TIMES] = NAMES["input.time"]
 """How a person calls each field, for messages."""
+
+NAMES[_TIMES] = NAMES["input.time"]
 
 
 def part(name: str, *without: str) -> tuple[str, ...]:
