@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from napari_microdiffusion.diffusion.prior import Prior
 from napari_microdiffusion.reconstruction.events import CancelToken
@@ -65,6 +66,23 @@ def test_what_was_solved_for_is_kept_where_the_training_does_not_better_it(adapt
     assert (adapted.before, adapted.after, adapted.is_solved) == (0.5, 0.6, True)
     assert "2 steps did not better" in str(adapted)
     assert "adapted_in_closed_form" in Prior.load(adapted.path).card
+
+
+def test_what_is_kept_are_the_weights_that_were_solved_for(adapt, monkeypatch):
+    judged(monkeypatch, 0.5, 0.6, 0.55)
+    solve, solved = closed_form.adapt_in_closed_form, []
+
+    def spied(*given):
+        for event in solve(*given):
+            if isinstance(event, closed_form.ClosedForm):
+                weights = event.prior.denoiser.state_dict()
+                solved.append({name: value.clone() for name, value in weights.items()})
+            yield event
+
+    monkeypatch.setattr(closed_form, "adapt_in_closed_form", spied)
+    *_, adapted = adapt()
+    kept = Prior.load(adapted.path).denoiser.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in solved[0].items())
 
 
 def test_the_training_is_kept_where_it_is_better(adapt, monkeypatch):

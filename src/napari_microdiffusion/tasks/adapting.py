@@ -188,7 +188,7 @@ class AdaptPrior:
             for share in training.prepare():
                 cancel.check()
                 yield Step("Setting a part of the references aside", share)
-            before, solved = training.explained(load_prior(self.settings.prior).denoiser), training.validate()
+            before, solved = training.explained(prior.denoiser), training.validate()
             steps, first = 0, training.fitting.fraction
             recent: list[float] = []
             for report in training.run():

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
@@ -151,7 +152,7 @@ class PriorTraining:
             self.denoiser = new_denoiser(sizes, *learn_units(self.settings, recipe.seed))
             self.distribution: TrainingDistribution | None = None
         else:
-            self.denoiser, self.distribution = init.denoiser, init.distribution
+            self.denoiser, self.distribution = deepcopy(init.denoiser), init.distribution
         self.device = torch.device(device)
         self.denoiser.to(self.device)
         share = recipe.share_before
