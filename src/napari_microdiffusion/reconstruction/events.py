@@ -28,6 +28,16 @@ class Region:
         """The rows and columns, to index an image with."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    @property
+    def height(self) -> int:
+        """How many rows."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """How many columns."""
+        return self.right - self.left
+
 
 @dataclass(frozen=True)
 class StageStarted:
@@ -74,6 +84,13 @@ class SliceReady:
     stage: Stage
 
 
+@dataclass(frozen=True)
+class BlockReady:
+    """All slices of a part of a large stack are finished and lie on disk."""
+
+    region: Region
+
+
 @dataclass(frozen=True, eq=False)
 class Finished:
     """The run ended, by itself or because it was asked to stop and keep what there is."""
@@ -81,7 +98,7 @@ class Finished:
     result: ReconstructionResult
 
 
-Event = StageStarted | Progress | LossPoint | Notice | SliceReady | Finished
+Event = StageStarted | Progress | LossPoint | Notice | SliceReady | BlockReady | Finished
 Events = Generator[Event, None, None]
 
 

@@ -9,10 +9,10 @@ averaged, those with few coefficients counting more. The unbiased inverse is Mak
 
 from collections.abc import Callable
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import scipy
-from numpy.lib.stride_tricks import sliding_window_view
 
 from ..operators.conjugate_gradients import unchecked
 from .noise import NoiseModel
@@ -20,8 +20,8 @@ from .noise import NoiseModel
 _SIDE = 6
 # Coefficients below so many standard deviations of the noise are noise, in the first pass.
 _THRESHOLD = 2.7
-# Pixels transformed at once; bounds the memory to some tens of megabytes.
-_PIXELS = 65_536
+# Windows changed at once: their coefficients should fit into a processor's own memory.
+_PIXELS = 8_192
 # The least photon gain, relative to the read noise, for which the transform is still exact in practice.
 _LEAST_GAIN = 1e-4
 
@@ -139,14 +139,58 @@ def _in_photons(noise: NoiseModel) -> tuple[float, float]:
 
 def _filtered(image: np.ndarray) -> np.ndarray:
     """The two passes, for noise of one."""
-    windows = _transformed(image)
+    first = _mean_of_windows(_thresholded, image)
+    return _mean_of_windows(_attenuated, image, first)
+
+
+def _thresholded(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients that stand out, and the weight of each window: one over how many there are."""
     kept = np.abs(windows) > _THRESHOLD
-    kept[:, :, 0] = True
-    first = _averaged(np.where(kept, windows, 0), 1 / kept.sum(2, dtype=np.float32), image.shape)
-    energy = np.square(_transformed(first))
-    gain = energy / (energy + 1)
-    gain[:, :, 0] = 1
-    return _averaged(windows * gain, 1 / np.square(gain).sum(2), image.shape)
+    kept[0] = True
+    return windows * kept, 1 / kept.sum(0, dtype=np.float32)
+
+
+def _attenuated(windows: np.ndarray, first: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients as far as the first pass says that they are more than noise, and the windows' weights."""
+    gain = np.square(first)
+    gain /= gain + 1
+    gain[0] = 1
+    return windows * gain, 1 / np.einsum("kij,kij->ij", gain, gain)
+
+
+def _mean_of_windows(
+    changed: Callable[..., tuple[np.ndarray, np.ndarray]], image: np.ndarray, *others: np.ndarray
+) -> np.ndarray:
+    """The image whose pixels are weighted means over all windows that hold them, once these are changed.
+
+    Windows that reach over the edge take part. They are changed a few rows at a time, which is several times
+    as fast as all at once, and bounds the memory.
+
+    Parameters
+    ----------
+    changed : callable
+        From coefficients, shape (36, rows, columns), of the windows of each image to those of the result and
+        weights, shape (rows, columns).
+    image, *others : ndarray, shape (H, W)
+    """
+    margin, (height, width) = _SIDE - 1, image.shape
+    mode: Literal["symmetric", "edge"] = "symmetric" if min(image.shape) >= margin else "edge"
+    padded = [np.pad(one, margin, mode=mode) for one in (image, *others)]
+    rows, columns = height + margin, width + margin
+    total = np.zeros((rows + margin, columns + margin), np.float32)
+    share = np.zeros_like(total)
+    at_once = max(1, _PIXELS // columns)
+    for top in range(0, rows, at_once):
+        count = min(at_once, rows - top)
+        coefficients, weight = changed(*(_transformed(one[top : top + count + margin]) for one in padded))
+        windows = (_basis().T @ coefficients.reshape(_SIDE**2, -1)).reshape(coefficients.shape) * weight
+        for place in range(_SIDE**2):
+            down, right = divmod(place, _SIDE)
+            part = np.s_[top + down : top + down + count, right : right + columns]
+            total[part] += windows[place]
+            share[part] += weight
+    inner = np.s_[margin : margin + height, margin : margin + width]
+    return np.asarray(total[inner] / share[inner])
 
 
 @cache
@@ -157,24 +201,10 @@ def _basis() -> np.ndarray:
 
 
 def _transformed(image: np.ndarray) -> np.ndarray:
-    """Coefficients of all windows, also of those that reach over the edge: (rows, columns, 36)."""
-    margin = _SIDE - 1
-    padded = np.pad(image, margin, mode="symmetric" if min(image.shape) >= margin else "edge")
-    windows = sliding_window_view(padded, (_SIDE, _SIDE))
-    return windows.reshape(*windows.shape[:2], -1) @ _basis().T
-
-
-def _averaged(coefficients: np.ndarray, weight: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The image whose pixels are weighted means over all windows that hold them."""
-    rows, columns = weight.shape
-    windows = (coefficients @ _basis()) * weight[:, :, None]
-    margin = _SIDE - 1
-    total = np.zeros((rows + margin, columns + margin), np.float32)
-    share = np.zeros_like(total)
+    """Coefficients of all windows that lie in an image: (36, rows, columns)."""
+    rows, columns = (size - _SIDE + 1 for size in image.shape)
+    windows = np.empty((_SIDE**2, rows, columns), np.float32)
     for place in range(_SIDE**2):
-        top, left = divmod(place, _SIDE)
-        part = np.s_[top : top + rows, left : left + columns]
-        total[part] += windows[:, :, place]
-        share[part] += weight
-    inner = np.s_[margin : margin + shape[0], margin : margin + shape[1]]
-    return np.asarray(total[inner] / share[inner])
+        down, right = divmod(place, _SIDE)
+        windows[place] = image[down : down + rows, right : right + columns]
+    return (_basis() @ windows.reshape(_SIDE**2, -1)).reshape(windows.shape)

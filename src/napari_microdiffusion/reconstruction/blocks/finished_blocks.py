@@ -42,18 +42,25 @@ class BlockVolume:
         return int(np.prod(self.shape)) * 4
 
     def planes(self) -> Iterator[np.ndarray]:
-        """Every slice, float32, from the first to the last."""
+        """Every slice, float32, from the first to the last; NaN where no block is finished."""
         blocks = list(self.plan.blocks())
         for z in range(self.shape[0]):
             plane = np.empty(self.shape[1:], np.float32)
             for block in blocks:
                 rows, columns = block.keep.index
-                size = (block.keep.bottom - block.keep.top) * (block.keep.right - block.keep.left)
-                part = np.fromfile(
-                    self.folder / f"{self.quantity}-{block.name}.raw", "<f4", size, offset=4 * z * size
-                )
-                plane[rows, columns] = part.reshape(block.keep.bottom - block.keep.top, -1)
+                path = self.folder / f"{self.quantity}-{block.name}.raw"
+                if not path.exists():
+                    plane[rows, columns] = np.nan
+                    continue
+                size = block.keep.height * block.keep.width
+                part = np.fromfile(path, "<f4", size, offset=4 * z * size)
+                plane[rows, columns] = part.reshape(block.keep.height, -1)
             yield plane
+
+    def block(self, block: Block) -> np.ndarray:
+        """A finished block, shape (slices, rows, columns), float32; read as it is indexed."""
+        shape = (self.shape[0], block.keep.height, block.keep.width)
+        return np.memmap(self.folder / f"{self.quantity}-{block.name}.raw", "<f4", "r", shape=shape)
 
 
 class FinishedBlocks:

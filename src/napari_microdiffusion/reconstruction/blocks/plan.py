@@ -1,7 +1,7 @@
 """How a stack that is too large for memory is cut into blocks: all slabs of a part of the image."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
@@ -75,14 +75,29 @@ class BlockPlan:
         config : ReconstructionConfig
         """
         memory = 1e9 * (config.memory_gb or DEFAULT_GB)
-        pixels = block_pixels(config)
-        tile = TilePlan.for_budget(shape, pixels, STREAMED_SLABS).side
-        free = memory - BYTES_TO_START - pixels * BYTES_PER_PIXEL
+        tile = _tile_side(shape, config)
+        free = memory - BYTES_TO_START - block_pixels(config) * BYTES_PER_PIXEL
         per_pixel = shape[0] * acquisition.step_length * _BYTES_PER_VOXEL
         if config.samples and config.diffusion != "off":
             per_pixel += shape[0] * _BYTES_PER_SAMPLED_PIXEL
         reach = int(max(free, 0) / per_pixel) ** 0.5
         return cls(shape[1], shape[2], tile * max(1, int((reach - 2 * CONTEXT) // tile)))
+
+    @classmethod
+    def of_tiles(
+        cls, shape: tuple[int, int, int], acquisition: Acquisition, config: ReconstructionConfig
+    ) -> "BlockPlan":
+        """The smallest blocks: for a window, which shows what it is asked for first.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Slabs, rows and columns of the projections.
+        acquisition : Acquisition
+        config : ReconstructionConfig
+        """
+        whole = cls.of(shape, acquisition, config)
+        return replace(whole, side=min(whole.side, _tile_side(shape, config)))
 
     def blocks(self) -> Iterator[Block]:
         """All of them, row by row."""
@@ -96,6 +111,11 @@ class BlockPlan:
                     min(self.width, right + CONTEXT),
                 )
                 yield Block(read, Region(top, bottom, left, right))
+
+
+def _tile_side(shape: tuple[int, int, int], config: ReconstructionConfig) -> int:
+    """Rows and columns that the network finishes at once."""
+    return TilePlan.for_budget(shape, block_pixels(config), STREAMED_SLABS).side
 
 
 def needs_blocks(shape: tuple[int, ...], acquisition: Acquisition, config: ReconstructionConfig) -> bool:

@@ -1,7 +1,7 @@
 """A reconstruction from disk to disk: block after block, with a memory that does not grow with the stack."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..data_consistency import (
 )
 from ..device import choose_device
 from ..events import (
+    BlockReady,
     CancelToken,
     Events,
     Finished,
@@ -48,12 +49,20 @@ from .surveying import survey
 _CORNER = 64
 
 
+def first(blocks: Sequence[Block]) -> Block:
+    """The first block of those that are left."""
+    return blocks[0]
+
+
 def reconstruct_in_blocks(
     projections: Any,
     acquisition: Acquisition,
     config: ReconstructionConfig,
     folder: Path,
     *,
+    plan: BlockPlan | None = None,
+    next_of: Callable[[Sequence[Block]], Block] = first,
+    keeps_unfinished: bool = False,
     cancel: CancelToken | None = None,
 ) -> Events:
     """Reconstruct a stack block by block, yielding events while it is made.
@@ -79,14 +88,15 @@ def reconstruct_in_blocks(
     Raises
     ------
     UserError, Cancelled, RunFailed
-        As `engine.reconstruct`. A run that is stopped is cancelled: it goes on when it is started again.
+        As `engine.reconstruct`.
     """
     cancel = cancel or CancelToken()
     validate_projections(projections, "the projections", mask_missing=config.mask_missing)
     if config.diffusion == "slab":
         check_prior(config.prior)
+    plan = plan or BlockPlan.of(projections.shape, acquisition, config)
     try:
-        yield from _in_blocks(projections, acquisition, config, folder, cancel)
+        yield from _in_blocks(projections, acquisition, config, folder, plan, next_of, keeps_unfinished, cancel)
     except StopRequested:
         raise Cancelled("the run was stopped; started again, it goes on from its finished blocks") from None
     except (UserError, Cancelled, RunFailed):
@@ -100,11 +110,12 @@ def _in_blocks(
     acquisition: Acquisition,
     config: ReconstructionConfig,
     folder: Path,
+    plan: BlockPlan,
+    next_of: Callable[[Sequence[Block]], Block],
+    keeps_unfinished: bool,
     cancel: CancelToken,
 ) -> Events:
-    shape, n = projections.shape, acquisition.step_length
-    plan = BlockPlan.of(shape, acquisition, config)
-    blocks, hashed = list(plan.blocks()), digest(projections)
+    shape, blocks, hashed = projections.shape, list(plan.blocks()), digest(projections)
     run = {
         "input": hashed,
         "acquisition": acquisition.model_dump(mode="json"),
@@ -125,18 +136,34 @@ def _in_blocks(
     run_state.seconds["preview"] = time.perf_counter() - started
     yield StageStarted("posterior mean", f"{len(blocks)} blocks")
     started, done = time.perf_counter(), 0
-    for number, block in enumerate(blocks):
-        if finished.record(block) is None:
-            facts = _facts_of(projections, acquisition, config, found, block, cancel)
-            yield from _one_block(facts, block, finished, run_state)
-            done += 1
-        left = (time.perf_counter() - started) / max(done, 1) * (len(blocks) - number - 1)
-        yield Progress("posterior mean", (number + 1) / len(blocks), left if done else None)
+    left = [block for block in blocks if finished.record(block) is None]
+    stopped = False
+    while left:
+        block = next_of(left)
+        part = _facts_of(projections, acquisition, config, found, block, cancel)
+        try:
+            yield from _one_block(part, block, finished, run_state)
+        except StopRequested:
+            if not keeps_unfinished:
+                raise
+            stopped = True
+            break
+        left.remove(block)
+        done += 1
+        yield BlockReady(block.keep)
+        pace = (time.perf_counter() - started) / done
+        yield Progress("posterior mean", 1 - len(left) / len(blocks), pace * len(left))
     run_state.seconds["posterior mean"] = time.perf_counter() - started
     records = [record for block in blocks if (record := finished.record(block)) is not None]
-    whole = (shape[0] * n, *shape[1:])
+    if not records:
+        raise StopRequested
+    if stopped:
+        yield run_state.notice(
+            f"{len(records)} of {len(blocks)} blocks were finished; elsewhere the volume has no values (NaN)."
+        )
+    whole = (shape[0] * acquisition.step_length, *shape[1:])
     left_over = _together(records)
-    if (warning := misfit_warning(left_over, facts)) is not None:
+    if not stopped and (warning := misfit_warning(left_over, facts)) is not None:
         yield run_state.notice(warning)
     run_state.reached = ["guide" if config.diffusion == "off" else "posterior mean"] * shape[0]
     run_state.prior_weight = 1.0 if found.prior_weight is None else found.prior_weight
@@ -145,14 +172,15 @@ def _in_blocks(
     run_state.out_of_distribution = records[0]["out_of_distribution"]
     has_samples = bool(config.samples) and config.diffusion != "off"
     volume = BlockVolume(folder, "volume", whole, plan)
-    told = provenance(facts, run_state, left_over, False)
+    told = provenance(facts, run_state, left_over, stopped)
     told["input"] = {"shape": list(shape), "sha256": hashed}
-    told["blocks"] = {"count": len(blocks), "side": plan.side}
+    told["blocks"] = {"count": len(blocks), "finished": len(records), "side": plan.side}
     yield Finished(
         ReconstructionResult(
             volume=volume,  # type: ignore[arg-type]
             guide=volume,  # type: ignore[arg-type]
             uncertainty=BlockVolume(folder, "uncertainty", whole, plan) if has_samples else None,  # type: ignore[arg-type]
+            stopped=stopped,
             reached=run_state.reached,
             seconds=run_state.seconds,
             reprojection_max=max(record["off"] for record in records) / facts.scale.span,
