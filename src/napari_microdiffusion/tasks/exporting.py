@@ -23,13 +23,17 @@ _LARGEST_IMAGEJ = 2_000_000_000
 
 
 def is_edited(result: ReconstructionResult, volume: Any, uncertainty: Any) -> bool:
-    """Whether the layers of a result hold other arrays than the run made."""
+    """Whether the layers of a result hold other arrays than the run made; those on disk cannot."""
+    if volume.multiscale:
+        return False
     other = uncertainty is not None and uncertainty.data is not result.uncertainty
     return volume.data is not result.volume or other
 
 
 def as_layers_hold(result: ReconstructionResult, volume: Any, uncertainty: Any) -> ReconstructionResult:
     """The result with what its layers hold now, `uncertainty` None for none."""
+    if volume.multiscale:
+        return result
     spread = None if uncertainty is None else np.asarray(uncertainty.data, np.float32)
     edited = {"edited": True} if is_edited(result, volume, uncertainty) else {}
     provenance = {**result.provenance, **edited}
@@ -72,28 +76,55 @@ class SaveLayers:
 class SixteenBits:
     """Whole numbers and what they stand for: grey level = (number - offset) / factor.
 
+    Written plane by plane, so that a volume on disk need not fit into memory.
+
     Attributes
     ----------
-    numbers : ndarray, shape (Z, H, W), uint16
+    volume : array_like, shape (Z, H, W)
+        Read plane by plane.
     factor, offset : float
         1 and 0 where the grey levels were kept.
     """
 
-    numbers: np.ndarray
+    volume: Any
     factor: float
     offset: float
 
+    dtype = np.dtype(np.uint16)
+
     @classmethod
-    def of(cls, volume: np.ndarray) -> "SixteenBits":
+    def of(cls, volume: Any) -> "SixteenBits":
         """Keep grey levels that fit, without fractions; stretch others over the range. NaN becomes 0."""
-        finite = volume[np.isfinite(volume)]
-        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        finite = [part for plane in volume if (part := _ends(plane)) is not None]
+        low = min((low for low, _ in finite), default=0.0)
+        high = max((high for _, high in finite), default=1.0)
         factor, offset = 1.0, 0.0
         if not (low >= -0.02 * high and high - low >= _ENOUGH_LEVELS and high <= _TOP):
             factor = _TOP / (high - min(low, 0.0)) if high > min(low, 0.0) else 1.0
             offset = -factor * min(low, 0.0)
-        numbers = np.nan_to_num(volume * np.float32(factor) + np.float32(offset), nan=0.0)
-        return cls(np.rint(numbers).clip(0, _TOP).astype(np.uint16), factor, offset)
+        return cls(volume, factor, offset)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Planes, rows and columns."""
+        return tuple(self.volume.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the numbers."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    def planes(self) -> Iterator[np.ndarray]:
+        """The numbers of every plane, uint16, from the first to the last."""
+        for plane in self.volume:
+            numbers = np.nan_to_num(plane * np.float32(self.factor) + np.float32(self.offset), nan=0.0)
+            yield np.rint(numbers).clip(0, _TOP).astype(np.uint16)
+
+
+def _ends(plane: np.ndarray) -> tuple[float, float] | None:
+    """The least and the greatest of the values, if there is one."""
+    finite = plane[np.isfinite(plane)]
+    return (float(finite.min()), float(finite.max())) if finite.size else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +150,12 @@ class ExportSixteenBits:
 
     def __call__(self, cancel: CancelToken) -> Iterator[Saved]:
         """One `Saved`."""
-        found = SixteenBits.of(np.asarray(self.volume, np.float32))
+        found = SixteenBits.of(self.volume)
         cancel.check()
-        ending = ".tif" if found.numbers.nbytes < _LARGEST_IMAGEJ else ".ome.tif"
+        ending = ".tif" if found.nbytes < _LARGEST_IMAGEJ else ".ome.tif"
         path = free_path(self.folder, f"{self.name} 16 bit", ending)
         about = {"grey_level_factor": found.factor, "grey_level_offset": found.offset}
-        write_image(
-            path, found.numbers, scale=self.scale, unit=self.unit, origin=self.origin, description=about
-        )
+        write_image(path, found, scale=self.scale, unit=self.unit, origin=self.origin, description=about)
         yield Saved({"volume": str(path)})
 
 

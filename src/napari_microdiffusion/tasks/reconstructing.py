@@ -1,18 +1,24 @@
 """Reconstructs, and judges what came of it."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import Cancelled
 from ..optics import Acquisition
-from ..reconstruction.events import CancelToken, Finished
+from ..reconstruction.blocks.plan import needs_blocks
+from ..reconstruction.events import CancelToken, Finished, Notice
 from ..settings.method import ReconstructionConfig
 from .contrast import Brightness
+from .large_stacks.reconstructing import GrowingVolumes, reconstructing_in_blocks
 from .progress import Step
 from .torch_libraries import load_torch_libraries
+
+TOO_LARGE_TO_COMPARE = (
+    "The volume is too large to be compared with the ground truth here; reconstruct a part of it for that."
+)
 
 if TYPE_CHECKING:
     from ..inr.fitted import FittedInr
@@ -67,7 +73,10 @@ class Reconstruction:
     reference: "ReferenceStack | None" = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
-        """`EmptyVolume`, the engine's events, then `Judged`."""
+        """`EmptyVolume`, the engine's events, then `Judged`; of a large stack `GrowingVolumes` first."""
+        if needs_blocks(self.projections.shape, self.acquisition, self.config):
+            yield from self._in_blocks(cancel)
+            return
         needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
         if needs_torch:
             load_torch_libraries()
@@ -99,6 +108,24 @@ class Reconstruction:
                     median = median_relative(result.volume, result.uncertainty)
                 metrics = yield from self._compare(result, cancel)
                 yield Judged(result, median, metrics)
+
+    def _in_blocks(self, cancel: CancelToken) -> Iterator[Any]:
+        from ..evaluation.uncertainty import median_relative
+
+        volumes: GrowingVolumes | None = None
+        for event in reconstructing_in_blocks(self.projections, self.acquisition, self.config, cancel):
+            yield event
+            if isinstance(event, GrowingVolumes):
+                volumes = event
+            elif isinstance(event, Finished) and volumes is not None:
+                if self.truth is not None:
+                    yield Notice("info", TOO_LARGE_TO_COMPARE)
+                nothing = np.empty((0, *event.result.volume.shape[1:]), np.float32)
+                median = None
+                if volumes.uncertainty is not None:
+                    volume, spread = (np.asarray(v.levels[-1]) for v in (volumes.volume, volumes.uncertainty))
+                    median = median_relative(volume, spread)
+                yield Judged(replace(event.result, guide=nothing), median, None)
 
     def _compare(
         self, result: "ReconstructionResult", cancel: CancelToken

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_microdiffusion.reconstruction.blocks.finished_blocks import FinishedBlocks
-from napari_microdiffusion.reconstruction.blocks.growing_volume import FACTORS, GrowingVolume
+from napari_microdiffusion.reconstruction.blocks.growing_volume import FACTORS, FINISHED, GrowingVolume
 from napari_microdiffusion.reconstruction.blocks.plan import BlockPlan
 
 SLABS, N, HEIGHT, WIDTH = 3, 4, 50, 41
@@ -20,7 +20,7 @@ VOLUME = RNG.uniform(0, 100, (SLABS * N, HEIGHT, WIDTH)).astype(np.float32)
 def store(tmp_path_factory):
     """All blocks of VOLUME, finished."""
     folder = tmp_path_factory.mktemp("blocks")
-    finished = FinishedBlocks(folder, {"run": 1})
+    finished = FinishedBlocks(folder / FINISHED, {"run": 1})
     for block in PLAN.blocks():
         finished.write(block, {}, volume=VOLUME[:, *block.keep.index])
     return folder

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...optics import Acquisition
-from ...reconstruction.events import Finished, SliceReady, StageStarted
+from ...reconstruction.events import BlockReady, Finished, SliceReady, StageStarted
 from ...stacks.metadata import METADATA_KEY, UNCERTAINTY_COLOURS, known_beam
 from ...stacks.placement import Placement
 from ...tasks.contrast import Contrast
@@ -15,6 +15,8 @@ from ..jobs.job import TICK_MS
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
+
+    from ...tasks.large_stacks.reconstructing import GrowingVolumes
 
 
 class ResultLayers:
@@ -26,8 +28,8 @@ class ResultLayers:
         Of the projections; the layers are called after it.
     placement : Placement
         Of the volume.
-    empty : ndarray, shape (slices, rows, columns)
-        Room for the volume; taken over.
+    empty : ndarray, shape (slices, rows, columns), or GrowingVolumes
+        Room for the volume, taken over; or volume and uncertainty that grow on disk.
     acquisition : Acquisition
         Step length and beam.
     limits : tuple of float
@@ -41,12 +43,15 @@ class ResultLayers:
         viewer: "Viewer",
         name: str,
         placement: Placement,
-        empty: np.ndarray,
+        empty: "np.ndarray | GrowingVolumes",
         acquisition: Acquisition,
         limits: tuple[float, float],
         truth: "Image | None" = None,
     ) -> None:
-        self.viewer, self.name, self.placement, self.shape = viewer, name, placement, empty.shape
+        self.viewer, self.name, self.placement = viewer, name, placement
+        self._growing = None if isinstance(empty, np.ndarray) else empty
+        data: Any = empty if self._growing is None else self._growing.volume.levels
+        self.shape: tuple[int, ...] = data[0].shape if self._growing else data.shape
         self.step_length = acquisition.step_length
         self._known = known_beam(acquisition)
         self.truth = truth
@@ -63,7 +68,7 @@ class ResultLayers:
         # Adding a layer and drawing it for the first time both take long; in between the window has its turn.
         # In 3D an empty volume would take as long to draw as a full one.
         self._is_covered = True
-        self.volume: Image = self._add("volume", " (preview)", empty, self._limits, visible=False)
+        self.volume: Image = self._add("volume", " (preview)", data, self._limits, visible=False)
         self._named, self._asked_name = self.volume.name, f"{name} volume (preview)"
         self._started_at = self._followed_to = self._point()
 
@@ -71,6 +76,8 @@ class ResultLayers:
         """Take one event of the run; `flush` then redraws."""
         if isinstance(event, SliceReady):
             self._write(event)
+        elif isinstance(event, BlockReady):
+            self._take_block()
         elif isinstance(event, Contrast):
             self._settle_contrast(event)
         elif isinstance(event, StageStarted):
@@ -94,6 +101,8 @@ class ResultLayers:
     def flush(self) -> None:
         """Redraw what changed, unless the last redraw was too short ago."""
         in_3d = self.viewer.dims.ndisplay == 3
+        if self._growing is not None:
+            self._growing.focus.point = self._looked_at()
         if not in_3d and self._point() != self._followed_to:
             self._follows = False  # the person moved the slider
         if not self._pace.is_due(in_3d, self._stage_is_new) or not any(self._changed.values()):
@@ -129,7 +138,7 @@ class ResultLayers:
                 layer.refresh()
         return True
 
-    def _add(self, role: str, suffix: str, data: np.ndarray, limits: Any, **look: Any) -> "Image":
+    def _add(self, role: str, suffix: str, data: Any, limits: Any, **look: Any) -> "Image":
         return add_volume(
             self.viewer,
             f"{self.name} {role}{suffix}",
@@ -160,19 +169,34 @@ class ResultLayers:
             self._latest_z = event.z
         self._changed[event.quantity].add(event.z)
 
+    def _take_block(self) -> None:
+        """All slices have changed, in a part."""
+        assert self._growing is not None
+        if self.uncertainty is None and self._growing.uncertainty is not None:
+            self._add_spread(self._growing.uncertainty.levels, self._bright)
+        self._has_result = True
+        for changed in self._changed.values():
+            changed.update(range(self.shape[0]))
+
     def _add_uncertainty(self, event: SliceReady) -> None:
         top = max(float(np.percentile(event.plane, 99.9)), 1e-6 * max(self._limits[1], 1e-30))
         self._add_spread(np.zeros(self.shape, np.float32), top)
 
     def _finish(self, event: Finished) -> None:
         result = event.result
-        # The engine's own arrays hold the same values; taking them frees the copies made here.
-        self.volume.data = result.volume
-        if result.uncertainty is not None:
+        if self._growing is not None:
+            # What shows where no block was finished has changed.
+            self._take_block()
+            self.volume.refresh()
+        else:
+            # The engine's own arrays hold the same values; taking them frees the copies made here.
+            self.volume.data = result.volume
+        if self._growing is None and result.uncertainty is not None:
             if self.uncertainty is None:
                 self._add_spread(result.uncertainty, 1.0)
             assert self.uncertainty is not None
             self.uncertainty.data = result.uncertainty
+        if self.uncertainty is not None:
             self.uncertainty.contrast_limits = (0.0, self._bright)
         if result.reference is not None:
             self._add_hidden(
@@ -186,10 +210,10 @@ class ResultLayers:
         self._rename(" (stopped)" if result.stopped else "")
         self._return()
 
-    def _add_spread(self, values: np.ndarray, top: float) -> None:
+    def _add_spread(self, values: Any, top: float) -> None:
         self.uncertainty = self._add_hidden("uncertainty", values, (0.0, top), colormap=UNCERTAINTY_COLOURS)
 
-    def _add_hidden(self, role: str, values: np.ndarray, limits: Any, **look: Any) -> "Image":
+    def _add_hidden(self, role: str, values: Any, limits: Any, **look: Any) -> "Image":
         selected = set(self.viewer.layers.selection)
         added = self._add(role, "", values, limits, visible=False, **look)
         # A hidden layer that comes by itself must not take the controls from the one in use.
@@ -218,6 +242,14 @@ class ResultLayers:
         """Where the viewer is along z."""
         point = self.viewer.dims.point
         return float(point[-3]) if len(point) >= 3 else 0.0
+
+    def _looked_at(self) -> tuple[float, float]:
+        """Row and column under the cursor, or else in the middle of the window."""
+        viewer = self.viewer
+        point = viewer.cursor.position if viewer.mouse_over_canvas else viewer.scene.camera.center
+        whole = [0.0] * (viewer.dims.ndim - len(point)) + list(point)
+        row, column = self.volume.world_to_data(whole)[-2:]
+        return float(row), float(column)
 
     def _follow(self) -> bool:
         """Go to the newest slice; say whether it is another than before."""
@@ -255,16 +287,20 @@ def add_volume(
     viewer: "Viewer",
     name: str,
     role: str,
-    data: np.ndarray,
+    data: Any,
     placement: Placement,
     limits: Any,
     known: dict[str, Any],
     **look: Any,
 ) -> "Image":
-    """Add an image layer that the dock made, with what is known of it; never under another layer's name."""
+    """Add an image layer that the dock made, with what is known of it; never under another layer's name.
+
+    `data` is an array, or a list of one at several resolutions.
+    """
     return viewer.add_image(
         data,
         name=name,
+        multiscale=isinstance(data, list),
         contrast_limits=limits,
         metadata={METADATA_KEY: {"role": role, **known}},
         **placement.layer_arguments(),

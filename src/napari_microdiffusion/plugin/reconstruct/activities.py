@@ -12,6 +12,7 @@ from ...reconstruction.result import describe_outcome
 from ...stacks.metadata import known_beam
 from ...stacks.projections import Projections
 from ...tasks.contrast import Contrast
+from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.reconstructing import EmptyVolume, Judged
 from ...tasks.remaining import Remaining
 from ...tasks.threads import End, Source
@@ -29,7 +30,7 @@ class Reconstructing(Activity):
         self,
         source: Source,
         projections: Projections,
-        add_layers: Callable[[np.ndarray], ResultLayers],
+        add_layers: Callable[[np.ndarray | GrowingVolumes], ResultLayers],
         panel: RunPanel,
         outcome: OutcomePanel,
         sections: Sections,
@@ -55,11 +56,14 @@ class Reconstructing(Activity):
         """Stream slices; hold the result."""
         if isinstance(event, EmptyVolume):
             self._empty = event.values
+        elif isinstance(event, GrowingVolumes):
+            # There are projections to look at in it.
+            self._add_to(event)
         elif isinstance(event, SliceReady) and self._layers is None:
             # Not before: a new layer takes napari long to show, and a run that is refused needs none.
-            self._layers, self._empty = self._add_layers(self._empty), None
-            self.needed = (*self.needed, self._layers.volume)
-            self._layers.handle(event)
+            self._add_to(self._empty)
+            self._empty = None
+            self.layers.handle(event)
         elif isinstance(event, Notice):
             (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
         elif isinstance(event, Judged):
@@ -75,6 +79,10 @@ class Reconstructing(Activity):
                 self._sections.guide.show_misfit(event.step, event.loss)
         elif self._layers is not None:
             self._layers.handle(event)
+
+    def _add_to(self, volume: np.ndarray | GrowingVolumes) -> None:
+        self._layers = self._add_layers(volume)
+        self.needed = (*self.needed, self._layers.volume)
 
     def _flush(self) -> None:
         """Redraw, following the slice as the box says."""

@@ -18,6 +18,7 @@ from ...stacks.parts import Part, part_marked
 from ...stacks.projections import Projections
 from ...stacks.stack import Stack
 from ...tasks.held_inr import HeldInr
+from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining
@@ -159,7 +160,7 @@ class Controller(Saving):
         truth, place = document.truth, found.volume_placement(acquisition.step_length)
         low, high = found.layer.contrast_limits
 
-        def add_layers(empty: np.ndarray) -> ResultLayers:
+        def add_layers(empty: np.ndarray | GrowingVolumes) -> ResultLayers:
             limits = (float(low), float(high))
             return ResultLayers(self.viewer, found.name, place, empty, acquisition, limits, truth)
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from ...errors import UsageError, UserError
 from ...optics import Acquisition
 from ...optics.recorded_beam import BEAM_FIELDS
+from ...reconstruction.blocks.plan import blocks_gb
 from ...reconstruction.cost.estimate import Estimate, estimate
 from ...reconstruction.cost.speed import MachineSpeed
 from ...registration.reference_stack import ReferenceStack
@@ -174,6 +175,7 @@ class ReconstructionDocument(RunDocument):
             has_inr=self.usable_inr is not None,
             speed=self.speed,
             is_placed=self.is_placed_by_hand,
+            blocks_gb=blocks_gb(shape, acquisition, method),
         )
 
     def step_length_source(self) -> str:

@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ...stacks.metadata import known_of
 from ...stacks.roles import is_result, record_of
+from ...stacks.stack import array_of
 from .document import ReconstructionDocument
 
 ATTENUATION = 0.05
@@ -108,8 +109,9 @@ class Results(QObject):
             return None
         own = None if self.run is None else self.run.layers.truth
         truth = own if own is not None and own in self._viewer.layers else self._document.truth
-        fits = truth is not None and truth.data.shape[1:] == self.volume.data.shape[1:]
-        return truth if fits and len(truth.data) >= len(self.volume.data) else None
+        own_shape = array_of(self.volume).shape
+        fits = truth is not None and truth.data.shape[1:] == own_shape[1:]
+        return truth if fits and len(truth.data) >= own_shape[0] else None
 
     def _uncertainty_of(self, volume: Image) -> Image | None:
         run, record = self.runs.get(volume), record_of(volume)
@@ -118,7 +120,7 @@ class Results(QObject):
                 continue
             is_of_run = run is not None and layer == run.layers.uncertainty
             is_of_file = run is None and record and record_of(layer) == record
-            if is_of_run or (is_of_file and layer.data.shape == volume.data.shape):
+            if is_of_run or (is_of_file and array_of(layer).shape == array_of(volume).shape):
                 return layer
         return None
 
@@ -149,7 +151,7 @@ class Results(QObject):
         shown = self._arrange(on, self.is_beside)
         if not on or shown is None:
             return ""
-        longest = max(shown.data.shape)
+        longest = max(array_of(shown).shape)
         if longest <= SAFE_TEXTURE_SIDE:
             return ""
         return (

@@ -12,6 +12,7 @@ from ...reconstruction.outputs import Outputs
 from ...settings.method import ReconstructionConfig
 from ...stacks.metadata import known_of
 from ...stacks.placement import Placement
+from ...stacks.stack import array_of
 from ...tasks.exporting import ExportSixteenBits, SaveLayers, SaveResult, as_layers_hold, is_edited
 from ...tasks.held_inr import HeldInr
 from ...tasks.threads import Source
@@ -79,7 +80,7 @@ class Saving(Runner):
         folder = Path(known).parent if known else Path(self.preferences.folder("save") or Path.home())
         lies = Placement.of_layer(volume)
         scale = None if lies == Placement() else lies.scale
-        task = ExportSixteenBits(volume.data, folder, volume.name, scale, lies.units[-1], lies.translate)
+        task = ExportSixteenBits(array_of(volume), folder, volume.name, scale, lies.units[-1], lies.translate)
         self.begin(Activity("Exporting", task, self.say_where, keeps_messages=True))
 
     def load_inr(self, path: Path) -> None:

@@ -1,5 +1,7 @@
 """A volume that grows on disk block by block, at several resolutions, to be looked at meanwhile."""
 
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from .plan import Block, BlockPlan
 
 FACTORS = (1, 2, 4)
 """How many pixels along a row and along a column are one, at each resolution."""
+
+FINISHED = "finished"
+"""The folder of a run's blocks."""
 
 Index = tuple[range, range, range]
 
@@ -26,7 +31,7 @@ class GrowingVolume:
     step_length : int
         Slices n of a slab.
     folder : Path
-        Where the run keeps its blocks; coarser copies are written there.
+        Coarser copies are written there; the run keeps its blocks in its folder `FINISHED`.
     plan : BlockPlan
     quantity : str
         "volume" or "uncertainty", which is zero where it is not known yet.
@@ -36,7 +41,7 @@ class GrowingVolume:
         self, projections: Any, step_length: int, folder: Path, plan: BlockPlan, quantity: str = "volume"
     ) -> None:
         whole = (len(projections) * step_length, *projections.shape[1:])
-        self.blocks = BlockVolume(folder, quantity, whole, plan)
+        self.blocks = BlockVolume(folder / FINISHED, quantity, whole, plan)
         previews = [projections, *(_coarse_stack(projections, factor) for factor in FACTORS[1:])]
         if quantity != "volume":
             previews = [None for _ in FACTORS]
@@ -79,7 +84,7 @@ class Level:
         self.finished: tuple[Block, ...] = ()
         self.is_over = False
         self._blocks, self._factor, self._preview = blocks, factor, preview
-        self._path = blocks.folder / f"{blocks.quantity}-coarse-{factor}.raw"
+        self._path = blocks.folder.with_name(f"{blocks.quantity}-coarse-{factor}.raw")
         if factor > 1:
             # Full of holes until blocks are stored in it.
             np.memmap(self._path, "<f4", "w+", shape=self.shape).flush()
@@ -124,23 +129,26 @@ class Level:
         found = np.empty(tuple(map(len, ranges)), np.float32)
         if not found.size:
             return found
-        finished = [(block, *self._place(block)) for block in self.finished]
-        wanted = [(block, *parts) for block, *parts in finished if all(map(_meet, (ys, xs), parts))]
-        seen = sum(len(_common(ys, rows)) * len(_common(xs, columns)) for _, rows, columns in wanted)
-        if seen < len(ys) * len(xs):
-            self._fill(found, ranges)
-        coarse = None
-        if self._factor > 1 and wanted:
-            coarse = np.memmap(self._path, "<f4", "r", shape=self.shape)
-        for block, rows, columns in wanted:
+        wanted: list[tuple[Block, range, range]] = []
+        for block in self.finished:
+            rows, columns = self._place(block)
             inner_y, inner_x = _common(ys, rows), _common(xs, columns)
-            if coarse is None:
-                data, top, left = self._blocks.block(block), rows.start, columns.start
-            else:
-                data, top, left = coarse, 0, 0
+            if inner_y and inner_x:
+                wanted.append((block, inner_y, inner_x))
+        if sum(len(inner_y) * len(inner_x) for _, inner_y, inner_x in wanted) < len(ys) * len(xs):
+            self._fill(found, ranges)
+        for data, (block, inner_y, inner_x) in zip(self._stored(wanted), wanted, strict=True):
+            top, left = (0, 0) if self._factor > 1 else (block.keep.top, block.keep.left)
             target = np.s_[:, _within(ys, inner_y), _within(xs, inner_x)]
             found[target] = data[_slice(zs), _slice(inner_y, top), _slice(inner_x, left)]
         return found
+
+    def _stored(self, wanted: list[tuple[Block, range, range]]) -> Iterator[np.ndarray]:
+        """For each block the array that it lies in."""
+        if self._factor > 1 and wanted:
+            yield from repeat(np.memmap(self._path, "<f4", "r", shape=self.shape), len(wanted))
+        else:
+            yield from (self._blocks.block(block) for block, *_ in wanted)
 
     def _fill(self, found: np.ndarray, ranges: Index) -> None:
         """Put in what is shown where no block is finished."""
@@ -154,7 +162,7 @@ class Level:
         count, n = len(self._preview), self.shape[0] // len(self._preview)
         # Slabs are means over their slices, so that a slice is as bright as they are.
         at = np.clip((np.array(zs) + 0.5) / n - 0.5, 0, count - 1)
-        below, share = at.astype(int), np.float32(at % 1)
+        below, share = at.astype(int), (at % 1).astype(np.float32)
         needed = np.unique([below, np.minimum(below + 1, count - 1)])
         slabs = {i: np.asarray(self._preview[i], np.float32)[_slice(ys), _slice(xs)] for i in needed}
         for i, (slab, part) in enumerate(zip(below, share, strict=True)):
@@ -199,10 +207,6 @@ def _ranges(index: Any, shape: tuple[int, ...]) -> tuple[Index, list[bool]]:
 def _slice(positions: range, origin: int = 0) -> slice:
     """The slice with a range's positions, in an array that begins at `origin`."""
     return slice(positions.start - origin, positions.stop - origin, positions.step)
-
-
-def _meet(positions: range, part: range) -> bool:
-    return bool(len(_common(positions, part)))
 
 
 def _common(positions: range, part: range) -> range:

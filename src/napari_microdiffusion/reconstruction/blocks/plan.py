@@ -7,8 +7,7 @@ from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
 from ..cost.estimate import BYTES_TO_START
 from ..events import Region
-from ..slab.evaluations import BYTES_PER_PIXEL, block_pixels
-from ..slab.stages import STREAMED_SLABS
+from ..slab.evaluations import BYTES_PER_PIXEL, STREAMED_SLABS, block_pixels
 from ..slab.tiling import LATERAL_CONTEXT, TilePlan
 
 LARGE = 80_000_000
@@ -127,3 +126,8 @@ def needs_blocks(shape: tuple[int, ...], acquisition: Acquisition, config: Recon
     is_local = acquisition.is_disjoint and config.guide not in ("inr", "reference")
     voxels = shape[0] * shape[1] * shape[2] * acquisition.step_length
     return is_local and config.diffusion != "paper" and not config.keep_samples and voxels >= LARGE
+
+
+def blocks_gb(shape: tuple[int, ...], acquisition: Acquisition, config: ReconstructionConfig) -> float | None:
+    """The memory that a reconstruction in blocks keeps to, GB; None for a stack that needs none."""
+    return (config.memory_gb or DEFAULT_GB) if needs_blocks(shape, acquisition, config) else None

@@ -96,7 +96,9 @@ def reconstruct_in_blocks(
         check_prior(config.prior)
     plan = plan or BlockPlan.of(projections.shape, acquisition, config)
     try:
-        yield from _in_blocks(projections, acquisition, config, folder, plan, next_of, keeps_unfinished, cancel)
+        yield from _in_blocks(
+            projections, acquisition, config, folder, plan, next_of, keeps_unfinished, cancel
+        )
     except StopRequested:
         raise Cancelled("the run was stopped; started again, it goes on from its finished blocks") from None
     except (UserError, Cancelled, RunFailed):

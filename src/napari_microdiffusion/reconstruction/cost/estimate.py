@@ -89,6 +89,7 @@ def estimate(
     has_inr: bool = False,
     speed: MachineSpeed | None = None,
     is_placed: bool = False,
+    blocks_gb: float | None = None,
 ) -> Estimate:
     """Estimate time and memory of a run.
 
@@ -104,6 +105,8 @@ def estimate(
         What earlier runs on this machine took, as factors on what is estimated without them.
     is_placed : bool
         Whether the reference is taken where it lies, so that it need not be searched for.
+    blocks_gb : float, optional
+        The memory that a run in blocks keeps to; None for a run in memory.
 
     Returns
     -------
@@ -163,6 +166,11 @@ def estimate(
         # Tiles shrink until the run fits, but what it starts from does not.
         memory = max(min(memory, config.memory_gb * 1e9), BYTES_TO_START + BYTES_PER_VOXEL * voxels)
     kinds = {stage: _kind(stage, config, beam, device, is_placed) for stage in seconds}
+    if blocks_gb is not None:
+        memory = min(memory, 1e9 * blocks_gb)
+        # Block by block, all at once.
+        seconds["posterior mean"] += seconds.pop("guide") + seconds.pop("samples")
+        kinds = {stage: f"{kinds[stage]}, in blocks" for stage in seconds}
     is_known = speed is not None and all(kinds[stage] in speed for stage in seconds if stage in _NETWORKS)
     if speed is not None:
         seconds = {stage: spent * speed.factor(kinds[stage]) for stage, spent in seconds.items()}

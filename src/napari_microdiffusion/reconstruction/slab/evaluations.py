@@ -19,6 +19,9 @@ PIXELS_ON_CPU = 400_000
 PIXELS_ON_GPU = 2_000_000
 BYTES_PER_PIXEL = 2_600
 
+# Slabs that the posterior mean finishes at a time.
+STREAMED_SLABS = 16
+
 # Of the memory that blocks are planned for, what one evaluation may take.
 _SHARE_OF_BLOCKS = 0.3
 

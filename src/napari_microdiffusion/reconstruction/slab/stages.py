@@ -13,7 +13,7 @@ from ..events import Event, Events, Region, SliceReady, StageStarted
 from ..facts import StackFacts
 from ..run_state import RunState, StageClock
 from .borders import SMOOTH, TEXTURED, Mending, mend_borders
-from .evaluations import passes
+from .evaluations import STREAMED_SLABS, passes
 from .out_of_distribution import out_of_distribution_score, out_of_distribution_warning
 from .positioned_noise import noise_at
 from .prior_weight import SelfTest, measure_prior_weight
@@ -33,9 +33,6 @@ SIGMA_START = 3.0
 
 # Rows of a sample that are made of its state at a time.
 COMPOSED_ROWS = 16
-
-# Slabs that the posterior mean finishes at a time.
-STREAMED_SLABS = 16
 
 
 class SlabDiffusion:

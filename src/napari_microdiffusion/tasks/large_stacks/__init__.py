@@ -1,0 +1,1 @@
+"""Stacks too large for memory in a window: what is looked at comes first."""
