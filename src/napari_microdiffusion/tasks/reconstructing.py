@@ -12,6 +12,7 @@ from ..reconstruction.blocks.plan import needs_blocks
 from ..reconstruction.events import CancelToken, Finished, Notice
 from ..settings.method import ReconstructionConfig
 from .contrast import Brightness
+from .large_stacks.focus import Focus
 from .large_stacks.reconstructing import GrowingVolumes, reconstructing_in_blocks
 from .progress import Step
 from .torch_libraries import load_torch_libraries
@@ -62,6 +63,8 @@ class Reconstruction:
     second_view : array_like or None
         The projections with the mirrored beam, where they lie in an array of their own.
     reference : ReferenceStack or None
+    focus : Focus or None
+        Where in a large stack to begin; its middle where None.
     """
 
     projections: Any
@@ -71,6 +74,7 @@ class Reconstruction:
     inr: "FittedInr | None" = None
     second_view: Any = None
     reference: "ReferenceStack | None" = None
+    focus: Focus | None = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """`EmptyVolume`, the engine's events, then `Judged`; of a large stack `GrowingVolumes` first."""
@@ -113,7 +117,9 @@ class Reconstruction:
         from ..evaluation.uncertainty import median_relative
 
         volumes: GrowingVolumes | None = None
-        for event in reconstructing_in_blocks(self.projections, self.acquisition, self.config, cancel):
+        for event in reconstructing_in_blocks(
+            self.projections, self.acquisition, self.config, cancel, self.focus
+        ):
             yield event
             if isinstance(event, GrowingVolumes):
                 volumes = event

@@ -102,7 +102,7 @@ class ResultLayers:
         """Redraw what changed, unless the last redraw was too short ago."""
         in_3d = self.viewer.dims.ndisplay == 3
         if self._growing is not None:
-            self._growing.focus.point = self._looked_at()
+            self._growing.focus.point = looked_at(self.viewer, self.volume)
         if not in_3d and self._point() != self._followed_to:
             self._follows = False  # the person moved the slider
         if not self._pace.is_due(in_3d, self._stage_is_new) or not any(self._changed.values()):
@@ -243,14 +243,6 @@ class ResultLayers:
         point = self.viewer.dims.point
         return float(point[-3]) if len(point) >= 3 else 0.0
 
-    def _looked_at(self) -> tuple[float, float]:
-        """Row and column under the cursor, or else in the middle of the window."""
-        viewer = self.viewer
-        point = viewer.cursor.position if viewer.mouse_over_canvas else viewer.scene.camera.center
-        whole = [0.0] * (viewer.dims.ndim - len(point)) + list(point)
-        row, column = self.volume.world_to_data(whole)[-2:]
-        return float(row), float(column)
-
     def _follow(self) -> bool:
         """Go to the newest slice; say whether it is another than before."""
         if self._latest_z is None or self.viewer.dims.ndisplay == 3 or self.viewer.dims.ndim < 3:
@@ -281,6 +273,14 @@ class ResultLayers:
             return True
         z = (self._point() - self.placement.translate[0]) / self.placement.scale[0]
         return round(z) in slices
+
+
+def looked_at(viewer: "Viewer", layer: "Image") -> tuple[float, float]:
+    """Row and column of a layer under the cursor, or else in the middle of the window."""
+    point = viewer.cursor.position if viewer.mouse_over_canvas else viewer.scene.camera.center
+    whole = [0.0] * (viewer.dims.ndim - len(point)) + list(point)
+    row, column = layer.world_to_data(whole)[-2:]
+    return float(row), float(column)
 
 
 def add_volume(

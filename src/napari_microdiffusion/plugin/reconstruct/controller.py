@@ -18,6 +18,7 @@ from ...stacks.parts import Part, part_marked
 from ...stacks.projections import Projections
 from ...stacks.stack import Stack
 from ...tasks.held_inr import HeldInr
+from ...tasks.large_stacks.focus import Focus
 from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
@@ -26,7 +27,7 @@ from ...tasks.threads import warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
-from ..layers.result import ResultLayers
+from ..layers.result import ResultLayers, looked_at
 from .activities import FittingInr, Reconstructing
 from .document import NO_PROJECTIONS, ReconstructionDocument
 from .opening import Opening, put_scale
@@ -173,6 +174,7 @@ class Controller(Saving):
             None if held is None else held.fitted,
             self._second_view(part),
             document.reference_of(found),
+            Focus(looked_at(self.viewer, found.layer)),
         )
         self.last = None
         remaining = Remaining(document.cost(acquisition, config, found.shape[1:]))

@@ -40,7 +40,11 @@ class GrowingVolumes:
 
 
 def reconstructing_in_blocks(
-    projections: Any, acquisition: Acquisition, config: ReconstructionConfig, cancel: CancelToken
+    projections: Any,
+    acquisition: Acquisition,
+    config: ReconstructionConfig,
+    cancel: CancelToken,
+    focus: Focus | None = None,
 ) -> Iterator[Any]:
     """`GrowingVolumes` at once, then the engine's events, with a `Contrast` now and then.
 
@@ -52,6 +56,8 @@ def reconstructing_in_blocks(
     config : ReconstructionConfig
         For which, with the acquisition, `needs_blocks`.
     cancel : CancelToken
+    focus : Focus, optional
+        Where to begin; in the middle where there is none.
     """
     n, (slabs, height, width) = acquisition.step_length, projections.shape
     has_samples = bool(config.samples) and config.diffusion != "off"
@@ -62,7 +68,7 @@ def reconstructing_in_blocks(
     plan = BlockPlan.of_tiles((slabs, height, width), acquisition, config)
     volume = GrowingVolume(projections, n, folder, plan)
     uncertainty = GrowingVolume(projections, n, folder, plan, "uncertainty") if has_samples else None
-    focus = Focus((height / 2, width / 2))
+    focus = focus or Focus((height / 2, width / 2))
     weakref.finalize(volume, shutil.rmtree, folder, ignore_errors=True)
     yield GrowingVolumes(volume, uncertainty, focus)
     if config.diffusion != "off":

@@ -3,6 +3,7 @@
 from napari import Viewer
 
 from ....stacks.placement import Placement
+from ....stacks.stack import array_of
 from ...widgets.cross_sections import CrossSections, Shown
 from ...widgets.section import Section, column, label
 from ..results import Results
@@ -29,10 +30,10 @@ class AlongZSection(Section):
         if volume is None:
             self.sections.show_volumes([], (0.0, 1.0), Placement())
             return
-        shown = [
-            Shown(layer.name, layer.data[: len(volume.data)])
-            for layer in (volume, truth)
-            if layer is not None
-        ]
+        data = array_of(volume)
+        # A large volume is on disk: what is sliced of it would be read.
+        shown = [Shown(volume.name, data)]
+        if truth is not None:
+            shown.append(Shown(truth.name, array_of(truth)[: len(data)]))
         low, high = volume.contrast_limits
         self.sections.show_volumes(shown, (float(low), float(high)), Placement.of_layer(volume))
