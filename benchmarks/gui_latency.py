@@ -2,10 +2,12 @@
 
     .ci/with-screen python benchmarks/gui_latency.py [--side 512] [--samples 1] [--views 2 3] [--no-cancel]
     .ci/with-screen python benchmarks/gui_latency.py --side 128 --views   # ending alone, method by method
+    .ci/with-screen python benchmarks/gui_latency.py --side 2048 --samples 0 --in-blocks 60
 
 A timer of 20 ms runs in the window's thread; its lateness is what a click would have to wait. Of it, the
 processor time of that thread is told beside, which a busy machine does not lengthen. The share of
-processor time spent painting is that of the window's thread and of Mesa's. Projections are
+processor time spent painting is that of the window's thread and of Mesa's. With --in-blocks a stack that is
+reconstructed in blocks is looked at for so many seconds, first in its middle, then elsewhere. Projections are
 16 of SIDE x SIDE at step length 6, from procedural vasculature. Needs a screen; a virtual one has no graphics
 card, so that 3D is drawn by the processor.
 """
@@ -29,7 +31,7 @@ from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
-from napari_microdiffusion.reconstruction.events import STAGES, StageStarted
+from napari_microdiffusion.reconstruction.events import STAGES, BlockReady, StageStarted
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
@@ -64,8 +66,8 @@ class Bench:
         self.dock: Any = dock
         piece = make_specimen("vasculature", (N * SLABS, TILE, TILE), 1) * np.float32(4095)
         times = -(-side // TILE)
-        volume = np.tile(piece, (1, times, times))[:, :side, :side]
-        projections = simulate_projections(volume, Acquisition(step_length=N))
+        tile = simulate_projections(piece, Acquisition(step_length=N))
+        projections = np.tile(tile, (1, times, times))[:, :side, :side]
         self.viewer.add_image(
             projections,
             name="projections",
@@ -145,6 +147,62 @@ class Bench:
             **found,
         }
 
+    def in_blocks(self, seconds: float) -> dict[str, Any]:
+        """When a large stack shows its preview and what is looked at; how late the window is meanwhile."""
+        ready: dict[tuple[int, int], float] = {}
+        late: list[float] = []
+        last = time.perf_counter()
+
+        def note(event: object) -> None:
+            if isinstance(event, BlockReady):
+                ready[event.region.top, event.region.left] = time.perf_counter()
+
+        def tick() -> None:
+            nonlocal last
+            now = time.perf_counter()
+            late.append(max(0.0, 1000 * (now - last) - INTERVAL_MS))
+            last = now
+
+        self.dock.runs.job.arrived.connect(note)
+        timer = QTimer()
+        timer.setInterval(INTERVAL_MS)
+        timer.timeout.connect(tick)
+        before = resident()
+        started = last = time.perf_counter()
+        timer.start()
+        self.dock.panel.button.click()
+        activity = self.dock.runs.activity
+        self.wait(lambda: activity._layers is not None and activity.layers.volume.visible)
+        shown = time.perf_counter() - started
+        self.wait(lambda: bool(ready))
+        first = time.perf_counter() - started
+        self.pause(seconds / 2)
+        # Some blocks away, and near.
+        camera, side = self.viewer.scene.camera, self.viewer.layers[0].data.shape[-1]
+        # Wherever a mouse is, on a screen that nobody sees.
+        self.viewer.mouse_over_canvas = False
+        camera.center, camera.zoom = (0.0, 0.2 * side, 0.2 * side), 2.0
+        moved, plan = time.perf_counter(), activity.layers._growing.volume.blocks.plan
+        corner = (int(0.2 * side) // plan.side * plan.side,) * 2
+        self.wait(lambda: corner in ready)
+        there = time.perf_counter() - moved
+        self.pause(seconds / 2)
+        count, stopping = len(ready), time.perf_counter()
+        self.dock.panel.stop.click()
+        self.wait(lambda: not self.dock.runs.is_running)
+        stopped = time.perf_counter() - stopping
+        timer.stop()
+        return {
+            "s to the preview": round(shown, 2),
+            "s to the first block": round(first, 1),
+            "s to the block moved to": round(there, 1),
+            "blocks": count,
+            "rows and columns of a block": plan.side,
+            "s to stop": round(stopped, 2),
+            "GB more at the peak": round((resident(peak=True) - before) / 1e9, 2),
+            "lateness in ms": _figures(late),
+        }
+
     def ending(self) -> Iterator[tuple[str, dict[str, float]]]:
         """Milliseconds until the dock is idle, and until the thread is, for each method, stage and way."""
         self.viewer.dims.ndisplay = 2
@@ -181,6 +239,13 @@ class Bench:
         for layer in [layer for layer in self.viewer.layers if layer not in before]:
             self.viewer.layers.remove(layer)
         return {name: 1000 * seconds for name, seconds in found.items()}
+
+
+def resident(peak: bool = False) -> int:
+    """Bytes of memory of this process, now or at most (Linux)."""
+    name = "VmHWM" if peak else "VmRSS"
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
 def processor_seconds() -> dict[str, float]:
@@ -221,10 +286,15 @@ def main() -> None:
     parser.add_argument("--diffusion", choices=["slab", "off"], default="slab")
     parser.add_argument("--views", nargs="*", type=int, default=[2, 3])
     parser.add_argument("--cancel", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--in-blocks", type=float, metavar="SECONDS")
     arguments = parser.parse_args()
     bench = Bench(arguments.side, arguments.samples, arguments.steps)
     bench.dock.document.ask({"method.diffusion": arguments.diffusion})
     print(json.dumps({"opening the dock": bench.opening}), flush=True)
+    if arguments.in_blocks:
+        print(json.dumps({"in blocks": bench.in_blocks(arguments.in_blocks)}, indent=2), flush=True)
+        bench.viewer.close()
+        return
     for view in arguments.views:
         print(json.dumps({f"lateness in ms, {view}D": bench.lateness(view)}, indent=2), flush=True)
     if arguments.cancel:

@@ -61,7 +61,7 @@ def parts(size):
 @settings(max_examples=60, deadline=None)
 @given(st.tuples(parts(SLABS * N), parts(HEIGHT), parts(WIDTH)))
 def test_any_part_of_a_finished_volume_is_read_as_of_an_array(whole, index):
-    np.testing.assert_array_equal(whole.levels[0][index], VOLUME[index])
+    np.testing.assert_array_equal(np.asarray(whole.levels[0][index]), VOLUME[index])
 
 
 @pytest.mark.parametrize("factor", FACTORS)
@@ -110,3 +110,13 @@ def test_reading_outside_is_refused(store):
         finest[SLABS * N]
     with pytest.raises(IndexError):
         finest[:, ::-1]
+
+
+def test_a_part_is_not_read_before_a_slice_of_it_is_chosen(whole, monkeypatch):
+    finest, read = whole.levels[0], []
+    original = type(finest).read
+    monkeypatch.setattr(type(finest), "read", lambda self, at: read.append(at) or original(self, at))
+    part = finest[:, 10:30, 5:40:2]
+    assert (part.shape, read) == ((SLABS * N, 20, 18), [])
+    np.testing.assert_array_equal(part[7], VOLUME[7, 10:30, 5:40:2])
+    assert [len(at) for at in read[0]] == [1, 20, 18]

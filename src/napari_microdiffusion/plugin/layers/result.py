@@ -103,6 +103,7 @@ class ResultLayers:
         in_3d = self.viewer.dims.ndisplay == 3
         if self._growing is not None:
             self._growing.focus.point = looked_at(self.viewer, self.volume)
+            self._uncover()  # there are projections to see in it
         if not in_3d and self._point() != self._followed_to:
             self._follows = False  # the person moved the slider
         if not self._pace.is_due(in_3d, self._stage_is_new) or not any(self._changed.values()):

@@ -63,31 +63,24 @@ class GrowingVolume:
             level.is_over = True
 
 
-class Level:
-    """One resolution, an array (slices, rows, columns) that is read where it is indexed.
+class Part:
+    """A part of a level, an array that is read when a position along one of its axes is chosen, or all of it.
+
+    What has still all three axes is not read: viewers cut out what is on screen before they choose a slice.
 
     Parameters
     ----------
-    blocks : BlockVolume
-    factor : int
-        Pixels of the volume that are one here, along rows and columns.
-    preview : array_like or None, shape (N, rows, columns)
-        Projections at this resolution; None for zero.
+    level : Level
+    ranges : tuple of three ranges
+        Its positions along each axis.
     """
 
     dtype = np.dtype(np.float32)
     ndim = 3
 
-    def __init__(self, blocks: BlockVolume, factor: int, preview: Any) -> None:
-        depth, height, width = blocks.shape
-        self.shape = (depth, -(-height // factor), -(-width // factor))
-        self.finished: tuple[Block, ...] = ()
-        self.is_over = False
-        self._blocks, self._factor, self._preview = blocks, factor, preview
-        self._path = blocks.folder.with_name(f"{blocks.quantity}-coarse-{factor}.raw")
-        if factor > 1:
-            # Full of holes until blocks are stored in it.
-            np.memmap(self._path, "<f4", "w+", shape=self.shape).flush()
+    def __init__(self, level: "Level", ranges: Index) -> None:
+        self._level, self._along = level, ranges
+        self.shape = (len(ranges[0]), len(ranges[1]), len(ranges[2]))
 
     @property
     def size(self) -> int:
@@ -103,12 +96,41 @@ class Level:
         return self.shape[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
+        return np.asarray(self._level.read(self._along), dtype)
 
-    def __getitem__(self, index: Any) -> np.ndarray:
+    def __getitem__(self, index: Any) -> "Part | np.ndarray":
         ranges, keep = _ranges(index, self.shape)
-        found = self._read(ranges)
+        z, y, x = (
+            along[part.start : part.stop : part.step] for along, part in zip(self._along, ranges, strict=True)
+        )
+        if all(keep):
+            return Part(self._level, (z, y, x))
+        found = self._level.read((z, y, x))
         return np.asarray(found[tuple(slice(None) if kept else 0 for kept in keep)])
+
+
+class Level(Part):
+    """One resolution, an array (slices, rows, columns).
+
+    Parameters
+    ----------
+    blocks : BlockVolume
+    factor : int
+        Pixels of the volume that are one here, along rows and columns.
+    preview : array_like or None, shape (N, rows, columns)
+        Projections at this resolution; None for zero.
+    """
+
+    def __init__(self, blocks: BlockVolume, factor: int, preview: Any) -> None:
+        depth, height, width = blocks.shape
+        super().__init__(self, (range(depth), range(-(-height // factor)), range(-(-width // factor))))
+        self.finished: tuple[Block, ...] = ()
+        self.is_over = False
+        self._blocks, self._factor, self._preview = blocks, factor, preview
+        self._path = blocks.folder.with_name(f"{blocks.quantity}-coarse-{factor}.raw")
+        if factor > 1:
+            # Full of holes until blocks are stored in it.
+            np.memmap(self._path, "<f4", "w+", shape=self.shape).flush()
 
     def store(self, block: Block, data: np.ndarray) -> None:
         """Store the block at this resolution."""
@@ -124,7 +146,8 @@ class Level:
             range(keep.left // factor, -(-keep.right // factor)),
         )
 
-    def _read(self, ranges: Index) -> np.ndarray:
+    def read(self, ranges: Index) -> np.ndarray:
+        """The values at some positions along each axis."""
         zs, ys, xs = ranges
         found = np.empty(tuple(map(len, ranges)), np.float32)
         if not found.size:

@@ -26,7 +26,7 @@ _PIXELS_OF_A_SLAB = 65_536
 _NOISY_SLABS, _NOISY_SIDE = 32, 512
 # Intensities are judged by tiles from all over the image, in some slabs; the prior by the stack's middle.
 _TILE, _TILES, _TILED_SLABS = 128, 3, 32
-_MIDDLE = (64, 384, 384)
+_MIDDLE = (64, 256, 256)
 
 
 def survey(
