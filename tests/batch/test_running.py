@@ -15,6 +15,8 @@ from napari_microdiffusion.batch import Work, pieces_of, planning, run_batch, ru
 from napari_microdiffusion.errors import Cancelled, RunFailed, UserError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.io.formats import tiff_images
+from napari_microdiffusion.reconstruction.blocks import plan
+from napari_microdiffusion.reconstruction.blocks import reconstruction as in_blocks
 from napari_microdiffusion.reconstruction.events import CancelToken
 
 METHOD = {"guide": "nearest", "diffusion": "off", "consistency": "nonnegative"}
@@ -257,6 +259,36 @@ def test_a_lost_worker_costs_its_piece_alone(files, folder):
         (again,) = run_batch(pieces[1:], WORK, client=made)
         assert again.error == ""
     assert len(volumes([reports["a.ome.tif"], again])) == 2
+
+
+def test_workers_share_the_blocks_of_a_large_stack(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    monkeypatch.setattr(plan, "LARGE", 100)
+    stack = np.random.default_rng(6).uniform(10, 100, (4, 70, 90)).astype(np.float32)
+    write_image(tmp_path / "large.ome.tif", stack, scale=(6, 1, 1))
+    work = Work({"acquisition": {"step_length": 2}, "method": {**METHOD, "memory_gb": 0.03}})
+    original, done_by = in_blocks.reconstruct_block, {}
+
+    def noted(facts, block, *others):
+        done_by.setdefault(block.name, []).append(distributed.get_worker().address)
+        time.sleep(0.05)
+        yield from original(facts, block, *others)
+
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (alone,), _ = pieces_of([tmp_path / "large.ome.tif"], tmp_path / "one", work=work)
+    assert work_on(alone, work).error == ""
+    monkeypatch.setattr(in_blocks, "reconstruct_block", noted)
+    (shared,), _ = pieces_of([tmp_path / "large.ome.tif"], tmp_path / "two", work=work)
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": ":0"}
+    with distributed.LocalCluster(**options) as local, distributed.Client(local) as made:
+        (report,) = run_batch([shared], work, client=made)
+    assert report.error == ""
+    assert len(done_by) == 9
+    assert all(len(workers) == 1 for workers in done_by.values())
+    assert len({worker for (worker,) in done_by.values()}) == 2
+    assert shared.outputs.volume.read_bytes() == alone.outputs.volume.read_bytes()
+    assert not shared.outputs.blocks.exists()
 
 
 def test_the_input_of_another_piece_is_not_overwritten(tmp_path):

@@ -53,13 +53,13 @@ class Begun(list):
 
 @pytest.fixture
 def done(monkeypatch):
-    original, begun = in_blocks._one_block, Begun()
+    original, begun = in_blocks.reconstruct_block, Begun()
 
     def noted(facts, block, *others):
         begun.append(block)
         yield from original(facts, block, *others)
 
-    monkeypatch.setattr(in_blocks, "_one_block", noted)
+    monkeypatch.setattr(in_blocks, "reconstruct_block", noted)
     yield begun
     begun.released.set()
 

@@ -1,22 +1,27 @@
 """Working on the pieces of a batch: one after the other on this machine, or side by side on a Dask cluster.
 
 Each piece of work reads its own file and writes its own outputs, so only names and settings travel. A piece
-that fails is reported in one line and leaves the others alone.
+that fails is reported in one line and leaves the others alone. On a cluster the workers share the blocks of a
+large stack.
 """
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..dask_cluster import settled
 from ..errors import Cancelled, RunFailed, UserError
-from ..io import check_not_read, depth_stack, open_image, sources_of
+from ..io import ImageStack, check_not_read, depth_stack, open_image, sources_of
 from ..reconstruction.events import CancelToken, Finished
+from ..settings.resolve import Resolved
 from .pieces import Piece, Report, Work
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 
 def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Report:
@@ -34,15 +39,8 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
 
     started = time.perf_counter()
     try:
-        chosen = piece.input
-        with open_image(piece.source, chosen.axes, chosen.position) as opened:
-            # Of a long time series, this piece's planes alone.
-            image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames, lazily=True)
-            settings = work.settings_for(piece, image)
+        with _opened(piece, work) as (image, settings):
             acquisition, method = settings.acquisition, settings.method
-            piece.outputs.check(
-                method, (piece.source, *image.sources, method.inr_file, chosen.beam_file, chosen.reference)
-            )
             image = in_memory(image, acquisition, method)
             reference = None
             if method.guide == "reference":
@@ -62,6 +60,71 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
     except (UserError, RunFailed, MemoryError, OSError) as error:
         return Report.of_failure(piece, error, time.perf_counter() - started)
     raise AssertionError("a run ends with its result or an exception")
+
+
+def is_large(piece: Piece, work: Work) -> bool:
+    """Whether a piece is reconstructed in blocks."""
+    from ..reconstruction.blocks.plan import needs_blocks
+
+    with _opened(piece, work) as (image, settings):
+        return needs_blocks(image.data.shape, settings.acquisition, settings.method)
+
+
+def begin_blocks_of(piece: Piece, work: Work) -> int:
+    """Begin a large piece that several workers share; gives the number of its blocks."""
+    from ..reconstruction.blocks.reconstruction import begin_blocks
+
+    with _opened(piece, work) as (image, settings):
+        acquisition, outputs = settings.acquisition, piece.outputs
+        outputs.check_room(4 * acquisition.step_length * int(np.prod(image.data.shape)))
+        return begin_blocks(image.data, acquisition, settings.method, outputs.blocks)
+
+
+def work_on_share(piece: Piece, work: Work, share: int, shares: int, blocks: int) -> str:
+    """Reconstruct one share of a piece's blocks; gives one sentence after a failure.
+
+    Whoever does the rest of the piece comes across the same failure, and reports it.
+
+    Parameters
+    ----------
+    piece : Piece
+    work : Work
+    share, shares : int
+        Which one, from 0, of how many.
+    blocks : int
+        As `begin_blocks_of` gives it.
+    """
+    from ..reconstruction.blocks.reconstruction import reconstruct_share
+
+    if share >= blocks:
+        return ""
+    try:
+        with _opened(piece, work) as (image, settings):
+            folder = piece.outputs.blocks
+            reconstruct_share(image.data, settings.acquisition, settings.method, folder, share, shares)
+    except (UserError, RunFailed, MemoryError, OSError) as error:
+        return Report.of_failure(piece, error).error
+    return ""
+
+
+def work_on_rest(piece: Piece, work: Work, *_shares: str) -> Report:
+    """What `work_on` does, once the shares of a piece are done."""
+    return work_on(piece, work)
+
+
+@contextmanager
+def _opened(piece: Piece, work: Work) -> Iterator[tuple[ImageStack, Resolved]]:
+    """The projections of a piece, lazy, and its settings, its outputs checked."""
+    chosen = piece.input
+    with open_image(piece.source, chosen.axes, chosen.position) as opened:
+        # Of a long time series, this piece's planes alone.
+        image = depth_stack(opened, chosen.channel, chosen.time, chosen.average_frames, lazily=True)
+        settings = work.settings_for(piece, image)
+        method = settings.method
+        piece.outputs.check(
+            method, (piece.source, *image.sources, method.inr_file, chosen.beam_file, chosen.reference)
+        )
+        yield image, settings
 
 
 def run_batch(
@@ -98,13 +161,37 @@ def run_batch(
                 raise Cancelled("the batch was cancelled")
             yield work_on(piece, work, token)
         return
-    futures = {client.submit(work_on, piece, work, pure=False): piece for piece in pieces}
+    workers = list(client.nthreads())
+    futures = {_submitted(client, piece, work, workers): piece for piece in pieces}
     try:
         for future, error in settled(futures, token):
             # A worker that died, or a defect: the others still have their work to do.
             yield future.result() if error is None else Report.of_failure(futures[future], error)
     finally:
         client.cancel(list(futures))
+
+
+def _submitted(client: "Client", piece: Piece, work: Work, workers: Sequence[str]) -> "Future[Report]":
+    """A piece as a task; of a large one the blocks as shares of all workers, and what is left as the last."""
+    try:
+        is_shared = len(workers) > 1 and is_large(piece, work)
+    except (UserError, OSError):
+        is_shared = False  # the task will report it
+    if not is_shared:
+        return client.submit(work_on, piece, work, pure=False)
+    blocks = client.submit(begin_blocks_of, piece, work, pure=False)
+    # Each with a worker of its own in mind, or all would go to where the first task was.
+    shares = [
+        client.submit(
+            work_on_share,
+            *(piece, work, share, len(workers), blocks),
+            workers=[worker],
+            allow_other_workers=True,
+            pure=False,
+        )
+        for share, worker in enumerate(workers)
+    ]
+    return client.submit(work_on_rest, piece, work, *shares, pure=False)
 
 
 def _overwriting(pieces: Sequence[Piece]) -> dict[int, Report]:

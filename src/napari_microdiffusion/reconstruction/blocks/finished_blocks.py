@@ -13,6 +13,8 @@ from ...errors import UserError
 from ...io import whole_file, write_json
 from .plan import Block, BlockPlan
 
+_JOURNAL = "run.json"
+
 
 @dataclass(frozen=True, eq=False)
 class BlockVolume:
@@ -77,9 +79,9 @@ class FinishedBlocks:
     """
 
     def __init__(self, folder: Path, run: Mapping[str, Any]) -> None:
-        self.folder = folder
-        journal = folder / "run.json"
-        if _read(journal) != json.loads(json.dumps(run)):
+        self.folder, self.run = folder, run
+        journal = folder / _JOURNAL
+        if not self.are_of(folder, run):
             shutil.rmtree(folder, ignore_errors=True)
         try:
             folder.mkdir(exist_ok=True)
@@ -87,6 +89,11 @@ class FinishedBlocks:
             raise UserError(f"{folder} cannot be made: {error.strerror or error}.") from error
         if not journal.exists():
             write_json(journal, run)
+
+    @staticmethod
+    def are_of(folder: Path, run: Mapping[str, Any]) -> bool:
+        """Whether a folder holds blocks of this run."""
+        return _read(folder / _JOURNAL) == json.loads(json.dumps(run))
 
     def record(self, block: Block) -> dict[str, Any] | None:
         """What was recorded of a finished block; None of one that is not."""
