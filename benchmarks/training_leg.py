@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+import tifffile
 import torch
 from growing import grown
 
@@ -40,6 +41,8 @@ def main() -> None:
     parser.add_argument("--save-every", type=float, default=300, help="seconds between savings")
     parser.add_argument("--before", type=float, default=0, help="share of the weights before that stays")
     parser.add_argument("--same-specimens", action="store_true", help="keep what is in distribution")
+    parser.add_argument("--scanned", type=Path, help="folder of volumes to train on, too")
+    parser.add_argument("--scanned-share", type=float, default=0.2, help="share of specimens cut from these")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     start = load_prior(arguments.init)
@@ -53,11 +56,14 @@ def main() -> None:
         bfloat16=arguments.bfloat16,
         stacks=arguments.stacks,
         share_before=arguments.before,
+        scanned_share=arguments.scanned_share if arguments.scanned else 0,
         **blocks,
     )
     distribution = start.distribution if arguments.same_specimens else None
     start = dataclasses.replace(start, denoiser=grown(start.denoiser, **blocks), distribution=distribution)
-    training = PriorTraining(recipe, arguments.output, start, device=arguments.device)
+    paths = sorted(arguments.scanned.glob("*.tif")) if arguments.scanned else []
+    scanned = tuple(tifffile.imread(path) for path in paths)
+    training = PriorTraining(recipe, arguments.output, start, device=arguments.device, scanned=scanned)
     for report in training.run(arguments.save_every, arguments.ahead):
         if report.validation is not None:
             print(f"step {report.step.step}: explains {report.validation:.4f}", flush=True)

@@ -13,6 +13,7 @@ from ..specimens import (
     hollowed,
     image_specimen,
 )
+from .scanned import varied
 from .settings import BatchSettings
 
 _SIDE = 112
@@ -54,6 +55,10 @@ class SpecimenPool:
             self.volumes = [self._image() for _ in range(settings.pool)]
 
     def _image(self) -> np.ndarray:
+        settings = self.settings
+        if settings.scanned and self.rng.random() < settings.scanned_share:
+            chosen = settings.scanned[int(self.rng.integers(len(settings.scanned)))]
+            return varied(chosen, _SIDE, self.rng).astype(np.float16)
         if not self._structures:
             self._is_plain = self.rng.random() < self.settings.plain_share
             structure = self._plain_structure() if self._is_plain else self._structure()

@@ -78,6 +78,9 @@ class TrainingRecipe(BaseModel):
         le=MAX_DIFFUSION_STEP_LENGTH,
         description="The only step length to learn, in slices; all of 2 to 16 where none is given.",
     )
+    scanned_share: float = Field(
+        0.2, ge=0, le=1, description="Share of the specimens that are pieces of scanned volumes, if there are any."
+    )
     distribution_stacks: int = Field(
         500, ge=0, description="Stacks looked at to know what training projections look like; 0 skips it."
     )
@@ -121,6 +124,7 @@ class PriorTraining:
         init: Prior | None = None,
         references: tuple[np.ndarray, ...] = (),
         device: str = "cpu",
+        scanned: tuple[np.ndarray, ...] = (),
     ) -> None:
         is_adapting = init is not None and bool(references)
         judged: tuple[np.ndarray, ...] = ()
@@ -140,11 +144,13 @@ class PriorTraining:
             patch=_patch_for(references, recipe.patch),
             pool=recipe.pool,
             references=references,
+            scanned=scanned,
+            scanned_share=recipe.scanned_share,
             step_length=recipe.step_length,
             first_recordings=_FIRST_RECORDINGS if is_adapting else None,
         )
         judges = judged or references
-        self._judging = replace(self.settings, references=judges, patch=_patch_for(judges, recipe.patch))
+        self._judging = replace(self.settings, references=judges, scanned=(), patch=_patch_for(judges, recipe.patch))
         self._judging_batches = _JUDGED_BATCHES if is_adapting else 8
         self.validation: list[SlabBatch] = []
         if init is None:

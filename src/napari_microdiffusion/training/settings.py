@@ -24,6 +24,10 @@ class BatchSettings:
     """How many patches are cut from one."""
     references: Sequence[np.ndarray] = field(default_factory=tuple)
     """Point-scanned volumes to learn from instead of procedural specimens."""
+    scanned: Sequence[np.ndarray] = field(default_factory=tuple)
+    """Volumes that are drawn from beside the procedural specimens."""
+    scanned_share: float = 0.0
+    """How many of the specimens are pieces of those."""
     step_length: int | None = None
     """The only step length to learn; all that the diffusion serves where None."""
     noisy_share: float = 1.0
