@@ -79,7 +79,10 @@ class TrainingRecipe(BaseModel):
         description="The only step length to learn, in slices; all of 2 to 16 where none is given.",
     )
     scanned_share: float = Field(
-        0.2, ge=0, le=1, description="Share of the specimens that are pieces of scanned volumes, if there are any."
+        0.2,
+        ge=0,
+        le=1,
+        description="Share of the specimens that are pieces of scanned volumes, if there are any.",
     )
     distribution_stacks: int = Field(
         500, ge=0, description="Stacks looked at to know what training projections look like; 0 skips it."
@@ -150,7 +153,9 @@ class PriorTraining:
             first_recordings=_FIRST_RECORDINGS if is_adapting else None,
         )
         judges = judged or references
-        self._judging = replace(self.settings, references=judges, scanned=(), patch=_patch_for(judges, recipe.patch))
+        self._judging = replace(
+            self.settings, references=judges, scanned=(), patch=_patch_for(judges, recipe.patch)
+        )
         self._judging_batches = _JUDGED_BATCHES if is_adapting else 8
         self.validation: list[SlabBatch] = []
         if init is None:
