@@ -21,13 +21,12 @@ from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
 from ..errors import RunFailed, UserError
 from ..optics import IntensityScale
 from .ahead import batches_ahead
-from .batches import batches, collate, draw_stack, learn_units
+from .batches import batches, learn_units
 from .curve import TrainingCurve
 from .distribution import learn_distribution
 from .held_out import held_out
-from .pool import SpecimenPool
-from .recordings import record
 from .settings import BatchSettings
+from .validation import blind_error, validation_batches
 
 # Slices and pixels of the smallest reference volume: a few slabs, and a patch that the network can see.
 MIN_REFERENCE = (8, 16)
@@ -204,7 +203,7 @@ class PriorTraining:
         What this takes counts as minutes of the training. `run` does it where it has not been done.
         """
         before = time.monotonic()
-        for made in _validation_batches(self._judging, self._judging_batches):
+        for made in validation_batches(self._judging, self._judging_batches):
             if made is not None:
                 self.validation.append(made)
             self._count(time.monotonic() - before)
@@ -300,31 +299,6 @@ def _check_references(references: Sequence[np.ndarray]) -> None:
                 f"slices of {MIN_REFERENCE[1]} x {MIN_REFERENCE[1]} are needed"
             )
         IntensityScale.of(volume)
-
-
-@torch.no_grad()
-def blind_error(denoiser: Denoiser, batch: SlabBatch) -> tuple[float, float]:
-    """Weighted squared error of the posterior mean, and of the guide alone."""
-    mean = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.unit)
-    weight = batch.weight[:, None, None, None, None]
-    return float((weight * (mean - batch.residual).square()).sum()), float(
-        (weight * batch.residual.square()).sum()
-    )
-
-
-def _validation_batches(settings: BatchSettings, count: int) -> Iterator[SlabBatch | None]:
-    """The same held-out stacks every time, whatever the training seed, unless there are references.
-
-    None after each recording, so that the making can be left.
-    """
-    pool = SpecimenPool(settings, 424_242)
-    rng = np.random.default_rng(424_243)
-    for _ in range(count):
-        recordings = []
-        for _ in range(4):
-            recordings.append(record(pool.volumes, settings, rng))
-            yield None
-        yield collate([draw_stack(recording, settings, rng) for recording in recordings])
 
 
 def _patch_for(references: Sequence[np.ndarray], patch: int) -> int:
