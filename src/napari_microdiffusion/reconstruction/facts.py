@@ -9,6 +9,7 @@ import numpy as np
 from ..diffusion.slab import NOISE_LEFT
 from ..optics import Acquisition, BeamOperator, IntensityScale, ProjectionOperator
 from ..optics.detector.denoising import denoise
+from ..optics.detector.denoising_error import DenoisingError
 from ..optics.detector.light import EvenedLight, even_light, with_gains
 from ..optics.detector.missing import fill_missing, whole_rectangle
 from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise
@@ -189,6 +190,12 @@ class StackFacts:
         """
         takes_it_into_account = self.config.consistency == "noise" or self.config.diffusion == "slab"
         return denoise(self.measured, self.noise, self.check) if takes_it_into_account else self.measured
+
+    @cached_property
+    def denoising_error(self) -> DenoisingError:
+        """How far the denoised projections are from the light, by brightness, grey levels squared."""
+        known = self.survey and self.survey.denoising_error
+        return known or DenoisingError.of(self.measured, self.denoised, self.noise, self.check)
 
     @cached_property
     def scale(self) -> IntensityScale:

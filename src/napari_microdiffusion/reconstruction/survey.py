@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 
 from ..optics import IntensityScale
+from ..optics.detector.denoising_error import DenoisingError
 from ..optics.detector.noise import NoiseModel
 
 
@@ -29,6 +30,8 @@ class StackSurvey:
         What is taken into account of it.
     scale, prior_scale : IntensityScale or None
     noise_share : float or None
+    denoising_error : DenoisingError or None
+        Where samples are drawn and there is noise.
     pedestal : float or None
     statistics, flipped_statistics : ndarray or None
     prior_weight : float or None
@@ -45,6 +48,7 @@ class StackSurvey:
     scale: IntensityScale | None = None
     prior_scale: IntensityScale | None = None
     noise_share: float | None = None
+    denoising_error: DenoisingError | None = None
     pedestal: float | None = None
     statistics: np.ndarray | None = None
     flipped_statistics: np.ndarray | None = None

@@ -13,6 +13,7 @@ from napari_microdiffusion.reconstruction.slab.uncertainty import (
     UNTESTED_SHARE,
     open_share,
     slab_deviation,
+    unseen_of_slab_means,
 )
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
@@ -94,3 +95,17 @@ def test_the_open_share_grows_with_the_error_of_the_self_test():
     assert shares == pytest.approx([0, 0, OPEN_SHARE / 2, OPEN_SHARE, OPEN_SHARE])
     assert open_share(0.0, is_out_of_distribution=True) == OPEN_SHARE
     assert open_share(None) == UNTESTED_SHARE
+
+
+def test_slab_means_are_as_uncertain_as_the_noise_leaves_them():
+    """Samples that agree do not make what was measured with noise certain; those that differ are believed."""
+    rng = np.random.default_rng(1)
+    stack = (50 + 100 * (rng.uniform(size=(4, 32, 32)) > 0.7)).astype(np.float32)
+    stack += 20 * rng.standard_normal(stack.shape).astype(np.float32)
+    acquisition = Acquisition(step_length=STEP, read_noise=20.0)
+    facts = StackFacts(stack, acquisition, ReconstructionConfig(consistency="noise"))
+    agreed = unseen_of_slab_means(facts, 1, np.zeros((32, 32)), SAMPLES)
+    assert 5 < np.sqrt(agreed.mean()) < 20
+    assert not unseen_of_slab_means(facts, 1, np.full((32, 32), 1e4), SAMPLES).any()
+    exact = StackFacts(stack, acquisition, ReconstructionConfig(consistency="exact"))
+    assert unseen_of_slab_means(exact, 1, np.zeros((32, 32)), SAMPLES) == 0

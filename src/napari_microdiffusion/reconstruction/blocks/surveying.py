@@ -75,6 +75,7 @@ def survey(
         scale=facts.scale,
         prior_scale=facts.prior_scale,
         noise_share=facts.noise_share,
+        denoising_error=facts.denoising_error if config.samples and facts.consistency == "noise" else None,
     )
     facts = facts_of(sample.middle, sample.middle_slabs)
     unit = facts.scale.to_unit(facts.denoised)

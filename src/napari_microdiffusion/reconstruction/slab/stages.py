@@ -19,7 +19,7 @@ from .positioned_noise import noise_at
 from .prior_weight import SelfTest, measure_prior_weight
 from .tile_evaluator import TileEvaluator
 from .tiling import Window
-from .uncertainty import open_share, slab_deviation
+from .uncertainty import open_share, slab_deviation, unseen_of_slab_means
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -165,13 +165,13 @@ class SlabDiffusion:
         # levels where it would be little else.
         mean = yield from self._denoise(torch.zeros(shape), float("inf"), clock)
         self._surround(mean)
-        squares = np.zeros_like(self.state.volume)
+        squares, slab_squares = np.zeros_like(self.state.volume), np.zeros(self.facts.shape, np.float32)
         for number in range(config.samples):
             x, earlier = mean + float(sigmas[0]) * self._noise(number, shape), None
             for step, sigma in enumerate(sigmas[:-1]):
                 clean = yield from self._denoise(x, float(sigma), clock)
                 x, earlier = dpm_solver_2m_step(x, clean, earlier, sigmas, step), clean
-            yield from self._accumulate(x, number, squares)
+            yield from self._accumulate(x, number, squares, slab_squares)
 
     def _noise(self, number: int, shape: tuple[int, ...]) -> "Tensor":
         """The noise that sample `number` starts from, standard deviation 1; in a block, that of its place."""
@@ -200,12 +200,16 @@ class SlabDiffusion:
 
         return (yield from until_done(attempt, self.evaluator.retreat))
 
-    def _accumulate(self, residual: "Tensor", number: int, squares: np.ndarray) -> Events:
+    def _accumulate(
+        self, residual: "Tensor", number: int, squares: np.ndarray, slab_squares: np.ndarray
+    ) -> Events:
         """Turn a finished sample into slices and update the uncertainty of every slab."""
         facts, state, n = self.facts, self.state, self.facts.step_length
         rng = np.random.default_rng([_seed(facts.config.seed, number), 1])
         sample = self.consistency.enforce_on_sample(self._consistent(residual.numpy()), rng)
-        squares += np.square(sample - state.volume)
+        deviation = sample - state.volume
+        squares += np.square(deviation)
+        slab_squares += np.square(deviation.reshape(facts.shape[0], n, *facts.shape[1:]).mean(1))
         uncertainty = np.empty_like(state.volume)
         calibration, known = self.evaluator.prior.calibration, self.conditioning.statistics
         share = open_share(state.self_test_error, self._is_out_of_distribution)
@@ -222,6 +226,7 @@ class SlabDiffusion:
                 calibration,
                 known,
                 share * untold[i],
+                unseen_of_slab_means(facts, i, slab_squares[i] / (number + 1), number + 1),
             )
         if state.shared is not None:
             uncertainty = np.hypot(uncertainty, state.shared.deviation(state.volume))

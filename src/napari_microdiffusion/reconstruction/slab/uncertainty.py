@@ -29,6 +29,7 @@ def slab_deviation(
     calibration: "Calibration | None",
     statistics: np.ndarray | None = None,
     share: float | np.ndarray = 0.0,
+    unseen: float | np.ndarray = 0.0,
 ) -> np.ndarray:
     """The standard deviation in one slab.
 
@@ -48,6 +49,8 @@ def slab_deviation(
     share : float or ndarray, shape (H, W)
         Of the slab's light, or of `MOST_LIGHT` where it is more, from `open_share`, less what a reference
         tells.
+    unseen : float or ndarray, shape (H, W)
+        Variance that samples do not show, from `unseen_of_slab_means`.
 
     Returns
     -------
@@ -59,7 +62,33 @@ def slab_deviation(
     if calibration is not None:
         deviation = calibration.apply(deviation, facts.scale.to_unit(slices), statistics)
     light = np.minimum(np.maximum(facts.scale.to_unit(slices), 0).sum(0), MOST_LIGHT)
-    return np.asarray(np.hypot(deviation, share * light) * span, dtype=np.float32)
+    wide = np.square(deviation) + np.square(share * light) + unseen / span**2
+    return np.asarray(np.sqrt(wide) * span, dtype=np.float32)
+
+
+def unseen_of_slab_means(
+    facts: StackFacts, slab: int, squares: np.ndarray, samples: int
+) -> float | np.ndarray:
+    """By how much slab means are more uncertain than samples show: they agree too well where it is bright.
+
+    Parameters
+    ----------
+    facts : StackFacts
+    slab : int
+    squares : ndarray, shape (H, W)
+        Mean square deviation of the samples' slab means, grey levels squared.
+    samples : int
+
+    Returns
+    -------
+    float or ndarray, shape (H, W)
+        A variance, grey levels squared; zero where slab means are as measured, or are seen through several
+        beams.
+    """
+    if facts.consistency != "noise" or not facts.acquisition.is_disjoint:
+        return 0.0
+    seen = np.square(sample_spread(squares[None], samples)[0])
+    return np.maximum(facts.denoising_error.at(facts.denoised[slab]) - seen, 0)
 
 
 def open_share(self_test_error: float | None, is_out_of_distribution: bool = False) -> float:
