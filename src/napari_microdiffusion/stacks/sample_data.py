@@ -54,10 +54,7 @@ def open_activity() -> list[LayerData]:
     placed = Placement(translate=(low, low, low), units=slabs.units)
     video = {
         "name": "active neurons",
-        "scale": (1.0, *slabs.scale),
-        "translate": (0.0, *slabs.translate),
-        "units": ("pixel", *slabs.units),
-        "axis_labels": ("t", "z", "y", "x"),
+        **slabs.over_time(),
         "metadata": {METADATA_KEY: known},
     }
     reference = {
