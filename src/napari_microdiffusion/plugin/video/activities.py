@@ -39,17 +39,22 @@ class ResolvingVideo(Activity):
         self.layers = VideoLayers(viewer, projections.layer, place, known_beam(acquisition))
         self.resolved: VideoResolved | None = None
         self.regions: Any = None
+        self._said: list[str] = []
         self._panel, self._messages = panel, messages
 
     def _handle(self, event: Any) -> None:
         """Stream frames; hold the result."""
         if isinstance(event, Notice):
-            (self._messages.warn if event.level == "warning" else self._messages.say)(event.text)
+            if event.level == "warning":
+                self._messages.warn(event.text)
+            else:
+                self._said.append(event.text)
+                self._messages.say(" ".join(self._said))
         elif isinstance(event, StructureMade):
             self.regions = event.regions
         elif isinstance(event, VideoResolved):
             self.resolved = event
-            self._messages.say(outcome_of(event))
+            self._messages.say(" ".join([outcome_of(event), *self._said]))
         self.layers.handle(event)
         self.needed = (self.projections.layer, *self.layers.all)
 

@@ -64,7 +64,11 @@ class VideoLayers:
         """Take one event of the run; `flush` then redraws."""
         if isinstance(event, StructureMade):
             self._frames, self._limits = event.frames, event.limits
-            self._waiting = [lambda: self._add_structure(event), lambda: self._add_reference(event)]
+            self._waiting = [
+                lambda: self._add_structure(event),
+                lambda: self._add_reference(event),
+                self._add_volumes,
+            ]
             if not self._has_regions(event.regions):
                 self._waiting.append(lambda: self._add_regions(event.regions))
         elif isinstance(event, FrameStored):
@@ -79,17 +83,15 @@ class VideoLayers:
         if self._waiting:
             self._waiting.pop(0)()
             return
-        if not self._changed:
+        if not self._changed or self.volumes is None:
             return
-        if self.volumes is None:
-            self._add_volumes()
         if self._point() != self._followed_to:
             self.follow = False  # the person moved the slider
         if not self._pace.is_due(in_3d, False):
             return
         if self.follow:
             self.go_to(self._latest)
-        elif self.frame in self._changed and self.volumes is not None and self.volumes.visible:
+        elif self.frame in self._changed and self.volumes.visible:
             self.volumes.refresh(extent=False, thumbnail=False, highlight=False)
         self._changed.clear()
         self._pace.drawn(in_3d, False)
@@ -174,8 +176,6 @@ class VideoLayers:
     def _finish(self, event: VideoResolved) -> None:
         while self._waiting:
             self._waiting.pop(0)()
-        if self.volumes is None:
-            self._add_volumes()
         assert self.volumes is not None
         finished = event.finished
         done = len(finished.traces.light)

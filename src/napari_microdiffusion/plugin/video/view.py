@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QFileDialog, QScrollArea
 
 from ...errors import UserError
 from ...stacks.metadata import known_of
@@ -171,6 +171,12 @@ class VideoWidget(Dock):
             if not activity.resolved.finished.stopped:
                 activity.resolved.remaining.teach(self.document.speed)
             self.traces.show_traces(activity.resolved.traces, activity.regions, activity.layers)
+            # Below what was set, which may fill the dock.
+            QTimer.singleShot(0, self._scroll_to_traces)
+
+    def _scroll_to_traces(self) -> None:
+        for scroll in self.findChildren(QScrollArea):
+            scroll.ensureWidgetVisible(self.traces)
 
     def _layer_removed(self, layer: Any) -> None:
         self.document.forget_layer(layer)

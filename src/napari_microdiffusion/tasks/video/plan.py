@@ -75,8 +75,9 @@ class VideoPlan:
 
     def __str__(self) -> str:
         frames, slices, height, width = self.shape
-        size = f"{self.disk_bytes / 1e9:.2g} GB on disk"
-        return f"{frames} volumes of {slices} slices of {height} × {width}, {size}; {self.whole}"
+        megabytes = self.disk_bytes / 1e6
+        size = f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{max(1, round(megabytes))} MB"
+        return f"{frames} volumes of {slices} slices of {height} × {width}, {size} on disk; {self.whole}"
 
 
 class VideoRemaining:
