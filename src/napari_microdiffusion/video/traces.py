@@ -87,9 +87,10 @@ class Traces:
 
 
 def centres_of(labels: np.ndarray) -> np.ndarray:
-    """Centres of mass (z, y, x) of regions 1 to K, shape (K, 3)."""
+    """Centres of mass (z, y, x) of regions 1 to K, shape (K, 3); NaN of a number that no voxel has."""
     from scipy.ndimage import center_of_mass
 
-    count = int(labels.max())
-    found = center_of_mass(labels > 0, labels, range(1, count + 1)) if count else []
-    return np.asarray(found, float).reshape(count, 3)
+    found = np.full((int(labels.max()), 3), np.nan)
+    if numbers := np.unique(labels[labels > 0]).tolist():
+        found[np.array(numbers) - 1] = center_of_mass(labels > 0, labels, numbers)
+    return found

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
 
+# So that what they are regions of is seen; napari draws outlines in 2D alone, and warns of it in 3D.
+_FAINT = 0.3
+
+
 class VideoLayers:
     """The layers of one video.
 
@@ -167,10 +171,9 @@ class VideoLayers:
             regions,
             name=f"{self.name} regions",
             metadata={METADATA_KEY: {"role": "regions", **self._known}},
+            opacity=_FAINT,
             **self.placement.layer_arguments(),
         )
-        # Outlines, so that what they are regions of is seen.
-        self.regions.contour = 1
         self.viewer.layers.selection = selected
 
     def _finish(self, event: VideoResolved) -> None:

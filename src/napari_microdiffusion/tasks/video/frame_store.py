@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import weakref
 from math import prod
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class FrameStore:
         try:
             free = shutil.disk_usage(self._place).free
             self._file = tempfile.TemporaryFile(dir=self._place)  # noqa: SIM115 - open as long as it is read
+            weakref.finalize(self, self._file.close)
             self._file.truncate(size)
         except OSError as error:
             raise UserError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import Cancelled
 from ...optics import Acquisition
-from ...reconstruction.events import CancelToken, Notice
+from ...reconstruction.events import CancelToken, Notice, StopRequested
 from ...settings.method import ReconstructionConfig
 from ...stacks.contrast_limits import limits_of, sampled
 from ...video.events import FrameReady, StructureReady, VideoFinished
@@ -107,13 +107,11 @@ class ResolveVideo:
         from ...video.reconstruction import reconstruct_video
 
         store, remaining = FrameStore(self.plan.shape, self.folder), VideoRemaining(self.plan)
-        has_structure, stored = False, 0
+        stored = 0
         events = reconstruct_video(
             self.video, self.acquisition, self.config, reference=self.reference, cancel=cancel
         )
-        for event in events:
-            if cancel.stopped and not has_structure and not isinstance(event, StructureReady):
-                raise Cancelled(NOTHING_KEPT)
+        for event in _until_stopped(events):
             if isinstance(event, FrameReady):
                 store.write(event.index, event.volume)
                 stored += 1
@@ -128,7 +126,14 @@ class ResolveVideo:
             if isinstance(event, Notice):
                 yield event
             elif isinstance(event, StructureReady):
-                has_structure = True
                 low, high = limits_of(sampled(event.result.volume))
                 bright = low + _HEADROOM * (high - low)
                 yield StructureMade(event.result, event.regions, store.frames, (low, bright), (low, high))
+
+
+def _until_stopped(events: Iterator[Any]) -> Iterator[Any]:
+    """Events as they come; one that is stopped before there is a structure has nothing to keep."""
+    try:
+        yield from events
+    except StopRequested:
+        raise Cancelled(NOTHING_KEPT) from None
