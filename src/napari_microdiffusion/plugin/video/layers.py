@@ -38,7 +38,7 @@ class VideoLayers:
         self, viewer: "Viewer", projections: "Image", placement: Placement, known: dict[str, Any]
     ) -> None:
         self.viewer, self.placement, self._known = viewer, placement, known
-        self.name = projections.name
+        self.name, self._projections = projections.name, projections
         self._time: dict[str, Any] = {
             "scale": float(projections.scale[0]),
             "translate": float(projections.translate[0]),
@@ -50,7 +50,7 @@ class VideoLayers:
         self.regions: Labels | None = None
         self.follow = True
         self._frames: Any = None
-        self._limits = (0.0, 1.0)
+        self._limits, self._was_visible = (0.0, 1.0), True
         self._changed: set[int] = set()
         self._latest = 0
         self._pace = RedrawPace(TICK_MS / 1000)
@@ -102,6 +102,8 @@ class VideoLayers:
 
     def remove(self) -> None:
         """Take the layers away: the run was cancelled."""
+        if self.volumes is not None:
+            self._projections.visible = self._was_visible
         for layer in self.all:
             self.viewer.layers.remove(layer)
 
@@ -133,6 +135,8 @@ class VideoLayers:
             metadata={METADATA_KEY: {"role": "video", **self._known}},
             **self.placement.over_time(**self._time),
         )
+        # The volumes cover them, and both would be read and drawn for every frame.
+        self._was_visible, self._projections.visible = self._projections.visible, False
         self._followed_to = self._point()
 
     def _add_structure(self, event: StructureMade) -> None:
@@ -167,8 +171,10 @@ class VideoLayers:
 
     def _add_regions(self, regions: np.ndarray) -> None:
         selected = set(self.viewer.layers.selection)
+        # Of longer numbers napari compiles how it shows them, which takes long.
+        short = regions.astype(np.uint16) if regions.max() <= np.iinfo(np.uint16).max else regions
         self.regions = self.viewer.add_labels(
-            regions,
+            short,
             name=f"{self.name} regions",
             metadata={METADATA_KEY: {"role": "regions", **self._known}},
             opacity=_FAINT,

@@ -60,6 +60,7 @@ class VideoWidget(Dock):
         self.messages.column.addLayout(flow(self.save))
         self.runner = Runner(self.panel, self.messages, self)
         self.last: ResolvingVideo | None = None
+        self._is_warm = False
         self.empty = label(tone="empty", wrap=True)
         self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -75,7 +76,7 @@ class VideoWidget(Dock):
         sections.projections.open_file.clicked.connect(self._ask_video)
         sections.projections.calibrate.clicked.connect(self._read_scale)
         sections.beam.form.preview.clicked.connect(self._show_beam)
-        sections.diffusion.adapt.clicked.connect(lambda: open_dock(self.viewer, "Adapt prior"))
+        sections.diffusion.adapt.clicked.connect(self._open_adapt)
         sections.diffusion.prior.file_wanted.connect(self._ask_prior)
         self.traces.save.clicked.connect(self._ask_traces)
         self.save.clicked.connect(self._ask_volumes)
@@ -145,8 +146,11 @@ class VideoWidget(Dock):
 
     def _settings_changed(self, _revision: int = 0) -> None:
         self.empty.setVisible(self.document.projections is None)
-        if self.document.projections is not None:
-            warm_up("napari_microdiffusion.video.reconstruction")
+        if not self._is_warm and self.document.projections is not None:
+            self._is_warm = True
+            # napari takes the latter with its first layer of labels, in the middle of a run.
+            for module in ("napari_microdiffusion.video.reconstruction", "pandas"):
+                warm_up(module)
         plan, reason = self.document.judge()
         self.panel.set_estimate(plan)
         self.panel.set_reason(reason)
@@ -248,6 +252,9 @@ class VideoWidget(Dock):
                 show_beam(self.viewer, acquisition, place, self.document.volume_shape)
         except UserError as error:
             self.runner.fail(str(error))
+
+    def _open_adapt(self) -> None:
+        open_dock(self.viewer, "Adapt prior")
 
     def _open_sample(self, _link: str) -> None:
         self.runner.begin(OpeningVideo(make_video_sample, self.viewer, self.sections))

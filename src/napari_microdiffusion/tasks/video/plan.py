@@ -15,10 +15,10 @@ from ..remaining import Remaining
 
 MEAN, FRAMES = "mean of the frames", "frames"
 KINDS = {MEAN: "video mean", FRAMES: "video frames"}
-# Processor time on one core of a two-core server, measured with benchmarks/gui_latency.py --video: of each
-# pixel of all projections, and of each voxel of all volumes.
-SECONDS_PER_PIXEL = 4.0e-7
-SECONDS_PER_VOXEL = 4.5e-8
+# Processor time on one core of a two-core server, for 4 slabs of 256 × 256 at n = 6: of each
+# pixel of all projections, and of each voxel of all volumes (benchmarks/video.py --speed).
+SECONDS_PER_PIXEL = 2.5e-7
+SECONDS_PER_VOXEL = 2.5e-8
 
 
 @dataclass(frozen=True)
