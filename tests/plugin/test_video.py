@@ -384,3 +384,15 @@ def test_a_whole_session_on_a_screen(viewer, qtbot, tmp_path, monkeypatch):
     assert len(volumes_of(viewer)) == 2
     notification_manager.notification_ready.disconnect(note)
     assert noted == []
+
+
+def test_tissue_without_a_region_has_volumes_and_no_traces(dock, frames_layer, viewer, finish, monkeypatch):
+    monkeypatch.setattr(
+        "napari_microdiffusion.video.reconstruction.find_regions", lambda volume: np.zeros(volume.shape, int)
+    )
+    dock.start()
+    finish(dock)
+    assert dock.messages.error.isHidden(), dock.messages.error.text()
+    assert len(volumes_of(viewer)[0].data) == T
+    assert not dock.traces.has_traces
+    assert "0 regions" in dock.messages.message.text()
