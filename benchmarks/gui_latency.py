@@ -3,13 +3,15 @@
     .ci/with-screen python benchmarks/gui_latency.py [--side 512] [--samples 1] [--views 2 3] [--no-cancel]
     .ci/with-screen python benchmarks/gui_latency.py --side 128 --views   # ending alone, method by method
     .ci/with-screen python benchmarks/gui_latency.py --side 2048 --samples 0 --in-blocks 60
+    .ci/with-screen python benchmarks/gui_latency.py --video 100 [--side 256]   # frames of a video
 
 A timer of 20 ms runs in the window's thread; its lateness is what a click would have to wait. Of it, the
 processor time of that thread is told beside, which a busy machine does not lengthen. The share of
 processor time spent painting is that of the window's thread and of Mesa's. With --in-blocks a stack that is
 reconstructed in blocks is looked at for so many seconds, first in its middle, then elsewhere. Projections are
 16 of SIDE x SIDE at step length 6, from procedural vasculature. Needs a screen; a virtual one has no graphics
-card, so that 3D is drawn by the processor.
+card, so that 3D is drawn by the processor. The video is of 4 slabs of SIDE x SIDE, without diffusion, and its
+time slider is moved while frames arrive; the seconds are those of the clock.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +36,9 @@ from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.events import STAGES, BlockReady, StageStarted
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
+from napari_microdiffusion.tasks.video.resolving import VideoResolved
 
-N, SLABS = 6, 16
+N, SLABS, VIDEO_SLABS = 6, 16, 4
 INTERVAL_MS = 20
 TILE = 128
 # Long enough into a stage that it is under way.
@@ -110,21 +113,7 @@ class Bench:
         """Run to the end in 2D or 3D; lateness of the timer in ms, by stage and over all."""
         self.viewer.dims.ndisplay = ndisplay
         self.pause(2)
-        late: list[tuple[str, float]] = []
-        own: list[float] = []
-        last, worked = time.perf_counter(), time.thread_time()
-
-        def tick() -> None:
-            nonlocal last, worked
-            now, work = time.perf_counter(), time.thread_time()
-            late.append((self.stage, max(0.0, 1000 * (now - last) - INTERVAL_MS)))
-            own.append(1000 * (work - worked))
-            last, worked = now, work
-
-        timer = QTimer()
-        timer.setInterval(INTERVAL_MS)
-        timer.timeout.connect(tick)
-        timer.start()
+        clock = Lateness(lambda: self.stage)
         self.stage = "preview"
         before = processor_seconds()
         self.dock.panel.button.click()
@@ -132,44 +121,26 @@ class Bench:
         spent = {part: seconds - before[part] for part, seconds in processor_seconds().items()}
         self.stage = "after the end"
         self.pause(1)
-        timer.stop()
-        found = {
-            stage: _figures([value for of, value in late if of == stage])
-            for stage in (*STAGES, "after the end")
-            if any(of == stage for of, _ in late)
-        }
+        found = clock.stop((*STAGES, "after the end"))
         self.viewer.layers.remove(self.dock.runs.last.layers.volume)
         share = round(spent["window"] / max(spent["all"], 1e-9), 3)
         return {
             "share of processor time spent painting": share,
-            "over all": _figures([value for _, value in late]),
-            "the window's own work": _figures(own),
             **found,
         }
 
     def in_blocks(self, seconds: float) -> dict[str, Any]:
         """When a large stack shows its preview and what is looked at; how late the window is meanwhile."""
         ready: dict[tuple[int, int], float] = {}
-        late: list[float] = []
-        last = time.perf_counter()
 
         def note(event: object) -> None:
             if isinstance(event, BlockReady):
                 ready[event.region.top, event.region.left] = time.perf_counter()
 
-        def tick() -> None:
-            nonlocal last
-            now = time.perf_counter()
-            late.append(max(0.0, 1000 * (now - last) - INTERVAL_MS))
-            last = now
-
         self.dock.runs.job.arrived.connect(note)
-        timer = QTimer()
-        timer.setInterval(INTERVAL_MS)
-        timer.timeout.connect(tick)
         before = resident()
-        started = last = time.perf_counter()
-        timer.start()
+        started = time.perf_counter()
+        clock = Lateness(lambda: "")
         self.dock.panel.button.click()
         activity = self.dock.runs.activity
         self.wait(lambda: activity._layers is not None and activity.layers.volume.visible)
@@ -191,7 +162,6 @@ class Bench:
         self.dock.panel.stop.click()
         self.wait(lambda: not self.dock.runs.is_running)
         stopped = time.perf_counter() - stopping
-        timer.stop()
         return {
             "s to the preview": round(shown, 2),
             "s to the first block": round(first, 1),
@@ -200,8 +170,55 @@ class Bench:
             "rows and columns of a block": plan.side,
             "s to stop": round(stopped, 2),
             "GB more at the peak": round((resident(peak=True) - before) / 1e9, 2),
-            "lateness in ms": _figures(late),
+            "lateness in ms": clock.stop(())["over all"],
         }
+
+    def video(self, frames: int, side: int) -> dict[str, Any]:
+        """Resolve a video, the time slider being moved meanwhile; lateness in ms, and the run's seconds."""
+        viewer, rng = self.viewer, np.random.default_rng(0)
+        viewer.layers.clear()
+        _, dock = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct video")
+        times = -(-side // TILE)
+        piece = 0.05 + make_specimen("neurons", (N * VIDEO_SLABS, TILE, TILE), 1)
+        mean = simulate_projections(
+            np.tile(piece, (1, times, times))[:, :side, :side], Acquisition(step_length=N)
+        )
+        light = 30 / float(np.percentile(mean, 99.9)) * mean
+        viewer.add_image(
+            rng.poisson(light, (frames, *light.shape)).astype(np.uint16),
+            name="video",
+            scale=(0.1, N, 1, 1),
+            units=("s", "um", "um", "um"),
+            axis_labels=("t", "z", "y", "x"),
+            metadata={METADATA_KEY: {"role": "projections", "step_length": N}},
+        )
+        dock.document.ask({"method.diffusion": "off"})
+        self.pause(3)
+        seconds: dict[str, float] = {}
+        parts = ("mean of the frames", "structure", "frames", "after the end")
+
+        def part() -> str:
+            text = dock.runner._step.text
+            return parts[
+                3 if not dock.runner.is_running else 0 if "Mean" in text else 2 if "Frame" in text else 1
+            ]
+
+        def move() -> None:
+            if part() == "frames":
+                viewer.dims.set_current_step(0, int(rng.integers(frames)))
+
+        def note(event: object) -> None:
+            if isinstance(event, VideoResolved):
+                seconds.update(event.remaining.spent)
+
+        dock.runner.job.arrived.connect(note)
+        clock, mover = Lateness(part), QTimer()
+        mover.timeout.connect(move)
+        mover.start(2000)
+        dock.panel.button.click()
+        self.wait(lambda: not dock.runner.is_running)
+        self.pause(1)
+        return {"seconds": {name: round(value, 1) for name, value in seconds.items()}, **clock.stop(parts)}
 
     def ending(self) -> Iterator[tuple[str, dict[str, float]]]:
         """Milliseconds until the dock is idle, and until the thread is, for each method, stage and way."""
@@ -248,6 +265,42 @@ def resident(peak: bool = False) -> int:
     return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
+class Lateness:
+    """A timer that runs until `stop`: how late it comes, and what the window's thread works in between.
+
+    Parameters
+    ----------
+    stage : callable
+        Names what is going on.
+    """
+
+    def __init__(self, stage: Callable[[], str]) -> None:
+        self._stage = stage
+        self._late: list[tuple[str, float]] = []
+        self._own: list[float] = []
+        self._last, self._worked = time.perf_counter(), time.thread_time()
+        self._timer = QTimer()
+        self._timer.setInterval(INTERVAL_MS)
+        self._timer.timeout.connect(self._tick)
+        self._timer.start()
+
+    def _tick(self) -> None:
+        now, work = time.perf_counter(), time.thread_time()
+        self._late.append((self._stage(), max(0.0, 1000 * (now - self._last) - INTERVAL_MS)))
+        self._own.append(1000 * (work - self._worked))
+        self._last, self._worked = now, work
+
+    def stop(self, stages: Sequence[str]) -> dict[str, dict[str, float]]:
+        """Milliseconds over all and by stage."""
+        self._timer.stop()
+        by_stage = {stage: [value for of, value in self._late if of == stage] for stage in stages}
+        return {
+            "over all": _figures([value for _, value in self._late]),
+            "the window's own work": _figures(self._own),
+            **{stage: _figures(values) for stage, values in by_stage.items() if values},
+        }
+
+
 def processor_seconds() -> dict[str, float]:
     """Seconds of processor time so far: of all threads, and of those that paint (Linux).
 
@@ -287,9 +340,15 @@ def main() -> None:
     parser.add_argument("--views", nargs="*", type=int, default=[2, 3])
     parser.add_argument("--cancel", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--in-blocks", type=float, metavar="SECONDS")
+    parser.add_argument("--video", type=int, metavar="FRAMES", help="of a video, and nothing else")
     arguments = parser.parse_args()
     bench = Bench(arguments.side, arguments.samples, arguments.steps)
     bench.dock.document.ask({"method.diffusion": arguments.diffusion})
+    if arguments.video:
+        found = bench.video(arguments.video, arguments.side)
+        print(json.dumps({f"video of {arguments.video} frames": found}, indent=2), flush=True)
+        bench.viewer.close()
+        return
     print(json.dumps({"opening the dock": bench.opening}), flush=True)
     if arguments.in_blocks:
         print(json.dumps({"in blocks": bench.in_blocks(arguments.in_blocks)}, indent=2), flush=True)

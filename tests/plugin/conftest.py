@@ -15,6 +15,7 @@ from napari_microdiffusion.plugin.adapt.view import AdaptWidget
 from napari_microdiffusion.plugin.compare.view import CompareWidget
 from napari_microdiffusion.plugin.reconstruct.view import ReconstructWidget
 from napari_microdiffusion.plugin.simulate.view import SimulateWidget
+from napari_microdiffusion.plugin.video.view import VideoWidget
 from napari_microdiffusion.plugin.widgets.dock import Dock
 
 N = 4
@@ -25,6 +26,7 @@ DOCKS = {
     "Simulate projections": SimulateWidget,
     "Compare with ground truth": CompareWidget,
     "Adapt prior": AdaptWidget,
+    "Reconstruct video": VideoWidget,
 }
 
 

@@ -16,7 +16,13 @@ from napari_microdiffusion.stacks.metadata import METADATA_KEY
 
 from .conftest import PATIENCE_MS, set_field
 
-DOCKS = ("Simulate projections", "Reconstruct volume", "Compare with ground truth", "Adapt prior")
+DOCKS = (
+    "Simulate projections",
+    "Reconstruct volume",
+    "Compare with ground truth",
+    "Adapt prior",
+    "Reconstruct video",
+)
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def our_threads():
 def session(viewer, truth_layer, tmp_path, qtbot):
     """Do something in every dock, and give weak references to them; no frame with the docks remains."""
     docks = {name: viewer.window.add_plugin_dock_widget("napari-microdiffusion", name)[1] for name in DOCKS}
-    simulate, reconstruct, compare, adapt = docks.values()
+    simulate, reconstruct, compare, adapt, video = docks.values()
 
     def wait(runner):
         qtbot.waitUntil(lambda: not runner.is_running, timeout=PATIENCE_MS)
@@ -93,6 +99,16 @@ def session(viewer, truth_layer, tmp_path, qtbot):
     wait(adapt.runner)
     assert adapt.messages.error.isHidden(), adapt.messages.error.text()
     assert (tmp_path / "mine.safetensors").is_file()
+
+    frames = np.stack([viewer.layers["truth projections n4"].data * light for light in (1, 1.5, 1)])
+    viewer.add_image(frames, name="film", units=("s", *("um",) * 3), axis_labels=("t", "z", "y", "x"))
+    video.sections.projections.select(viewer.layers["film"])
+    set_field(video, "acquisition.step_length", 4)
+    set_field(video, "method.prior", "off")
+    video.panel.button.click()
+    wait(video.runner)
+    assert video.messages.error.isHidden(), video.messages.error.text()
+    assert video.traces.has_traces
     viewer.theme = "light"
     return [weakref.ref(dock) for dock in docks.values()]
 

@@ -10,7 +10,7 @@ viewer = napari.Viewer(show=False)
 assert "torch" not in sys.modules, "napari started with torch"
 _, dock = viewer.window.add_plugin_dock_widget("napari-microdiffusion", "Reconstruct volume")
 assert "torch" not in sys.modules, "the dock imported torch"
-for name in ("Simulate projections", "Compare with ground truth", "Adapt prior"):
+for name in ("Simulate projections", "Compare with ground truth", "Adapt prior", "Reconstruct video"):
     viewer.window.add_plugin_dock_widget("napari-microdiffusion", name)
     assert "torch" not in sys.modules, name + " imported torch"
 viewer.open_sample("napari-microdiffusion", "neurons")

@@ -3,10 +3,14 @@
 import numpy as np
 
 _SAMPLED_VOXELS = 1_000_000
+# Of data that lie in a file, so many time points at most: each is read whole.
+_SAMPLED_FRAMES = 8
 
 
 def sampled(volume: np.ndarray) -> np.ndarray:
     """Some voxels of a large volume (..., H, W), from everywhere in it."""
+    if volume.ndim > 3 and not isinstance(volume, np.ndarray):
+        volume = volume[:: -(-len(volume) // _SAMPLED_FRAMES)]
     step = max(1, round((volume.size / _SAMPLED_VOXELS) ** 0.5))
     return np.asarray(volume[..., ::step, ::step])
 

@@ -55,6 +55,27 @@ class Placement(StackPlacement):
             **turned,
         }
 
+    def over_time(
+        self, scale: float = 1.0, translate: float = 0.0, unit: str = "pixel", label: str = "t"
+    ) -> dict[str, Any]:
+        """What napari's `add_image` takes for frames of a stack placed here; the rest is of the time axis."""
+        made = self.layer_arguments()
+        for name, value in (
+            ("scale", scale),
+            ("translate", translate),
+            ("units", unit),
+            ("axis_labels", label),
+        ):
+            made[name] = (value, *made[name])
+        if not self.is_upright:
+            made["shear"] = (0.0, 0.0, 0.0, *self.shear)
+            for name in ("rotate", "affine"):
+                inner = made[name]
+                if inner is not None:
+                    made[name] = np.eye(len(inner) + 1)
+                    made[name][1:, 1:] = inner
+        return made
+
     def put(self, layer: Any) -> None:
         """Move a layer here."""
         before = layer.ndim - 3

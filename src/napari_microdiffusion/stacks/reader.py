@@ -11,14 +11,14 @@ from ..io import ImageStack, UnchosenPosition, is_stack, read_image
 from ..optics.recorded_beam import KEY, beam_in
 from .contrast_limits import limits_of, sampled
 from .metadata import METADATA_KEY, UNCERTAINTY_COLOURS, LayerData
-from .placement import AXES, Placement, rule_record
+from .placement import Placement, rule_record
 
 Reader = Callable[[Any], list[LayerData]]
 
 READABLE = (".tif", ".tiff", ".lsm", ".zarr")
 
 # What a saved result can be; neither is offered as projections.
-_RESULTS = ("volume", "uncertainty", "INR", "ground truth")
+_RESULTS = ("volume", "uncertainty", "INR", "ground truth", "video")
 
 # For stacks with several channels, one layer each.
 _CHANNEL_COLOURS = ("green", "magenta", "cyan", "yellow", "red", "blue")
@@ -58,14 +58,8 @@ def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
 def image_layers(image: ImageStack) -> list[LayerData]:
     """Turn a stack into layer data; a time axis stays the first axis of its layers."""
     placed = Placement.of_image(image)
-    arguments, placed_by_rule = placed.layer_arguments(), rule_record(image)
-    if "t" in image.axes:
-        arguments = {
-            "scale": (1.0, *placed.scale),
-            "translate": (0.0, *placed.translate),
-            "units": ("pixel", *placed.units),
-            "axis_labels": ("t", *AXES),
-        }
+    arguments = placed.over_time() if "t" in image.axes else placed.layer_arguments()
+    placed_by_rule = rule_record(image)
     if "c" not in image.axes:
         known = {METADATA_KEY: _known_of(image), **placed_by_rule}
         look = _look(image.data, known[METADATA_KEY]["role"])

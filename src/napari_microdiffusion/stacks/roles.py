@@ -5,7 +5,7 @@ from typing import Any
 from .metadata import known_of
 from .stack import Stack, array_of
 
-_OURS = {"volume", "uncertainty", "INR", "ground truth", "error", "mixed", "beam"}
+_OURS = {"volume", "uncertainty", "INR", "ground truth", "error", "mixed", "beam", "video"}
 _NO_VOLUMES = {"uncertainty", "error", "mixed", "beam"}
 _MADE_HERE = {"volume", "INR", "projections"}
 # The smallest that a training stack can be cut from; `training.recipe` refuses smaller ones as well.
@@ -35,6 +35,29 @@ def why_no_projections(layer: Any) -> str:
         return reason
     role = known_of(layer).get("role")
     return f"“{layer.name}” is a {role}, no projections" if role in _OURS else ""
+
+
+def why_no_video(layer: Any) -> str:
+    """Why a layer cannot be projections with a time axis; nothing where it can."""
+    if reason := why_no_projections(layer):
+        return reason
+    axes = layer.axis_labels
+    if layer.ndim != 4:
+        more = "has no time axis" if layer.ndim == 3 else "has more axes than (t, z, y, x): split it first"
+        return f"“{layer.name}” {more}"
+    if layer.multiscale or array_of(layer).shape[0] < 2 or str(axes[0]).lower() in ("c", "channel"):
+        return f"“{layer.name}” holds no frames one after the other"
+    return ""
+
+
+def why_no_regions(layer: Any, shape: tuple[int, ...]) -> str:
+    """Why a layer is no regions of a volume of a shape; nothing where it is."""
+    if not hasattr(layer, "selected_label"):  # of all kinds of layers only labels have it
+        return f"“{layer.name}” is no labels layer"
+    found = tuple(int(size) for size in array_of(layer).shape)
+    if found != shape:
+        return f"“{layer.name}” is of shape {found}, but the volumes are of {shape}"
+    return ""
 
 
 def likely_projections(layers: list[Any], active: Any, kept: Any) -> Any:

@@ -5,14 +5,17 @@ from typing import Any
 import numpy as np
 
 from ..optics import Acquisition
+from .contrast_limits import limits_of
 from .metadata import METADATA_KEY, LayerData, known_beam
 from .placement import Placement
 
 SAMPLE_SHAPE = (96, 128, 128)
 SAMPLE_STEP_LENGTH = 6
 SAMPLE_SEED = 7
-VIDEO_SHAPE = (40, 48, 96, 96)
+VIDEO_SHAPE = (100, 24, 96, 96)
 """Frames, slices, rows and columns of the volume that the video is of."""
+# Of tissue with several cells there; volumes a second.
+_VIDEO_SEED, _RATE = 1, 10.0
 # Voxels by which the reference reaches further; photons in the brightest pixels of a frame and voxels of it.
 _MARGIN, _PHOTONS = 8, (30, 200)
 
@@ -39,11 +42,11 @@ def open_activity() -> list[LayerData]:
     from ..specimens.activity import active_tissue
     from ..video.regions import find_regions
 
-    n, rng = SAMPLE_STEP_LENGTH, np.random.default_rng(SAMPLE_SEED)
+    n, rng = SAMPLE_STEP_LENGTH, np.random.default_rng(_VIDEO_SEED)
     depth, height, width = (size + 2 * _MARGIN for size in VIDEO_SHAPE[1:])
-    around = make_specimen("neurons", (depth, height, width), SAMPLE_SEED) + 0.05
+    around = make_specimen("neurons", (depth, height, width), _VIDEO_SEED) + 0.05
     still = around[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
-    tissue = active_tissue(still, find_regions(still), VIDEO_SHAPE[0], seed=SAMPLE_SEED)
+    tissue = active_tissue(still, find_regions(still), VIDEO_SHAPE[0], _RATE, _VIDEO_SEED)
     operator = ProjectionOperator(np.full(n, 1 / n))
     clean = np.stack([operator.project(tissue.frame(t)) for t in range(VIDEO_SHAPE[0])])
     frames = rng.poisson(clean / np.percentile(clean, 99.9) * _PHOTONS[0]).astype(np.uint16)
@@ -54,15 +57,14 @@ def open_activity() -> list[LayerData]:
     placed = Placement(translate=(low, low, low), units=slabs.units)
     video = {
         "name": "active neurons",
-        "scale": (1.0, *slabs.scale),
-        "translate": (0.0, *slabs.translate),
-        "units": ("pixel", *slabs.units),
-        "axis_labels": ("t", "z", "y", "x"),
+        "contrast_limits": limits_of(frames),
+        **slabs.over_time(1 / _RATE, unit="s"),
         "metadata": {METADATA_KEY: known},
     }
     reference = {
         "name": "active neurons, scanned before",
         "visible": False,
+        "contrast_limits": limits_of(scan),
         **placed.layer_arguments(),
         "metadata": {METADATA_KEY: {"role": "scan"}},
     }

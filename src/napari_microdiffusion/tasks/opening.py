@@ -9,9 +9,10 @@ from typing import Any
 from ..io import UnchosenPosition, read_image
 from ..io.axes import UnnamedAxes
 from ..reconstruction.events import CancelToken
+from ..stacks.frames_on_disk import open_frames
 from ..stacks.metadata import LayerData
 from ..stacks.reader import image_layers, read_layers
-from ..stacks.sample_data import open_vasculature
+from ..stacks.sample_data import open_activity, open_vasculature
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +55,22 @@ def _which_image(path: str, axes: str | None, error: UnchosenPosition) -> Questi
 
 @dataclass(frozen=True)
 class ReadFile:
-    """Reads files with our reader; `axes` and `position` say what the first leaves open."""
+    """Reads files with our reader; `axes` and `position` say what the first leaves open.
+
+    With `lazily` frames stay in the first file, to be read as they are asked for.
+    """
 
     path: str
     axes: str | None = None
     position: int | None = None
     others: tuple[str, ...] = ()
+    lazily: bool = False
 
     def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | Question]:
         """One `LayersMade`, or one `Question`."""
         try:
-            made = image_layers(read_image(self.path, self.axes, self.position))
+            read = open_frames if self.lazily else read_image
+            made = image_layers(read(self.path, self.axes, self.position))
         except UnnamedAxes as error:
             yield _which_axes(self.path, error)
         except UnchosenPosition as error:
@@ -76,3 +82,8 @@ class ReadFile:
 def make_sample(_cancel: CancelToken) -> Iterator[LayersMade]:
     """Grow the vasculature sample: one `LayersMade`."""
     yield LayersMade(open_vasculature())
+
+
+def make_video_sample(_cancel: CancelToken) -> Iterator[LayersMade]:
+    """Grow the sample with activity: one `LayersMade`."""
+    yield LayersMade(open_activity())

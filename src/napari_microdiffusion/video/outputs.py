@@ -78,12 +78,6 @@ class VideoOutputs:
             The video of projections, for its scale.
         step_length : int
         """
-        placed = StackPlacement.recorded(
-            source.scale, source.unit, source.origin, source.step_length
-        ).of_volume(step_length)
-        where: dict[str, Any] = {}
-        if source.scale is not None:
-            where = {"scale": placed.scale, "unit": source.unit, "origin": placed.translate}
         with tempfile.TemporaryDirectory(dir=self.volumes.absolute().parent, prefix=".video-") as folder:
             frames: np.memmap[Any, Any] | None = None
             done, regions = 0, None
@@ -98,16 +92,23 @@ class VideoOutputs:
                     frames[event.index] = event.volume
                     done = event.index + 1
                 elif isinstance(event, VideoFinished) and frames is not None and regions is not None and done:
-                    yield self._written(event, frames[:done], regions, source, where)
+                    yield self.write(event, frames[:done], regions, source, step_length)
 
-    def _written(
+    def write(
         self,
         finished: VideoFinished,
         frames: np.ndarray,
         regions: np.ndarray,
         source: ImageStack,
-        where: dict[str, Any],
+        step_length: int,
     ) -> dict[str, str]:
+        """Write the volumes of the frames that are done, (t, z, y, x), and the rest; gives the names."""
+        placed = StackPlacement.recorded(
+            source.scale, source.unit, source.origin, source.step_length
+        ).of_volume(step_length)
+        where: dict[str, Any] = {}
+        if source.scale is not None:
+            where = {"scale": placed.scale, "unit": source.unit, "origin": placed.translate}
         names = Outputs(self.volumes)
         names = names.stopped() if finished.stopped else names
         about = {"quantity": "video", **short_record(finished.provenance)}
@@ -117,12 +118,22 @@ class VideoOutputs:
             write_image(self.regions, regions.astype(np.uint16), description={"quantity": "regions"}, **where)
             written["regions"] = str(self.regions)
         if self.traces is not None:
-            if self.traces.suffix == ".nwb":
-                write_nwb(self.traces, finished.traces, regions, finished.provenance["notices"])
-            else:
-                finished.traces.write_csv(self.traces)
+            write_traces(self.traces, finished, regions)
             written["traces"] = str(self.traces)
         content = finished.provenance | {"outputs": written, "shifts": finished.shifts.round(2).tolist()}
         content["input"] = {**content["input"], "read": input_record(source)}
         write_json(names.provenance, content)
         return written | {"provenance": str(names.provenance)}
+
+
+def write_traces(path: Path, finished: VideoFinished, regions: np.ndarray) -> None:
+    """Write traces into a table (.csv), or as Neurodata Without Borders has them (.nwb).
+
+    Raises
+    ------
+    UsageError, UserError
+    """
+    if path.suffix == ".nwb":
+        write_nwb(path, finished.traces, regions, finished.provenance["notices"])
+    else:
+        finished.traces.write_csv(path)

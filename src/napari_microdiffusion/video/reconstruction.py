@@ -206,7 +206,7 @@ def _traces(
     count = footprints.regions
     sizes = np.maximum(np.bincount(labels.ravel(), minlength=count + 1)[1:], 1)
     mean = np.bincount(labels.ravel(), light.ravel(), minlength=count + 1)[1:] / sizes
-    own = brightness.reshape(-1, count)
+    own = brightness.reshape(len(brightness), count)
     # Photon noise grows with the light.
     deviation = footprints.deviation[:count] * np.sqrt(np.maximum(own, _DIMMEST)) * mean
     return Traces(own * mean, deviation, centres_of(labels), rate)

@@ -48,16 +48,17 @@ class Traces:
     @property
     def relative_change(self) -> np.ndarray:
         """(F - F0) / F0 of each region, shape (T, K)."""
-        rest = self._at_rest
+        rest = self.at_rest
         return np.asarray((self.light - self.baseline) / rest)
 
     @property
     def relative_deviation(self) -> np.ndarray:
         """Standard deviation of the relative change, shape (T, K)."""
-        return np.asarray(self.deviation / self._at_rest)
+        return np.asarray(self.deviation / self.at_rest)
 
     @property
-    def _at_rest(self) -> np.ndarray:
+    def at_rest(self) -> np.ndarray:
+        """The light that a change is relative to, shape (K,)."""
         # A region that is dark at rest has no relative change to speak of.
         return np.maximum(self.baseline, np.maximum(np.median(self.deviation, axis=0), 1e-12))
 
@@ -86,9 +87,10 @@ class Traces:
 
 
 def centres_of(labels: np.ndarray) -> np.ndarray:
-    """Centres of mass (z, y, x) of regions 1 to K, shape (K, 3)."""
+    """Centres of mass (z, y, x) of regions 1 to K, shape (K, 3); NaN of a number that no voxel has."""
     from scipy.ndimage import center_of_mass
 
-    count = int(labels.max())
-    found = center_of_mass(labels > 0, labels, range(1, count + 1)) if count else []
-    return np.asarray(found, float).reshape(count, 3)
+    found = np.full((int(labels.max()), 3), np.nan)
+    if numbers := np.unique(labels[labels > 0]).tolist():
+        found[np.array(numbers) - 1] = center_of_mass(labels > 0, labels, numbers)
+    return found

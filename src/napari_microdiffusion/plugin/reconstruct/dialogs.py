@@ -1,6 +1,7 @@
 """The questions for files that the dock asks."""
 
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
@@ -64,14 +65,11 @@ class Dialogs:
 
     def ask(self, question: Question) -> None:
         """Which axes, or which image, of a file that leaves it open."""
-        words = list(question.answers)
-        answer, is_given = QInputDialog.getItem(
-            self._dock.window(), question.title, question.text, words, 0, False
-        )
-        if is_given:
-            self._runs.open_file(question.path, **question.answers[answer])
-        else:
+        answer = answer_to(question, self._dock)
+        if answer is None:
             self._runs.fail(question.message)
+        else:
+            self._runs.open_file(question.path, **answer)
 
     def _existing(self, title: str, kinds: str) -> Path | None:
         preferences = self._runs.preferences
@@ -87,3 +85,10 @@ class Dialogs:
             return None
         self._runs.preferences.store_folder("save", Path(path))
         return Path(path)
+
+
+def answer_to(question: Question, dock: QWidget) -> dict[str, Any] | None:
+    """What a person chooses of a question's answers, None for none."""
+    words = list(question.answers)
+    answer, is_given = QInputDialog.getItem(dock.window(), question.title, question.text, words, 0, False)
+    return question.answers[answer] if is_given else None

@@ -36,6 +36,8 @@ class LayerChooser(QWidget):
     likely : callable, optional
         Says which of the layers is taken while nobody has picked one, from those on the list, the viewer's
         selected one and the one so far; the first without this.
+    has_axes : bool
+        Whether what lies along further axes is chosen here, too.
     """
 
     changed = Signal()
@@ -49,9 +51,11 @@ class LayerChooser(QWidget):
         beside: QWidget | None = None,
         none: str = "",
         likely: Callable[[list[Any], Any, Any], Any] | None = None,
+        has_axes: bool = True,
     ) -> None:
         super().__init__()
         self._viewer, self._why_not, self._none, self._likely = viewer, why_not, none, likely
+        self._has_axes = has_axes and not none
         self._picked: Image | None = None
         self.layers: list[Image] = []
         self._axes: list[ComboBox] = []
@@ -118,7 +122,7 @@ class LayerChooser(QWidget):
         said = [reason for reason in reasons.values() if reason] if not self.layers else []
         self.refusals.setText("\n".join(f"{reason}." for reason in said[:3]))
         self.refusals.setVisible(bool(said) and not self._none)
-        has_other_axes = before is not None and len(self._axes) != before.ndim - 3
+        has_other_axes = self._has_axes and before is not None and len(self._axes) != before.ndim - 3
         if self.layer is not before or before is None or has_other_axes:
             self._choose()
 
@@ -142,7 +146,7 @@ class LayerChooser(QWidget):
             self._form.removeRow(box.native)
         self._axes.clear()
         layer = self.layer
-        if layer is not None and not self._none:
+        if layer is not None and self._has_axes:
             for axis, size in enumerate(layer.data.shape[:-3]):
                 self._add_axis(layer, axis, size, str(layer.axis_labels[axis]))
         self.changed.emit()

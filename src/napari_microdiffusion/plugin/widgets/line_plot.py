@@ -14,16 +14,22 @@ _MARGIN = 6.0
 _TICK = 4.0
 _KEY_HEIGHT = 16.0
 _MOST_MARKERS = 30
+# How opaque a band is, of 255.
+_BAND = 70
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A named line; a point without a value breaks it."""
+    """A named line; a point without a value breaks it.
+
+    `deviation` is drawn as a band around a line without breaks.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float | None]
     is_dashed: bool = False
+    deviation: Sequence[float] = ()
 
 
 class LinePlot(QWidget):
@@ -206,6 +212,16 @@ class LinePlot(QWidget):
             painter.drawLine(place(self._cursor, low), place(self._cursor, high))
         for number, curve in enumerate(self.curves):
             pen = self._pen(number, curve)
+            edges = [
+                [place(x, min(max(y + sign * spread, low), high)) for x, y, spread in _spread(curve)]
+                for sign in (-1, 1)
+            ]
+            band = pen.color()
+            band.setAlpha(_BAND)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(band)
+            painter.drawPolygon(QPolygonF([*edges[0], *edges[1][::-1]]))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             pieces: list[list[QPointF]] = [[]]
             for x, y in self._points(curve):
                 if y is None:
@@ -243,6 +259,12 @@ class LinePlot(QWidget):
         if curve.is_dashed:
             pen.setStyle(Qt.PenStyle.DashLine)
         return pen
+
+
+def _spread(curve: Curve) -> list[tuple[float, float, float]]:
+    """Points of a curve with a deviation."""
+    points = zip(curve.x, curve.y, curve.deviation, strict=False)
+    return [(x, y, spread) for x, y, spread in points if y is not None]
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:

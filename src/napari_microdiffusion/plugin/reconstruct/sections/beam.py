@@ -17,11 +17,11 @@ class BeamSection(Section):
 
     Parameters
     ----------
-    viewer : napari.Viewer
-        Where a mirrored view is looked for.
+    viewer : napari.Viewer, optional
+        Where a layer of mirrored views is looked for; without one there is no such choice.
     """
 
-    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer | None = None) -> None:
         super().__init__("Beam", is_open=True, page="beams")
         self.document = document
         self.views = ViewsChoice(document, viewer)

@@ -5,24 +5,38 @@ from napari.layers import Image
 
 from ....settings.recorded import NOTHING_RECORDED
 from ....stacks.projections import Projections
-from ....stacks.roles import likely_projections, why_no_projections
+from ....stacks.roles import likely_projections, why_no_projections, why_no_video
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, button, column, label
 from ..document import ReconstructionDocument
 
 
 class ProjectionsSection(Section):
-    """Choice of the projections."""
+    """Choice of the projections.
 
-    def __init__(self, document: ReconstructionDocument, viewer: Viewer) -> None:
+    Parameters
+    ----------
+    has_frames : bool
+        Whether they are frames with a time axis, of which all are taken.
+    """
+
+    def __init__(self, document: ReconstructionDocument, viewer: Viewer, has_frames: bool = False) -> None:
         super().__init__("Projections", is_open=True, page="files")
         self.document = document
         self._last: int | None = None
         self.open_file = button("…", "Open a TIFF of projections")
         self.open_file.setFixedWidth(36)
         tip = "Image layers that can be projections: stacks of at least two grey planes."
+        if has_frames:
+            tip = "Image layers that can be projections with a time axis: (t, z, y, x)."
         self.chooser = LayerChooser(
-            viewer, why_no_projections, "projections", tip, self.open_file, likely=likely_projections
+            viewer,
+            why_no_video if has_frames else why_no_projections,
+            "projections",
+            tip,
+            self.open_file,
+            likely=likely_projections,
+            has_axes=not has_frames,
         )
         self._about = label(tone="dim", wrap=True)
         self.flaws = label(tone="warning", wrap=True)

@@ -22,7 +22,7 @@ _BY_HAND = (
     "Take the reference where its layer lies, moved and turned by hand with napari's transform mode, instead "
     "of finding its place."
 )
-_MADE_HERE = ("volume", "uncertainty", "INR", "error", "mixed", "projections", "reference")
+_MADE_HERE = ("volume", "uncertainty", "INR", "error", "mixed", "projections", "reference", "video")
 
 
 class ReferenceSection(Section):

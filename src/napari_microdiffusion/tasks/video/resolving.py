@@ -1,0 +1,139 @@
+"""Resolves a video in depth: volumes go to disk as they are made, and the window hears of each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...errors import Cancelled
+from ...optics import Acquisition
+from ...reconstruction.events import CancelToken, Notice, StopRequested
+from ...settings.method import ReconstructionConfig
+from ...stacks.contrast_limits import limits_of, sampled
+from ...video.events import FrameReady, StructureReady, VideoFinished
+from ..progress import Step
+from ..torch_libraries import load_torch_libraries
+from .frame_store import FrameStore
+from .plan import VideoPlan, VideoRemaining
+from .shown_traces import ShownTraces
+
+if TYPE_CHECKING:
+    from ...reconstruction.result import ReconstructionResult
+    from ...registration.reference_stack import ReferenceStack
+    from ...video.reconstruction import Video
+
+NOTHING_KEPT = "stopped before the first volume; nothing is kept"
+# Activity is brighter than the structure, which is a mean.
+_HEADROOM = 1.3
+
+
+@dataclass(frozen=True, eq=False)
+class StructureMade:
+    """What stays the same is known.
+
+    Attributes
+    ----------
+    structure : ReconstructionResult
+    regions : ndarray of int, shape (Z, H, W)
+        0 outside, else from 1.
+    frames : ndarray, shape (T, Z, H, W), float32
+        Where the volumes appear; zero until then.
+    limits, structure_limits : tuple of float
+        Contrast limits that show them, and the structure.
+    """
+
+    structure: "ReconstructionResult"
+    regions: np.ndarray
+    frames: np.ndarray
+    limits: tuple[float, float]
+    structure_limits: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class FrameStored:
+    """The volume of one frame is on disk."""
+
+    index: int
+
+
+@dataclass(frozen=True, eq=False)
+class VideoResolved:
+    """The video ended, by itself or because it was stopped.
+
+    Attributes
+    ----------
+    finished : VideoFinished
+    traces : ShownTraces
+    remaining : VideoRemaining
+        Knows what it took.
+    """
+
+    finished: VideoFinished
+    traces: ShownTraces
+    remaining: VideoRemaining
+
+
+@dataclass(frozen=True, eq=False)
+class ResolveVideo:
+    """Resolves a video in depth.
+
+    Attributes
+    ----------
+    video : Video
+        Its frames may be lazy (dask, memory-mapped); they are read in the thread, one at a time.
+    acquisition : Acquisition
+    config : ReconstructionConfig
+        Of the structure.
+    plan : VideoPlan
+    reference : ReferenceStack or None
+    folder : Path or None
+        Where the volumes lie until they are saved.
+    """
+
+    video: "Video"
+    acquisition: Acquisition
+    config: ReconstructionConfig
+    plan: VideoPlan
+    reference: "ReferenceStack | None" = None
+    folder: Path | None = None
+
+    def __call__(self, cancel: CancelToken) -> Iterator[Any]:
+        """`Step`s and `Notice`s, a `StructureMade`, a `FrameStored` for every frame, then `VideoResolved`."""
+        yield Step("Starting")
+        if self.config.guide == "inr" or self.config.diffusion != "off":
+            load_torch_libraries()
+        from ...video.reconstruction import reconstruct_video
+
+        store, remaining = FrameStore(self.plan.shape, self.folder), VideoRemaining(self.plan)
+        stored = 0
+        events = reconstruct_video(
+            self.video, self.acquisition, self.config, reference=self.reference, cancel=cancel
+        )
+        for event in _until_stopped(events):
+            if isinstance(event, FrameReady):
+                store.write(event.index, event.volume)
+                stored += 1
+                yield FrameStored(event.index)
+            elif isinstance(event, VideoFinished):
+                if not stored:
+                    raise Cancelled(NOTHING_KEPT)
+                yield Step("Traces without their noise", 1.0)
+                yield VideoResolved(event, ShownTraces(event.traces), remaining)
+            else:
+                yield remaining.step(event)
+            if isinstance(event, Notice):
+                yield event
+            elif isinstance(event, StructureReady):
+                low, high = limits_of(sampled(event.result.volume))
+                bright = low + _HEADROOM * (high - low)
+                yield StructureMade(event.result, event.regions, store.frames, (low, bright), (low, high))
+
+
+def _until_stopped(events: Iterator[Any]) -> Iterator[Any]:
+    """Events as they come; one that is stopped before there is a structure has nothing to keep."""
+    try:
+        yield from events
+    except StopRequested:
+        raise Cancelled(NOTHING_KEPT) from None
