@@ -14,7 +14,7 @@ from .terminal import CANCELLED, PROGRAM, STOPPED, Answer, command, interrupts, 
 
 
 @command
-@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE)
+@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE, ("output.zarr",))
 def batch(
     inputs: Annotated[list[Path], typer.Argument(help="Stacks of projections, one image per slab.")],
     output: Folder,

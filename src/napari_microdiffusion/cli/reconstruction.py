@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 
 
 @command
-@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE, ("output.uncertainty", "output.inr"))
+@asks_for(
+    BEAM,
+    BEAM_FILE,
+    DETECTOR,
+    METHOD,
+    REFERENCE,
+    WITHIN_FILE,
+    ("output.uncertainty", "output.inr", "output.zarr"),
+)
 def reconstruct(
     output: Output,
     asked: Asked,
