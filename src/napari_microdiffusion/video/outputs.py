@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..io import (
     IMAGE_SUFFIXES,
     ImageStack,
+    ZarrKind,
     check_not_read,
     check_output,
     input_record,
@@ -64,7 +65,9 @@ class VideoOutputs:
             if path is not None:
                 check_not_read(path, read)
 
-    def writing(self, events: Iterable[Any], source: ImageStack, step_length: int) -> Iterator[Any]:
+    def writing(
+        self, events: Iterable[Any], source: ImageStack, step_length: int, zarr: ZarrKind = "0.4"
+    ) -> Iterator[Any]:
         """Pass events on and write what they bring; the last one is a dict of the files' names.
 
         Frames wait beside the output in a file of their own, so that memory holds one at a time, and every
@@ -77,6 +80,8 @@ class VideoOutputs:
         source : ImageStack
             The video of projections, for its scale.
         step_length : int
+        zarr : {"0.4", "0.5", "0.5-sharded"}
+            How volumes that end in .ome.zarr are written.
         """
         placed = StackPlacement.recorded(
             source.scale, source.unit, source.origin, source.step_length
@@ -84,6 +89,7 @@ class VideoOutputs:
         where: dict[str, Any] = {}
         if source.scale is not None:
             where = {"scale": placed.scale, "unit": source.unit, "origin": placed.translate}
+        where["zarr"] = zarr
         with tempfile.TemporaryDirectory(dir=self.volumes.absolute().parent, prefix=".video-") as folder:
             frames: np.memmap[Any, Any] | None = None
             done, regions = 0, None
@@ -114,7 +120,8 @@ class VideoOutputs:
         write_image(names.volume, frames, axes="tzyx", description=about, **where)
         written = {"volumes": str(names.volume)}
         if self.regions is not None:
-            write_image(self.regions, regions.astype(np.uint16), description={"quantity": "regions"}, **where)
+            whole = regions.astype(np.uint16)
+            write_image(self.regions, whole, description={"quantity": "regions"}, labels=True, **where)
             written["regions"] = str(self.regions)
         if self.traces is not None:
             if self.traces.suffix == ".nwb":
