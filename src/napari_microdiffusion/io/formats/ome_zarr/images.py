@@ -48,7 +48,7 @@ def check_zarr_installed(path: Path) -> None:
     installed = package_version("zarr")
     if tuple(int(part) for part in installed.split(".")[:2]) < _OLDEST_ZARR:
         raise UserError(
-            f"{path.name} is OME-Zarr, for which zarr {_OLDEST_ZARR[0]}.{_OLDEST_ZARR[1]} or later is needed, not "
+            f"{path.name} is OME-Zarr, for which zarr {'.'.join(map(str, _OLDEST_ZARR))} is needed, not "
             f'{installed}: pip install "napari-microdiffusion[zarr]".'
         )
 
