@@ -79,6 +79,7 @@ def test_resuming_does_what_is_not_whole(run):
     [
         (("a.tif", "-n", 1, "-o", "out"), "-n is 1"),
         (("a.tif", "-n", 2, "-o", "out", "--ending", ".png"), "--ending is '.png'"),
+        (("a.tif", "-n", 2, "-o", "out", "--zarr", "0.5"), "--zarr is for images that end in .ome.zarr"),
         (("a.tif", "-n", 2, "-o", "out", "--steps", 99), "steps is 99"),
     ],
 )

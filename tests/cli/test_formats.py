@@ -115,6 +115,54 @@ def test_a_stopped_zarr_has_its_own_name():
     assert (names.volume.name, names.uncertainty.name) == ("v.stopped.ome.zarr", "u.stopped.zarr")
 
 
+def test_the_version_of_ome_zarr_is_asked_for_and_repeated(tmp_path, run):
+    file, *choice = scanimage(tmp_path)
+    stack, quick = (file, *choice), ("-n", 2, *AS_MEASURED)
+    run("reconstruct", *stack, *quick, "-o", "v.ome.zarr", "--zarr", "0.5-sharded")
+    assert header_of("v.ome.zarr")["ome"]["version"] == "0.5"
+    beside = json.loads(Path("v.provenance.json").read_text())
+    assert (beside["output"]["zarr"], beside["origins"]["output.zarr"]) == ("0.5-sharded", "asked")
+    run("reconstruct", "-o", "again.ome.zarr", "--config", "v.provenance.json")
+    run("batch", *stack, *quick, "-o", "out", "--ending", ".ome.zarr", "--zarr", "0.5-sharded")
+    for other in ("again.ome.zarr", *map(str, Path("out").glob("*.zarr"))):
+        assert pixels_of(other) == pixels_of("v.ome.zarr")
+    run("reconstruct", "-o", "older.ome.zarr", "--config", "v.provenance.json", "--zarr", "0.4")
+    assert read_image("older.ome.zarr").metadata["format"] == "OME-Zarr 0.4"
+
+
+def test_time_points_together_are_of_the_version_asked_for(tmp_path, run):
+    write_ngff(tmp_path / "a.ome.zarr", BOTH[:, None], "tczyx", (1, 1, 3, 1, 1))
+    words = ("a.ome.zarr", "-n", 2, *AS_MEASURED, "--time", "all")
+    run("reconstruct", *words, "-o", "v.ome.zarr", "--zarr", "0.5")
+    assert header_of("v.ome.zarr")["ome"]["version"] == "0.5"
+    assert read_image("v.ome.zarr").axes == "tzyx"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-o", "v.ome.tif", "--zarr", "0.5"), "--zarr is for images that end in .ome.zarr"),
+        (("-o", "v.ome.zarr", "--zarr", "0.6"), "'0.6' is not one of '0.4', '0.5', '0.5-sharded'"),
+    ],
+)
+def test_a_version_that_would_not_be_written_is_refused(tmp_path, run, words, message):
+    file, *choice = scanimage(tmp_path)
+    result = CliRunner().invoke(app, [*map(str, ("reconstruct", file, *choice, "-n", 2)), *words])
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+    assert not Path("v.ome.zarr").exists()
+
+
+def header_of(folder: str) -> dict:
+    return json.loads((Path(folder) / "zarr.json").read_text())["attributes"]
+
+
+def pixels_of(folder: str) -> list[tuple[str, bytes]]:
+    """The arrays as they lie on disk: with their names, headers and shards."""
+    files = sorted(file for file in (Path(folder) / "0").rglob("*") if file.is_file())
+    return [(str(file.relative_to(folder)), file.read_bytes()) for file in files]
+
+
 def test_an_existing_zarr_that_is_read_is_not_overwritten(tmp_path, run):
     file, *_ = zarr(tmp_path)
     result = CliRunner().invoke(app, ["reconstruct", str(file), "-n", "2", "-o", str(file), "--time", "0"])

@@ -103,7 +103,11 @@ class Work:
             For a setting that cannot be, or a step length that is not known.
         """
         outputs = {"volume": piece.outputs.volume, "uncertainty": piece.outputs.uncertainty}
-        asked = {**self.asked, "input": piece.input.model_dump(exclude_unset=True), "output": outputs}
+        asked = {
+            **self.asked,
+            "input": piece.input.model_dump(exclude_unset=True),
+            "output": {**self.asked.get("output", {}), **outputs},
+        }
         resolved = resolve(asked, Recorded.of_projections(image), **self._layers)
         return keeping_samples_only_where_written(resolved)
 

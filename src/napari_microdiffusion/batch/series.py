@@ -116,9 +116,10 @@ class Series:
                 files = tuple(getattr(piece.outputs, what) for piece in self.pieces)
                 with open_image(files[0]) as one:
                     size = one.data.shape
-                    place: dict[str, Any] = {"scale": one.scale, "unit": one.unit, "origin": one.origin}
+                    how: dict[str, Any] = {"scale": one.scale, "unit": one.unit, "origin": one.origin}
                 about = {"quantity": what, **short_record(content)}
-                write_image(target, TimesTogether(files, size), axes="tzyx", description=about, **place)
+                how["zarr"] = settings.document.output.zarr
+                write_image(target, TimesTogether(files, size), axes="tzyx", description=about, **how)
                 written[what] = str(target)
         content["times"] = [
             {
@@ -138,8 +139,9 @@ class Series:
         """Make the folder, or find it with volumes of the same file and settings; others are removed."""
         state = self.whole.source.stat()
         table = settings.document.model_dump(mode="json")
-        # More time points or another name do not make other volumes of those that are there.
+        # More time points, another name or format do not make other volumes of those that are there.
         table["input"].pop("times")
+        table["output"].pop("zarr")
         table["output"] = sorted(what for what, path in table["output"].items() if path is not None)
         run = {"settings": table, "bytes": state.st_size, "modified": state.st_mtime_ns}
         journal = self.folder / "run.json"

@@ -8,13 +8,13 @@ import typer
 from ..errors import Cancelled, UsageError
 from ..io import IMAGE_SUFFIXES, output_folder
 from ..settings.files import read_run
-from .options import Config, Folder, Preset, say_notes
+from .options import Config, Folder, Preset, refuse_unused_format, say_notes
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
 from .terminal import CANCELLED, PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
 
 @command
-@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE)
+@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE, ("output.zarr",))
 def batch(
     inputs: Annotated[list[Path], typer.Argument(help="Stacks of projections, one image per slab.")],
     output: Folder,
@@ -46,6 +46,7 @@ def batch(
 
     if ending not in IMAGE_SUFFIXES:
         raise UsageError(f"--ending is {ending!r}, but it must be one of {', '.join(IMAGE_SUFFIXES)}")
+    refuse_unused_format(asked, ending)
     if "second_view" in asked.get("input", {}):
         raise UsageError("--views names a file, but batch takes 2, for both views in one stack")
     work = Work(asked, None if config is None else read_run(config), preset, NAMES)

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from ..errors import UsageError
 from ..io import ImageStack, check_not_read, depth_stack, open_image, read_image, sources_of
 from ..settings.document import InputSettings
 from ..settings.presets import PRESET_WORDS, PresetName
+from .setting_options import NAMES, Asked
 from .terminal import PROGRAM, say
 
 Kind = Literal["vasculature", "dendrites", "neurons", "nuclei"]
@@ -80,3 +82,9 @@ def say_notes(notices: Iterable[str]) -> None:
 def refuse_overwriting(output: Path, source: Path) -> None:
     """Raise a `UserError` if the output is the file that is read."""
     check_not_read(output, sources_of(source))
+
+
+def refuse_unused_format(asked: Asked, *endings: str) -> None:
+    """Raise a `UsageError` if a version of OME-Zarr is asked for and no image is one."""
+    if "zarr" in asked.get("output", {}) and not any(name.lower().endswith(".zarr") for name in endings):
+        raise UsageError(f"{NAMES['output.zarr']} is for images that end in .ome.zarr; here none does")

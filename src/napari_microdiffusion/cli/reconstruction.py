@@ -22,6 +22,7 @@ from .options import (
     notes_of,
     opened_stack,
     read_stack,
+    refuse_unused_format,
     say_notes,
 )
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
@@ -33,7 +34,15 @@ if TYPE_CHECKING:
 
 
 @command
-@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, WITHIN_FILE, ("output.uncertainty", "output.inr"))
+@asks_for(
+    BEAM,
+    BEAM_FILE,
+    DETECTOR,
+    METHOD,
+    REFERENCE,
+    WITHIN_FILE,
+    ("output.uncertainty", "output.inr", "output.zarr"),
+)
 def reconstruct(
     output: Output,
     asked: Asked,
@@ -64,6 +73,7 @@ def reconstruct(
     chosen, written = resolve_input(asked, layers["earlier"], NAMES), asked["output"]
     if chosen.path is None:
         raise UsageError("a stack of projections is needed; name it first, or in the settings of --config")
+    refuse_unused_format(asked, output.name, str(written.get("uncertainty", "")))
     outputs = Outputs(output, written.get("uncertainty"), written.get("inr"))
     sources = (chosen.path, config, method.inr_file, _prior_file(method.prior))
     outputs.check(method, (*sources, chosen.beam_file, chosen.second_view, chosen.reference))

@@ -10,13 +10,20 @@ from ..io import open_image, time_series
 from ..settings.files import read_run
 from ..settings.recorded import Recorded
 from ..settings.resolve import check_asked, resolve, resolve_input
-from .options import Config, Preset, notes_of, read_stack, say_notes
+from .options import Config, Preset, notes_of, read_stack, refuse_unused_format, say_notes
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, Asked, asks_for
 from .terminal import PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
 
 @command
-@asks_for(BEAM, BEAM_FILE, DETECTOR, METHOD, REFERENCE, ("input.position", "input.channel", "input.axes"))
+@asks_for(
+    BEAM,
+    BEAM_FILE,
+    DETECTOR,
+    METHOD,
+    REFERENCE,
+    ("input.position", "input.channel", "input.axes", "output.zarr"),
+)
 def video(
     projections: Annotated[Path, typer.Argument(help="Projections with a time axis, one image per slab.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Image to write; .ome.zarr opens fastest.")],
@@ -47,6 +54,7 @@ def video(
     asked.setdefault("method", {}).setdefault("samples", 0)
     check_asked(asked, earlier=earlier, preset_name=preset, names=NAMES)
     chosen = resolve_input(asked, earlier, NAMES)
+    refuse_unused_format(asked, output.name, str(save_regions or ""))
     outputs = VideoOutputs(output, traces, save_regions)
     known = (projections, config, regions, chosen.reference, chosen.beam_file)
     outputs.check(path for path in known if path is not None)
@@ -64,7 +72,7 @@ def video(
         video = Video(image.data, rate, labels, motion)
         with interrupts(token.stop, token.cancel), progress_bar() as show:
             events = reconstruct_video(video, acquisition, resolved.method, reference=reference, cancel=token)
-            return _answer(outputs.writing(events, image, n), show)
+            return _answer(outputs.writing(events, image, n, resolved.document.output.zarr), show)
 
 
 def _answer(events: Any, show: Any) -> Answer:

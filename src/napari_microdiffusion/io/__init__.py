@@ -10,6 +10,7 @@ from napari_microdiffusion.io.checkpoints import (
     save_checkpoint,
 )
 from napari_microdiffusion.io.description import describe, provenance_path
+from napari_microdiffusion.io.formats.ome_zarr.writing import ZarrKind
 from napari_microdiffusion.io.formats.positions import UnchosenPosition
 from napari_microdiffusion.io.images import (
     ImageStack,
@@ -37,6 +38,7 @@ __all__ = [
     "ImageStack",
     "UnchosenPosition",
     "UnnamedAxes",
+    "ZarrKind",
     "check_not_read",
     "check_output",
     "check_size",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.atomic import FOLDER_SUFFIX, check_output, whole_file, whole_folder
 from napari_microdiffusion.io.axes import CANONICAL
-from napari_microdiffusion.io.formats.ome_zarr.writing import write_zarr_image
+from napari_microdiffusion.io.formats.ome_zarr.writing import ZarrKind, write_zarr_image
 from napari_microdiffusion.io.metadata import Scale, own_items
 from napari_microdiffusion.io.units import is_pixel_unit, micrometres
 
@@ -40,6 +40,8 @@ def write_image(
     step_length: int | None = None,
     beam: str | None = None,
     origin: Scale | None = None,
+    zarr: ZarrKind = "0.4",
+    labels: bool = False,
 ) -> None:
     """Write a stack as OME-TIFF, ImageJ hyperstack or OME-Zarr, whole or not at all.
 
@@ -47,7 +49,8 @@ def write_image(
     ----------
     path
         Ends in one of `IMAGE_SUFFIXES`: `.ome.tif` (OME-TIFF, compressed), `.tif` (ImageJ), `.ome.zarr` (a
-        folder, OME-Zarr 0.4, compressed; an OME-Zarr of that name is replaced).
+        folder, OME-Zarr, compressed, at several resolutions if it is large; an OME-Zarr of that name is
+        replaced).
     data
         Pixels. OME-TIFF and OME-Zarr keep whole numbers of 8 to 32 bits, float32 and float64; ImageJ keeps
         uint8, uint16 and float32. float16, and for ImageJ float64, become float32; other types are refused.
@@ -68,6 +71,10 @@ def write_image(
     origin
         Centre of the first voxel (z, y, x) in `unit`; also where other programs look for it: as the positions
         of the planes, the origin of the image, or a translation. Only with a scale.
+    zarr
+        Version of OME-Zarr; with "0.5-sharded" many chunks lie together in one file.
+    labels
+        Whether the pixels are numbers of regions, of which an OME-Zarr holds the full resolution alone.
 
     Raises
     ------
@@ -85,7 +92,7 @@ def write_image(
     items = own_items(step_length, beam, description, place)
     if kind == "OME-Zarr":
         with whole_folder(target) as temporary:
-            write_zarr_image(temporary, array, axes, spacing, unit, channels, items, place)
+            write_zarr_image(temporary, array, axes, spacing, unit, channels, items, place, zarr, not labels)
     elif kind == "OME TIFF":
         _write_ome(target, array, axes, spacing, unit, channels, items, place)
     else:

@@ -22,7 +22,7 @@ from ..io import (
     write_json,
 )
 from ..optics.placement import StackPlacement
-from ..settings.document import RunSettings
+from ..settings.document import OutputSettings, RunSettings
 from ..settings.files import short_record
 from ..settings.method import ReconstructionConfig
 from ..settings.resolve import Resolved
@@ -85,8 +85,9 @@ class Outputs:
         images = [path for path in (self.volume, self.uncertainty) if path is not None]
         for path in images:
             check_size(path, size)
-        # The finished blocks lie beside the result until that is whole.
-        needed, free = 2 * size * len(images), shutil.disk_usage(self.volume.resolve().parent).free
+        # The finished blocks lie beside the result until that is whole; coarser copies are a third more.
+        needed = sum(2 * size + (size // 3 if path.suffix.lower() == ".zarr" else 0) for path in images)
+        free = shutil.disk_usage(self.volume.resolve().parent).free
         if free < needed:
             raise UserError(
                 f"{self.volume} needs {needed / 1e9:.1f} GB while it is made, but its disk has "
@@ -170,15 +171,16 @@ class Outputs:
         n = result.provenance["acquisition"]["step_length"]
         # Projections that record no origin are put where their volume begins at zero, whatever their n.
         slabs = StackPlacement.recorded(source.scale, source.unit, source.origin, step_length=n)
-        voxel, origin = None, None
+        output = OutputSettings() if settings is None else settings.document.output
+        how: dict[str, Any] = {"unit": source.unit, "zarr": output.zarr}
         if source.scale is not None:
-            voxel, origin = slabs.of_volume(n).scale, slabs.of_volume(n).translate
+            volume = slabs.of_volume(n)
+            how |= {"scale": volume.scale, "origin": volume.translate}
         record = short_record(result.provenance)
         written: dict[str, str] = {}
 
         def image(what: str, path: Path, data: Any) -> None:
-            about = {"quantity": what, **record}
-            write_image(path, data, scale=voxel, unit=source.unit, origin=origin, description=about)
+            write_image(path, data, description={"quantity": what, **record}, **how)
             written[what] = str(path)
 
         with set_aside(self.provenance):

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..errors import UserError
+from ..io import ZarrKind
 from ..optics import Acquisition
 from .method import ReconstructionConfig
 
@@ -132,6 +133,12 @@ class OutputSettings(BaseModel):
         "drawn.",
     )
     inr: Path | None = Field(None, title="INR", description="File to save the INR to, .safetensors.")
+    zarr: ZarrKind = Field(
+        "0.4",
+        title="OME-Zarr",
+        description="Version of OME-Zarr, for images that end in .ome.zarr: 0.4, which most programs read; "
+        "0.5; or 0.5-sharded, many small chunks in one file.",
+    )
 
 
 class RunSettings(BaseModel):

@@ -86,7 +86,7 @@ def resolve(
     recorded : Recorded
         What the image records.
     earlier : mapping of mappings, optional
-        Of an earlier run, as `files.read_run` gives them. Names of outputs are not taken from there, and
+        Of an earlier run, as `files.read_run` gives them. Of the outputs only their format is taken, and
         choices within the input (channel, time, ...) only where the input is the same file.
     preset_name : str, optional
     names : mapping, optional
@@ -106,14 +106,15 @@ def resolve(
     method, method_origins = _method(asked, before, preset_name, words)
     inputs = _inputs(asked, before)
     read = resolve_input(asked, before, words)
-    written = checked(OutputSettings, asked.get("output", {}), "output", words)
+    outputs = _outputs(asked, before)
+    written = checked(OutputSettings, outputs, "output", words)
     fields, acquisition_origins, notices = merged_acquisition(asked, before, recorded, read, words, assume)
     acquisition = checked(Acquisition, fields, "acquisition", step_words(asked, words))
     document = RunSettings(acquisition=acquisition, method=method, input=read, output=written)
     found: dict[str, Origin] = {f"acquisition.{name}": origin for name, origin in acquisition_origins.items()}
     found |= {f"method.{path}": origin for path, origin in method_origins.items()}
     found |= {f"input.{name}": "asked" for name in inputs}
-    found |= {f"output.{name}": "asked" for name in asked.get("output", {})}
+    found |= {f"output.{name}": "asked" for name in outputs}
     origins: dict[str, Origin] = {
         leaf.path: found.get(leaf.path, "default")
         for leaf in fields_of(RunSettings)
@@ -155,7 +156,7 @@ def check_asked(
     if method.guide == "reference" and read.reference is None:
         name = words.get("input.reference", "reference")
         raise UsageError(f"the guide is reference, but there is none; name a point-scanned stack with {name}")
-    checked(OutputSettings, asked.get("output", {}), "output", words)
+    checked(OutputSettings, _outputs(asked, before), "output", words)
     step, width, _ = step_and_width(asked, before, None)
     fields = {**before.get("acquisition", {}), **asked_acquisition(asked), **width}
     try:
@@ -259,3 +260,9 @@ def _inputs(asked: Tables, earlier: Tables) -> dict[str, Any]:
     if path is not None and (former is None or Path(path) != Path(former)):
         before = {name: value for name, value in before.items() if name not in _WITHIN_FILE}
     return before | own
+
+
+def _outputs(asked: Tables, earlier: Tables) -> dict[str, Any]:
+    # Names are not taken over, lest a result be replaced.
+    earlier_format = {name: value for name, value in earlier.get("output", {}).items() if name == "zarr"}
+    return earlier_format | dict(asked.get("output", {}))

@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..io import (
     IMAGE_SUFFIXES,
     ImageStack,
+    ZarrKind,
     check_not_read,
     check_output,
     input_record,
@@ -64,7 +65,9 @@ class VideoOutputs:
             if path is not None:
                 check_not_read(path, read)
 
-    def writing(self, events: Iterable[Any], source: ImageStack, step_length: int) -> Iterator[Any]:
+    def writing(
+        self, events: Iterable[Any], source: ImageStack, step_length: int, zarr: ZarrKind = "0.4"
+    ) -> Iterator[Any]:
         """Pass events on and write what they bring; the last one is a dict of the files' names.
 
         Frames wait beside the output in a file of their own, so that memory holds one at a time, and every
@@ -77,6 +80,8 @@ class VideoOutputs:
         source : ImageStack
             The video of projections, for its scale.
         step_length : int
+        zarr : {"0.4", "0.5", "0.5-sharded"}
+            How volumes that end in .ome.zarr are written.
         """
         with tempfile.TemporaryDirectory(dir=self.volumes.absolute().parent, prefix=".video-") as folder:
             frames: np.memmap[Any, Any] | None = None
@@ -92,7 +97,7 @@ class VideoOutputs:
                     frames[event.index] = event.volume
                     done = event.index + 1
                 elif isinstance(event, VideoFinished) and frames is not None and regions is not None and done:
-                    yield self.write(event, frames[:done], regions, source, step_length)
+                    yield self.write(event, frames[:done], regions, source, step_length, zarr)
 
     def write(
         self,
@@ -101,21 +106,23 @@ class VideoOutputs:
         regions: np.ndarray,
         source: ImageStack,
         step_length: int,
+        zarr: ZarrKind = "0.4",
     ) -> dict[str, str]:
         """Write the volumes of the frames that are done, (t, z, y, x), and the rest; gives the names."""
         placed = StackPlacement.recorded(
             source.scale, source.unit, source.origin, source.step_length
         ).of_volume(step_length)
-        where: dict[str, Any] = {}
+        where: dict[str, Any] = {"zarr": zarr}
         if source.scale is not None:
-            where = {"scale": placed.scale, "unit": source.unit, "origin": placed.translate}
+            where |= {"scale": placed.scale, "unit": source.unit, "origin": placed.translate}
         names = Outputs(self.volumes)
         names = names.stopped() if finished.stopped else names
         about = {"quantity": "video", **short_record(finished.provenance)}
         write_image(names.volume, frames, axes="tzyx", description=about, **where)
         written = {"volumes": str(names.volume)}
         if self.regions is not None:
-            write_image(self.regions, regions.astype(np.uint16), description={"quantity": "regions"}, **where)
+            whole = regions.astype(np.uint16)
+            write_image(self.regions, whole, description={"quantity": "regions"}, labels=True, **where)
             written["regions"] = str(self.regions)
         if self.traces is not None:
             write_traces(self.traces, finished, regions)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version as package_version
 from importlib.util import find_spec
 from math import prod
 from pathlib import Path
@@ -31,6 +32,7 @@ from napari_microdiffusion.io.formats.positions import Position, chosen_position
 from napari_microdiffusion.io.metadata import FileMetadata, converted_length, lateral_and_depth, own_values
 from napari_microdiffusion.io.units import is_pixel_unit, micrometres, unknown_unit
 
+_OLDEST_ZARR = (3, 1)
 _PATIENCE_S = 10
 _MOST_PIXELS = 2**60
 _KINDS = {"time": "t", "channel": "c", "t": "t", "c": "c", "z": "z", "y": "y", "x": "x"}
@@ -38,10 +40,16 @@ _ASSUMED = "The folder does not name its depth axis; the one without a name is t
 
 
 def check_zarr_installed(path: Path) -> None:
-    """Raise a `UserError` where the package zarr is missing."""
+    """Raise a `UserError` where the package zarr is missing, or older than shards and version 3."""
     if find_spec("zarr") is None:
         raise UserError(
             f'{path.name} is OME-Zarr, for which zarr is needed: pip install "napari-microdiffusion[zarr]".'
+        )
+    installed = package_version("zarr")
+    if tuple(int(part) for part in installed.split(".")[:2]) < _OLDEST_ZARR:
+        raise UserError(
+            f"{path.name} is OME-Zarr, for which zarr {'.'.join(map(str, _OLDEST_ZARR))} is needed, not "
+            f'{installed}: pip install "napari-microdiffusion[zarr]".'
         )
 
 
