@@ -24,6 +24,8 @@ from .weight import changed_places, match_weight, thick_slab_weight
 _NEW = 0.03
 # Light everywhere that the reference is thought to have at least, relative to the projections' range.
 _LEAST = 1e-3
+# Of the variance of the projections' noise, what is left of it where they are as expected.
+_NOISE_LEFT = 0.1
 # Weight of the whole reference below which a run says so.
 _LITTLE_WEIGHT = 0.5
 # Share of the volume below which a run tells how little the reference covers.
@@ -57,7 +59,13 @@ def _shared(
     stack = denoise_volume(np.asarray(given.data, np.float32), noise, check)
     yield Progress("guide", 0.4)
     found = register(
-        facts.denoised, stack, facts.acquisition, voxel=given.voxel, place=given.place, check=check
+        facts.denoised,
+        stack,
+        facts.acquisition,
+        voxel=given.voxel,
+        place=given.place,
+        measured=facts.measured,
+        check=check,
     )
     state.registration = found
     if not found.is_of_this_tissue:
@@ -68,8 +76,8 @@ def _shared(
 
     forward, shape = Forward(facts.acquisition, facts.shape[0]), facts.volume_shape
     smooth = without_aliasing(stack, given.voxel)
-    raw = resampled(smooth, given.voxel, found.pose, shape, order=5)
-    inside = covered(stack.shape, given.voxel, found.pose, shape)
+    raw = resampled(smooth, given.voxel, found.pose, shape, 5, found.deformation)
+    inside = covered(stack.shape, given.voxel, found.pose, shape, found.deformation)
     seen_inside = forward(inside.astype(np.float32)) > 0.99
     brightness = relative_brightness(facts.denoised, forward(raw), seen_inside, facts.shape[0])
     # What it does not reach is as without it.
@@ -89,6 +97,7 @@ def _shared(
     # Noise that is independent from slice to slice is less in their mean.
     own = forward(np.square(deviation)) / len(facts.acquisition.profile)
     seen = forward(expected) - dark
+    own += np.float32(_NOISE_LEFT) * np.square(facts.noise.deviation(seen + dark))
     match = match_weight(light, seen, own, scale.span)
     match = _mean_over_views(match, facts)
     changed = _mean_over_views(changed_places(light, seen, own, scale.span), facts)
