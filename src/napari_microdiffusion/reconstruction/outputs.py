@@ -178,7 +178,8 @@ class Outputs:
 
         def image(what: str, path: Path, data: Any) -> None:
             about = {"quantity": what, **record}
-            write_image(path, data, scale=voxel, unit=source.unit, origin=origin, description=about)
+            place: dict[str, Any] = {"scale": voxel, "unit": source.unit, "origin": origin}
+            write_image(path, data, axes=result.axes, description=about, **place)
             written[what] = str(path)
 
         with set_aside(self.provenance):

@@ -151,7 +151,7 @@ class Results(QObject):
         shown = self._arrange(on, self.is_beside)
         if not on or shown is None:
             return ""
-        longest = max(array_of(shown).shape)
+        longest = max(array_of(shown).shape[-3:])
         if longest <= SAFE_TEXTURE_SIDE:
             return ""
         return (

@@ -13,7 +13,8 @@ from ...stacks.metadata import METADATA_KEY, known_beam
 from ...stacks.stack import Stack
 from ...studies.sweep_settings import SweepSettings
 from ...tasks.simulating import PointReady, Simulate, Simulated, Sweep
-from ...tasks.threads import sentence, spare_threads
+from ...tasks.threads import spare_threads
+from ...tasks.wording import sentence
 from ..beam.preview import show_beam
 from ..document import FormSettings, RunDocument
 from ..jobs.activity import Activity

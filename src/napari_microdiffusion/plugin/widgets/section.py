@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 from superqt.utils import QFlowLayout
 
+from ...tasks.wording import in_a_window
 from .help_page import HelpPage
 
 LABEL_WIDTH = 100
@@ -197,12 +198,19 @@ def call(field: QWidget, name: str, meaning: str = "") -> None:
 
 
 class WrappedLabel(QLabel):
-    """A label that breaks its lines, and neither widens the dock nor makes the window taller."""
+    """A label that breaks its lines, and neither widens the dock nor makes the window taller.
+
+    What it says is said in the words of a window, whoever wrote it.
+    """
 
     def __init__(self, text: str = "") -> None:
-        super().__init__(text)
+        super().__init__(in_a_window(text))
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    def setText(self, text: str | None) -> None:
+        """Show a text."""
+        super().setText(in_a_window(text or ""))
 
     def minimumSizeHint(self) -> QSize:
         """A few letters; Qt would ask for the height that the narrowest column of text needs."""
