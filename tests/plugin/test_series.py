@@ -10,10 +10,10 @@ from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.plugin.widgets.axis_chooser import ALL, SOME
 from napari_microdiffusion.reconstruction.cost.estimate import Estimate
 from napari_microdiffusion.reconstruction.events import Progress, StageStarted
-from napari_microdiffusion.tasks import series as series_task
 from napari_microdiffusion.tasks.progress import StackBegun
 from napari_microdiffusion.tasks.reconstructing import Reconstruction
 from napari_microdiffusion.tasks.remaining import SeriesRemaining
+from napari_microdiffusion.tasks.several import series as series_task
 
 from .conftest import PATIENCE_MS, N, set_field
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..reconstruction.events import CancelToken
-from .wording import sentence
+from ..settings.wording import sentence
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..errors import Cancelled, RunFailed, UserError
 from ..reconstruction.events import CancelToken, Progress, SliceReady, StageStarted
+from ..settings.wording import sentence
 from .progress import Step
-from .wording import sentence
 
 Source = Callable[[CancelToken], Iterable[Any]]
 

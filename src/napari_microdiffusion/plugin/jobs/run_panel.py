@@ -3,8 +3,8 @@
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
+from ...settings.wording import in_a_window
 from ...tasks.progress import Step, time_left
-from ...tasks.wording import in_a_window
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
 from ..widgets.section import button, column, flow, label, row

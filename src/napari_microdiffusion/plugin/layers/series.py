@@ -8,7 +8,7 @@ from ...optics import Acquisition
 from ...reconstruction.events import SliceReady, StageStarted
 from ...stacks.series import ProjectionSeries, SeriesPlacement
 from ...tasks.progress import StackBegun
-from ...tasks.series import EmptyUncertainty
+from ...tasks.several.series import EmptyUncertainty
 from .result import ResultLayers
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from ...tasks.contrast import Contrast
 from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.reconstructing import EmptyVolume, Judged
 from ...tasks.remaining import Remaining, SeriesRemaining
-from ...tasks.series import SeriesDone
+from ...tasks.several.series import SeriesDone
 from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel

@@ -26,7 +26,7 @@ from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining, SeriesRemaining
-from ...tasks.series import SeriesReconstruction
+from ...tasks.several.series import SeriesReconstruction
 from ...tasks.threads import warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity

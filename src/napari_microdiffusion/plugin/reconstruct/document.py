@@ -15,7 +15,7 @@ from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
 from ...stacks.stack import Stack
 from ...tasks.held_inr import HeldInr
-from ...tasks.series import describe_plan, why_no_room
+from ...tasks.several.series import describe_plan, why_no_room
 from ...tasks.threads import spare_threads
 from ..document import RunDocument
 

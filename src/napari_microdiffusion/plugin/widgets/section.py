@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 from superqt.utils import QFlowLayout
 
-from ...tasks.wording import in_a_window
+from ...settings.wording import in_a_window
 from .help_page import HelpPage
 
 LABEL_WIDTH = 100

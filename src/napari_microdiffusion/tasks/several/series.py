@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import RunFailed, UserError
-from ..optics import Acquisition
-from ..reconstruction.cost.estimate import Estimate
-from ..reconstruction.events import CancelToken, Notice, SliceReady
-from ..reconstruction.provenance import series_record
-from ..reconstruction.result import ReconstructionResult, describe_series
-from ..settings.method import ReconstructionConfig
-from ..stacks.series import ProjectionSeries
-from ..stacks.stack import Stack
-from .contrast import Contrast
-from .progress import StackBegun
-from .reconstructing import EmptyVolume, Judged, Reconstruction
+from ...errors import RunFailed, UserError
+from ...optics import Acquisition
+from ...reconstruction.cost.estimate import Estimate
+from ...reconstruction.events import CancelToken, Notice, SliceReady
+from ...reconstruction.provenance import series_record
+from ...reconstruction.result import ReconstructionResult, describe_series
+from ...settings.method import ReconstructionConfig
+from ...stacks.series import ProjectionSeries
+from ...stacks.stack import Stack
+from ..contrast import Contrast
+from ..progress import StackBegun
+from ..reconstructing import EmptyVolume, Judged, Reconstruction
 
 if TYPE_CHECKING:
-    from ..registration.reference_stack import ReferenceStack
+    from ...registration.reference_stack import ReferenceStack
 
 # Images larger than this lie in a file without a name, which is gone with them.
 _IN_MEMORY = 1_000_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import napari_microdiffusion
-from napari_microdiffusion.tasks.wording import in_a_window, sentence
+from napari_microdiffusion.settings.wording import in_a_window, sentence
 
 ROOT = Path(napari_microdiffusion.__file__).parent
 

@@ -2,7 +2,7 @@
 
 import re
 
-from ..settings.asked import FIELDS
+from .asked import FIELDS
 
 # As in "mask missing (--mask-missing)".
 _NAMED = re.compile(r"(?P<words>[a-z]+(?: [a-z]+)?) \(--(?P<option>[a-z-]+)\)")
