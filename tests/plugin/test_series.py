@@ -8,6 +8,7 @@ import pytest
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.plugin.widgets.axis_chooser import ALL, SOME
+from napari_microdiffusion.reconstruction.blocks import plan
 from napari_microdiffusion.reconstruction.cost.estimate import Estimate
 from napari_microdiffusion.reconstruction.events import Progress, StageStarted
 from napari_microdiffusion.tasks.progress import StackBegun
@@ -199,6 +200,18 @@ def test_large_images_lie_on_the_disk_and_leave_nothing_there(dock, recording, f
     assert isinstance(volume.data, np.memmap)
     np.testing.assert_allclose(volume.data[3], histospline(recording[3], N), atol=1e-2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_large_stacks_of_a_series_are_reconstructed_in_blocks(dock, recording, finish, monkeypatch):
+    monkeypatch.setattr(plan, "LARGE", 1000)
+    add(dock, recording)
+    choose(dock, SOME, first=0, last=1)
+    dock.runs.start()
+    finish(dock)
+    assert dock.outcome.error.isHidden(), dock.outcome.error.text()
+    volume = dock.viewer.layers["recording volume"]
+    for time in range(2):
+        np.testing.assert_allclose(volume.data[time], histospline(recording[time], N), atol=1e-2)
 
 
 def test_time_left_is_that_of_all_time_points():

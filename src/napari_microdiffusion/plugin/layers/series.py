@@ -8,7 +8,7 @@ from ...optics import Acquisition
 from ...reconstruction.events import SliceReady, StageStarted
 from ...stacks.series import ProjectionSeries, SeriesPlacement
 from ...tasks.progress import StackBegun
-from ...tasks.several.series import EmptyUncertainty
+from ...tasks.several.series import EmptyUncertainty, StackDone
 from .result import ResultLayers
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SeriesLayers(ResultLayers):
         viewer: "Viewer",
         series: ProjectionSeries,
         placement: SeriesPlacement,
-        empty: np.ndarray,
+        empty: Any,
         acquisition: Acquisition,
         limits: Any,
     ) -> None:
@@ -50,6 +50,10 @@ class SeriesLayers(ResultLayers):
             self._go_to_stack(event.number)
         elif isinstance(event, EmptyUncertainty):
             self._add_spread(event.values, 1e-6 * max(self._limits[1], 1e-30))
+        elif isinstance(event, StackDone):
+            self._has_result = True
+            for changed in self._changed.values():
+                changed.update(range(self.shape[-3]))
         elif isinstance(event, StageStarted):
             self._stage = event.stage
             self._stage_is_new = True
@@ -64,7 +68,7 @@ class SeriesLayers(ResultLayers):
         if event.quantity == "volume":
             self._latest_z = event.z
         elif self.uncertainty is not None:
-            top = float(np.percentile(event.plane, 99.9))
+            top = float(np.percentile(event.plane[::4, ::4], 99.9))
             low, high = self.uncertainty.contrast_limits
             if top > high:
                 self.uncertainty.contrast_limits = (low, top)

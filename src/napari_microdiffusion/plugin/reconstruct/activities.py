@@ -15,7 +15,7 @@ from ...tasks.contrast import Contrast
 from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.reconstructing import EmptyVolume, Judged
 from ...tasks.remaining import Remaining, SeriesRemaining
-from ...tasks.several.series import SeriesDone
+from ...tasks.several.series import SeriesDone, StackDone
 from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
@@ -111,6 +111,9 @@ class ReconstructingSeries(Reconstructing):
 
     def _handle(self, event: Any) -> None:
         """Hold the result of all; what is said of a single one is not shown."""
+        if isinstance(event, StackDone) and self._layers is None:  # of large stacks no slices come
+            self._add_to(self._empty)
+            self._empty = None
         if isinstance(event, SeriesDone):
             self.result = event.result
             self.done = "The volumes are reconstructed."

@@ -195,7 +195,7 @@ class Controller(Saving):
         self.preferences.store(document)
         place, limits = series.placement(acquisition.step_length), tuple(series.layer.contrast_limits)
 
-        def add_layers(empty: np.ndarray) -> SeriesLayers:
+        def add_layers(empty: Any) -> SeriesLayers:
             return SeriesLayers(self.viewer, series, place, empty, acquisition, limits)
 
         task = SeriesReconstruction(

@@ -13,13 +13,14 @@ import numpy as np
 from ...errors import RunFailed, UserError
 from ...optics import Acquisition
 from ...reconstruction.cost.estimate import Estimate
-from ...reconstruction.events import CancelToken, Notice, SliceReady
+from ...reconstruction.events import BlockReady, CancelToken, Notice, SliceReady
 from ...reconstruction.provenance import series_record
 from ...reconstruction.result import ReconstructionResult, describe_series
 from ...settings.method import ReconstructionConfig
 from ...stacks.series import ProjectionSeries
 from ...stacks.stack import Stack
 from ..contrast import Contrast
+from ..large_stacks.reconstructing import GrowingVolumes
 from ..progress import StackBegun
 from ..reconstructing import EmptyVolume, Judged, Reconstruction
 
@@ -35,6 +36,11 @@ class EmptyUncertainty:
     """Room for the uncertainty of all volumes; written to here."""
 
     values: np.ndarray
+
+
+@dataclass(frozen=True)
+class StackDone:
+    """The volume of the stack that was begun last is whole."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,60 +75,51 @@ class SeriesReconstruction:
     reference: "ReferenceStack | None" = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
-        """`EmptyVolume`; of each stack `StackBegun` and the engine's events; last `SeriesDone`."""
-        series, stacks = self.series, self.series.stacks
-        image: np.ndarray | None = None
-        spread: np.ndarray | None = None
+        """`EmptyVolume`; of each stack `StackBegun`, the engine's events, `StackDone`; last `SeriesDone`."""
+        series, growing = self.series, _Growing(self.series)
         done: list[ReconstructionResult] = []
         said: set[str] = set()
-        for number, stack in enumerate(stacks):
+        for number, stack in enumerate(series.stacks):
             if done and cancel.stopped:
                 break
-            name = f"{series.noun} {number + 1} of {len(stacks)}"
+            name = f"{series.noun} {number + 1} of {len(series)}"
             yield StackBegun(number, name)
+            begins = "" if not number else f"{name[:1].upper()}{name[1:]}: "
             one: ReconstructionResult | None = None
+            on_disk: GrowingVolumes | None = None  # whose files are gone when nobody holds it
             try:
                 for event in self._run(stack)(cancel):
-                    if isinstance(event, EmptyVolume):
-                        if image is None:
-                            image = room_for((*series.shape, *event.values.shape))
-                            yield EmptyVolume(image)
+                    if isinstance(event, Judged):
+                        one = event.result
+                    elif isinstance(event, EmptyVolume):
+                        yield from growing.begin(event.values.shape)
                     elif isinstance(event, SliceReady):
-                        assert image is not None
-                        if event.quantity == "uncertainty" and spread is None:
-                            spread = room_for(image.shape)
-                            yield EmptyUncertainty(spread)
-                        target = image if event.quantity == "volume" else spread
-                        assert target is not None
-                        target[series.index_of(number)][(event.z, *event.region.index)] = event.plane
-                        yield event
+                        yield from growing.write(number, event)
                     elif isinstance(event, Notice):
                         if (alike := re.sub(r"[\d.]+", "0", event.text)) not in said:
                             said.add(alike)
-                            yield (
-                                event if not number else replace(event, text=f"{_upper(name)}: {event.text}")
-                            )
-                    elif isinstance(event, Judged):
-                        one = event.result
-                    elif not (isinstance(event, Contrast) and number):  # all are shown with one contrast
+                            yield replace(event, text=f"{begins}{event.text}")
+                    elif isinstance(event, Contrast):
+                        if not number:  # all are shown with one contrast
+                            yield event
+                    elif isinstance(event, GrowingVolumes):
+                        on_disk = event
+                    elif not isinstance(event, BlockReady):
                         yield event
             except (UserError, RunFailed) as error:
                 if not done:
                     raise
-                yield Notice("warning", f"{_upper(name)}: {error} What was finished before is kept.")
+                yield Notice("warning", f"{begins}{error} What was finished before is kept.")
                 break
-            assert one is not None and image is not None
+            assert one is not None
             if one.stopped and done:
                 break
-            image[series.index_of(number)] = one.volume
-            if spread is not None and one.uncertainty is not None:
-                spread[series.index_of(number)] = one.uncertainty
-            done.append(
-                replace(one, volume=one.volume[:0], guide=one.guide[:0], uncertainty=None, reference=None)
-            )
-            del one
-        assert image is not None
-        yield self._together(done, image, spread)
+            yield from growing.finish(number, one)
+            del on_disk
+            nothing = np.empty((0, 0, 0), np.float32)
+            done.append(replace(one, volume=nothing, guide=nothing, uncertainty=None, reference=None))
+            yield StackDone()
+        yield self._together(done, growing)
 
     def _run(self, stack: Stack) -> Reconstruction:
         second = self.second_view
@@ -133,11 +130,10 @@ class SeriesReconstruction:
             stack.data, self.acquisition, self.config, second_view=beside, reference=self.reference
         )
 
-    def _together(
-        self, done: list[ReconstructionResult], image: np.ndarray, spread: np.ndarray | None
-    ) -> SeriesDone:
+    def _together(self, done: list[ReconstructionResult], growing: "_Growing") -> SeriesDone:
         """The finished volumes; of several axes all places stay, and what is not finished is empty there."""
-        series, count = self.series, len(done)
+        series, count, image, spread = self.series, len(done), growing.volume, growing.uncertainty
+        assert image is not None
         is_whole = count == len(series) and not done[-1].stopped
         kept = math.ceil(count / math.prod(series.shape[1:]))
         chosen = [series.chosen_of(number) for number in range(count)]
@@ -155,6 +151,51 @@ class SeriesReconstruction:
             provenance=provenance,
         )
         return SeriesDone(result, describe_series(done, len(series), series.noun))
+
+
+class _Growing:
+    """The image of the volumes and that of their uncertainty, as they are written."""
+
+    def __init__(self, series: ProjectionSeries) -> None:
+        self._series = series
+        self.volume: np.ndarray | None = None
+        self.uncertainty: np.ndarray | None = None
+
+    def begin(self, shape: tuple[int, ...]) -> Iterator[EmptyVolume]:
+        """Make room for volumes of a shape, and tell so, once."""
+        if self.volume is None:
+            self.volume = room_for((*self._series.shape, *shape))
+            yield EmptyVolume(self.volume)
+
+    def write(self, number: int, event: SliceReady) -> Iterator[Any]:
+        """Write a part of a slice, and pass it on."""
+        assert self.volume is not None
+        image = self.volume
+        if event.quantity == "uncertainty":
+            yield from self._begin_uncertainty()
+            assert self.uncertainty is not None
+            image = self.uncertainty
+        image[self._series.index_of(number)][(event.z, *event.region.index)] = event.plane
+        yield event
+
+    def finish(self, number: int, one: ReconstructionResult) -> Iterator[Any]:
+        """Write the volume of a stack; a large one lies on disk."""
+        yield from self.begin(one.volume.shape)
+        assert self.volume is not None
+        pairs = [(self.volume, one.volume)]
+        if one.uncertainty is not None:
+            yield from self._begin_uncertainty()
+            assert self.uncertainty is not None
+            pairs.append((self.uncertainty, one.uncertainty))
+        for image, values in pairs:
+            planes = values if isinstance(values, np.ndarray) else values.planes()
+            for z, plane in enumerate(planes):
+                image[self._series.index_of(number)][z] = plane
+
+    def _begin_uncertainty(self) -> Iterator[EmptyUncertainty]:
+        if self.uncertainty is None and self.volume is not None:
+            self.uncertainty = room_for(self.volume.shape)
+            yield EmptyUncertainty(self.uncertainty)
 
 
 def room_for(shape: tuple[int, ...]) -> np.ndarray:
@@ -199,7 +240,3 @@ def why_no_room(series: ProjectionSeries, slices: int, with_uncertainty: bool) -
 
 def _bytes_of(series: ProjectionSeries, slices: int) -> int:
     return math.prod((*series.shape, slices, *series.first.shape[1:])) * 4
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
