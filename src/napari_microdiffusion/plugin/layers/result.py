@@ -1,5 +1,6 @@
 """Events in, layer updates out: the volume and its uncertainty as they grow."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -285,6 +286,12 @@ def looked_at(viewer: "Viewer", layer: "Image") -> tuple[float, float]:
     whole = [0.0] * (viewer.dims.ndim - len(point)) + list(point)
     row, column = layer.world_to_data(whole)[-2:]
     return float(row), float(column)
+
+
+def show_names(layers: Iterable[Any], on: bool) -> None:
+    """Write the names of layers on the canvas, in napari's own overlay, or no longer."""
+    for layer in layers:
+        layer.name_overlay.visible = on
 
 
 def add_volume(
