@@ -118,6 +118,7 @@ def test_widget_and_samples_have_the_names_that_people_look_for(manifest):
         "Compare with ground truth",
         "Adapt prior",
         "Reconstruct video",
+        "Batch",
     ]
     assert [sample.key for sample in manifest.contributions.sample_data] == [
         "vasculature",

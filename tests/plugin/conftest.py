@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QCheckBox, QComboBox, QLineEdit, QW
 
 from napari_microdiffusion.io import write_image
 from napari_microdiffusion.plugin.adapt.view import AdaptWidget
+from napari_microdiffusion.plugin.batch.view import BatchWidget
 from napari_microdiffusion.plugin.compare.view import CompareWidget
 from napari_microdiffusion.plugin.reconstruct.view import ReconstructWidget
 from napari_microdiffusion.plugin.simulate.view import SimulateWidget
@@ -27,6 +28,7 @@ DOCKS = {
     "Compare with ground truth": CompareWidget,
     "Adapt prior": AdaptWidget,
     "Reconstruct video": VideoWidget,
+    "Batch": BatchWidget,
 }
 
 

@@ -52,7 +52,7 @@ def test_all_fields_are_reached_by_keys(any_dock):
 def test_labels_of_fields_lead_to_them(any_dock):
     fields = [bound for form in any_dock.findChildren(Form) for bound in form.fields.values()]
     lead = {label.buddy(): label.text() for label in any_dock.findChildren(QLabel)}
-    assert fields
+    assert fields or not any_dock.findChildren(Form)
     missing = [b.path for b in fields if b.field.kind != "switch" and b.widget.native not in lead]
     assert missing == []
     assert all(

@@ -104,6 +104,7 @@ def test_every_way_of_looking_gives_back_what_it_changed(compared, wait):
     modes["side by side"].click()
     assert viewer.canvas.grid.enabled
     assert all(layer.visible for layer in (truth, worse, better))
+    assert all(layer.name_overlay.visible for layer in (truth, worse, better))
     modes["overlay"].click()
     assert not viewer.canvas.grid.enabled
     assert (truth.colormap.name, worse.colormap.name) == ("green", "magenta")
@@ -114,6 +115,7 @@ def test_every_way_of_looking_gives_back_what_it_changed(compared, wait):
     assert "truth | histospline" in names(compared)
     modes["curtain"].click()
     assert names(compared).count("truth | histospline") == 1
+    assert [layer.name for layer in viewer.layers if layer.name_overlay.visible] == ["truth | histospline"]
     compared.looking.curtain.setValue(0)
     shown = compared.views.mixed
     np.testing.assert_array_equal(shown.data[2], better.data[2])
@@ -123,6 +125,7 @@ def test_every_way_of_looking_gives_back_what_it_changed(compared, wait):
     viewer.dims.ndisplay = 2
     modes["curtain"].click()
     assert compared.views.mixed is None
+    assert not any(layer.name_overlay.visible for layer in viewer.layers)
     assert [(layer.visible, layer.colormap.name, str(layer.blending)) for layer in viewer.layers] == before
 
     compared.looking.error.click()
@@ -131,6 +134,7 @@ def test_every_way_of_looking_gives_back_what_it_changed(compared, wait):
     np.testing.assert_allclose(error.data, better.data - truth.data)
     assert error.contrast_limits[0] == -error.contrast_limits[1]
     assert tuple(error.scale) == tuple(truth.scale)
+    assert error.colorbar.visible
 
     # A mixed layer that the person takes away ends the look.
     modes["checkerboard"].click()

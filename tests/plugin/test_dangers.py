@@ -123,7 +123,7 @@ def test_only_stacks_of_grey_planes_are_offered_and_the_others_say_why(dock, pro
     expected = histospline(projections, N)
     for name, chosen in (("five", (1, 2)), ("pyramid", ())):
         chooser.select(viewer.layers[name])
-        for box, index in zip(chooser.axis_boxes, chosen, strict=True):
+        for box, index in zip((axis.box.native for axis in chooser.axes), chosen, strict=True):
             box.setCurrentIndex(index)
         set_field(dock, "acquisition.step_length", N)
         dock.panel.button.click()

@@ -84,7 +84,7 @@ def test_a_time_point_or_another_name_leaves_the_step_length_that_was_typed(dock
     series = np.stack([projections, projections])
     layer = dock.viewer.add_image(series, name="series", axis_labels=("t", "z", "y", "x"))
     set_field(dock, STEP_LENGTH, 3)
-    (box,) = dock.sections.projections.chooser.axis_boxes
+    (box,) = (axis.box.native for axis in dock.sections.projections.chooser.axes)
     box.setCurrentIndex(1)
     layer.name = "other"
     assert dock.document.acquisition.step_length == 3

@@ -115,7 +115,7 @@ def test_a_file_that_another_reader_read_well_is_not_doubted(tmp_path, make):
 def test_repeated_frames_are_averaged_where_the_person_says_so(dock, tmp_path, finish):
     drop(dock, scanimage(tmp_path))
     finish(dock)
-    (box,) = dock.sections.projections.chooser.axis_boxes
+    (box,) = (axis.box.native for axis in dock.sections.projections.chooser.axes)
     box.setCurrentText("mean of all")
     found = dock.document.projections
     assert found.name == "si mean"

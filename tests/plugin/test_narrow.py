@@ -1,7 +1,9 @@
 """The docks in a narrow window: nothing is cut off, and all of them fit."""
 
 import pytest
-from qtpy.QtWidgets import QDockWidget, QScrollArea, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QFontMetricsF
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDockWidget, QLabel, QPushButton, QScrollArea, QWidget
 
 from .conftest import DOCKS, dock_in, set_field
 
@@ -23,6 +25,26 @@ def too_wide(dock) -> list[str]:
                 found.append(f"{widget.objectName()} {type(widget).__name__} ends at {right} of {room}")
     if dock.minimumSizeHint().width() > NARROW:
         found.append(f"the dock needs {dock.minimumSizeHint().width()}")
+    return found
+
+
+def cut(dock) -> list[str]:
+    """What is said in letters that do not fit their place."""
+    found = []
+    for label in dock.findChildren(QLabel):
+        shown = QLabel.text(label)
+        if not label.isVisible() or Qt.mightBeRichText(shown) or not shown:
+            continue
+        letters, room = QFontMetricsF(label.font()), label.contentsRect().width()
+        parts = shown.split() if label.wordWrap() else [shown]
+        # A letter may reach a pixel beyond the width that is counted for it.
+        if (widest := max(map(letters.horizontalAdvance, parts))) > room - 1:
+            found.append(f"{shown!r} needs {widest} of {room}")
+    for kind in (QPushButton, QCheckBox, QComboBox):
+        for field in dock.findChildren(kind):
+            if field.isVisible() and field.objectName() != "section":
+                needed, room = field.minimumSizeHint().width(), field.width()
+                found += [f"{field.objectName()} {kind.__name__} needs {needed} of {room}"] * (needed > room)
     return found
 
 
@@ -61,6 +83,41 @@ def test_nor_while_something_is_done_and_said(opened, qtbot, finish):
     finish(opened)
     qtbot.wait(50)
     assert too_wide(opened) == []
+
+
+@pytest.mark.window
+@pytest.mark.parametrize("name", DOCKS)
+def test_no_letter_is_cut_whatever_the_width(viewer, qtbot, projections, name):
+    viewer.add_image(projections, name="a recording with a rather long name 2026-11-28 series 14")
+    dock = dock_in(viewer, qtbot, name)
+    window = viewer.window._qt_window
+    with qtbot.waitExposed(window):
+        window.show()
+    viewer.window.resize(1280, 720)
+    unfold(dock)
+    place = dock.parentWidget()
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        for width in range(NARROW, 400, 7):
+            window.resizeDocks([place], [width], Qt.Orientation.Horizontal)
+            qtbot.wait(1)
+            assert cut(dock) == [], (theme, width)
+
+
+def test_names_of_files_too_wide_for_the_dock_lose_their_middle(dock, qtbot):
+    dock.resize(NARROW, 720)
+    with qtbot.waitExposed(dock):
+        dock.show()
+    path = "/data/2026-11-28/" + "a_very_long_name_" * 5 + "volume.ome.tif"
+    dock.outcome.say(f"Saved: {path}")
+    qtbot.wait(20)
+    shown = QLabel.text(dock.outcome.message)
+    assert "…" in shown
+    assert shown.endswith(".ome.tif")
+    assert cut(dock) == []
+    assert dock.outcome.message.toolTip() == dock.outcome.message.text() == f"Saved: {path}"
+    dock.outcome.say("Done.")
+    assert dock.outcome.message.toolTip() == ""
 
 
 @pytest.mark.window

@@ -259,7 +259,7 @@ def test_time_points_are_chosen(dock, projections, finish):
     set_field(dock, "method.prior", "off")
     set_field(dock, "method.guide", "nearest")
     set_field(dock, "acquisition.step_length", N)
-    (box,) = dock.sections.projections.chooser.axis_boxes
+    (box,) = (axis.box.native for axis in dock.sections.projections.chooser.axes)
     box.setCurrentIndex(1)
     dock.runs.start()
     finish(dock)

@@ -140,6 +140,7 @@ def test_switches_show_what_the_viewer_shows(done, projections):
     outcome.side_by_side.click()
     assert buttons(done) == (False, True, True)
     assert visible() == ["bar volume", "truth"]
+    assert [layer.name for layer in viewer.layers if layer.name_overlay.visible] == visible()
     outcome.three_d.click()
     assert (viewer.dims.ndisplay, visible()) == (2, ["bar volume", "truth"])
     outcome.three_d.click()
@@ -149,6 +150,7 @@ def test_switches_show_what_the_viewer_shows(done, projections):
     viewer.dims.ndisplay = 2
     assert buttons(done) == (False, False, False)
     assert visible() == before
+    assert not any(layer.name_overlay.visible for layer in viewer.layers)
     viewer.canvas.grid.enabled = True
     assert buttons(done) == (False, False, True)
     outcome.side_by_side.click()
@@ -160,6 +162,7 @@ def test_switches_show_what_the_viewer_shows(done, projections):
     assert (uncertainty.visible, volume.visible) == (False, True)
     outcome.uncertainty.click()
     assert (uncertainty.visible, volume.visible) == (True, False)
+    assert uncertainty.colorbar.visible
     viewer.layers.remove(uncertainty)
     assert volume.visible
     assert buttons(done) == (False, False, False)

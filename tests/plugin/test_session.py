@@ -10,6 +10,7 @@ import pytest
 from napari.utils.notifications import NotificationSeverity, notification_manager
 from qtpy.QtWidgets import QApplication
 
+from napari_microdiffusion.io import write_image
 from napari_microdiffusion.plugin.widgets.prior_chooser import AdaptedPriors
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.stacks.metadata import METADATA_KEY
@@ -22,6 +23,7 @@ DOCKS = (
     "Compare with ground truth",
     "Adapt prior",
     "Reconstruct video",
+    "Batch",
 )
 
 
@@ -61,7 +63,7 @@ def our_threads():
 def session(viewer, truth_layer, tmp_path, qtbot):
     """Do something in every dock, and give weak references to them; no frame with the docks remains."""
     docks = {name: viewer.window.add_plugin_dock_widget("napari-microdiffusion", name)[1] for name in DOCKS}
-    simulate, reconstruct, compare, adapt, video = docks.values()
+    simulate, reconstruct, compare, adapt, video, batch = docks.values()
 
     def wait(runner):
         qtbot.waitUntil(lambda: not runner.is_running, timeout=PATIENCE_MS)
@@ -109,6 +111,13 @@ def session(viewer, truth_layer, tmp_path, qtbot):
     wait(video.runner)
     assert video.messages.error.isHidden(), video.messages.error.text()
     assert video.traces.has_traces
+    slabs = tmp_path / "slabs.tif"
+    write_image(slabs, viewer.layers["truth projections n4"].data, step_length=4)
+    batch.add_files(str(slabs))
+    qtbot.waitUntil(lambda: len(batch.rows) == 1, timeout=PATIENCE_MS)
+    batch.start()
+    wait(batch.runner)
+    assert [row.state for row in batch.rows] == ["done"]
     viewer.theme = "light"
     return [weakref.ref(dock) for dock in docks.values()]
 

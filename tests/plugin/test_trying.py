@@ -1,4 +1,4 @@
-"""Trying settings on a part, going through time points, looking along z, and going back to defaults."""
+"""Trying settings on a part, looking along z, and going back to defaults."""
 
 import numpy as np
 import pytest
@@ -6,10 +6,9 @@ from qtpy.QtWidgets import QLabel, QWidget
 
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.plugin.widgets.help_page import HelpPage
-from napari_microdiffusion.plugin.widgets.layer_chooser import EACH
 from napari_microdiffusion.plugin.widgets.section import Section
 
-from .conftest import PATIENCE_MS, N, set_field
+from .conftest import N, set_field
 
 pytestmark = pytest.mark.windowless
 
@@ -37,21 +36,6 @@ def test_a_rectangle_is_tried_before_the_whole(dock, projections, finish):
     dock.panel.button.click()
     finish(dock)
     assert dock.viewer.layers["wide volume"].data.shape == whole.shape
-
-
-def test_time_points_are_reconstructed_one_after_the_other(dock, projections, qtbot):
-    series = np.stack([projections, 2 * projections, 3 * projections])
-    dock.viewer.add_image(series, name="series", axis_labels=("t", "z", "y", "x"))
-    quick(dock)
-    (box,) = dock.sections.projections.chooser.axis_boxes
-    box.setCurrentText(EACH)
-    dock.runs.start()
-    wanted = [f"series {index} volume" for index in range(3)]
-    qtbot.waitUntil(lambda: wanted[-1] in dock.viewer.layers, timeout=PATIENCE_MS)
-    qtbot.waitUntil(lambda: not dock.runs.is_running, timeout=PATIENCE_MS)
-    for index, name in enumerate(wanted):
-        volume = dock.viewer.layers[name]
-        np.testing.assert_allclose(volume.data, histospline(series[index], N), atol=1e-3)
 
 
 def test_the_chosen_result_is_seen_along_z_without_a_truth(opened, finish):

@@ -1,10 +1,9 @@
-"""The mailbox between two threads, and errors as people read them."""
+"""The mailbox between two threads."""
 
 import numpy as np
-import pytest
 
 from napari_microdiffusion.reconstruction.events import Notice, Progress, Region, SliceReady
-from napari_microdiffusion.tasks.threads import Mailbox, sentence
+from napari_microdiffusion.tasks.threads import Mailbox
 
 REGION = Region(0, 2, 0, 2)
 
@@ -26,17 +25,3 @@ def test_mailbox_keeps_order_and_only_the_newest_of_a_slice():
     assert [event.z for event in taken if isinstance(event, SliceReady)] == [1, 0]
     assert taken[2].plane[0, 0] == 2.0
     assert [event.fraction for event in taken if isinstance(event, Progress)] == [0.7]
-
-
-@pytest.mark.parametrize(
-    ("given", "shown"),
-    [
-        ("step length is 1", "Step length is 1."),
-        ("vessel.tif is empty.", "vessel.tif is empty."),
-        ("the memory is full!", "The memory is full!"),
-        ("choose mask missing (--mask-missing) to go on", "Choose mask missing to go on."),
-        ("the setting Light, or --light drift, evens it out", "The setting Light evens it out."),
-    ],
-)
-def test_errors_read_as_sentences(given, shown):
-    assert sentence(given) == shown

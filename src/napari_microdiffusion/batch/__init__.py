@@ -2,7 +2,17 @@
 
 from .pieces import Piece, Report, Work
 from .planning import pieces_of
-from .running import run_batch, work_on
+from .running import overwriting, piece_events, run_batch, work_on
 from .series import Series
 
-__all__ = ["Piece", "Report", "Series", "Work", "pieces_of", "run_batch", "work_on"]
+__all__ = [
+    "Piece",
+    "Report",
+    "Series",
+    "Work",
+    "overwriting",
+    "piece_events",
+    "pieces_of",
+    "run_batch",
+    "work_on",
+]

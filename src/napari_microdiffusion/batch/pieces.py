@@ -1,7 +1,7 @@
 """Pieces of a batch: which stack of which file, where its volume goes, and what became of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +62,15 @@ class Work:
     preset_name : str or None
     names : mapping
         How the person calls a field, for messages.
+    step_length : int or None
+        Of files that record none, where it was not asked for; None refuses them.
     """
 
     asked: Tables = field(default_factory=dict)
     earlier: Tables | None = None
     preset_name: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    step_length: int | None = None
 
     def check(self) -> ReconstructionConfig:
         """Refuse what cannot be for any piece; returns the method.
@@ -108,7 +111,10 @@ class Work:
             "input": piece.input.model_dump(exclude_unset=True),
             "output": {**self.asked.get("output", {}), **outputs},
         }
-        resolved = resolve(asked, Recorded.of_projections(image), **self._layers)
+        recorded, assume = Recorded.of_projections(image), self.step_length is not None
+        if assume:
+            recorded = replace(recorded, suggested=self.step_length)
+        resolved = resolve(asked, recorded, assume=assume, **self._layers)
         return keeping_samples_only_where_written(resolved)
 
 

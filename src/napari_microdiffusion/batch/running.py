@@ -16,7 +16,7 @@ import numpy as np
 from ..dask_cluster import settled
 from ..errors import Cancelled, RunFailed, UserError
 from ..io import ImageStack, check_not_read, depth_stack, open_image, sources_of
-from ..reconstruction.events import CancelToken, Finished
+from ..reconstruction.events import CancelToken, Event, Finished
 from ..settings.resolve import Resolved
 from .pieces import Piece, Report, Work
 
@@ -34,6 +34,11 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
     Cancelled
         If `cancel` asks for it.
     """
+    return next(event for event in piece_events(piece, work, cancel) if isinstance(event, Report))
+
+
+def piece_events(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Iterator[Event | Report]:
+    """The same, with the engine's events before the report."""
     from ..reconstruction.blocks.from_disk import in_memory, reconstruct_image
     from ..reconstruction.reference.reading import read_reference
 
@@ -56,10 +61,11 @@ def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Repo
                 if isinstance(event, Finished):
                     files = piece.outputs.write(event.result, image, settings)
                     notes = (*image.metadata.get("notes", ()), *settings.notices)
-                    return Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
+                    yield Report(piece, files, seconds=time.perf_counter() - started, notes=notes)
+                else:
+                    yield event
     except (UserError, RunFailed, MemoryError, OSError) as error:
-        return Report.of_failure(piece, error, time.perf_counter() - started)
-    raise AssertionError("a run ends with its result or an exception")
+        yield Report.of_failure(piece, error, time.perf_counter() - started)
 
 
 def is_large(piece: Piece, work: Work) -> bool:
@@ -152,7 +158,7 @@ def run_batch(
         If it was cancelled.
     """
     token = cancel or CancelToken()
-    refused = _overwriting(pieces)
+    refused = overwriting(pieces)
     yield from refused.values()
     pieces = [piece for index, piece in enumerate(pieces) if index not in refused]
     if client is None:
@@ -194,7 +200,7 @@ def _submitted(client: "Client", piece: Piece, work: Work, workers: Sequence[str
     return client.submit(work_on_rest, piece, work, *shares, pure=False)
 
 
-def _overwriting(pieces: Sequence[Piece]) -> dict[int, Report]:
+def overwriting(pieces: Sequence[Piece]) -> dict[int, Report]:
     """Refuse the pieces that would write what another one has yet to read."""
     read = frozenset[Path]().union(*map(sources_of, {piece.source for piece in pieces}))
     refused = {}

@@ -24,13 +24,11 @@ from ..io import (
     write_json,
 )
 from ..reconstruction.outputs import Outputs
+from ..reconstruction.provenance import series_record
 from ..settings.files import short_record
 from ..settings.resolve import Resolved
 from .pieces import Piece, Work
 from .planning import at_time
-
-# What is recorded of each time point beside what holds for all.
-_OF_EACH = ("misfit", "misfit_correlation", "prior_weight", "self_test_error", "seconds", "device", "notices")
 
 
 @dataclass(frozen=True)
@@ -121,16 +119,7 @@ class Series:
                 how["zarr"] = settings.document.output.zarr
                 write_image(target, TimesTogether(files, size), axes="tzyx", description=about, **how)
                 written[what] = str(target)
-        content["times"] = [
-            {
-                "time": piece.input.time,
-                "sha256": record["input"].get("sha256"),
-                **{key: record[key] for key in _OF_EACH if key in record},
-            }
-            for piece, record in zip(self.pieces, records, strict=True)
-        ]
-        for key in _OF_EACH:
-            content.pop(key, None)
+        content = series_record(content, records, [{"t": piece.input.time} for piece in self.pieces])
         write_json(outputs.provenance, content | {"outputs": written})
         shutil.rmtree(self.folder, ignore_errors=True)
         return written | {"provenance": str(outputs.provenance)}

@@ -180,7 +180,7 @@ class Outputs:
         written: dict[str, str] = {}
 
         def image(what: str, path: Path, data: Any) -> None:
-            write_image(path, data, description={"quantity": what, **record}, **how)
+            write_image(path, data, axes=result.axes, description={"quantity": what, **record}, **how)
             written[what] = str(path)
 
         with set_aside(self.provenance):

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,6 +13,9 @@ from ..settings.document import DOCUMENT_VERSION
 from .data_consistency import Misfit
 from .facts import StackFacts
 from .run_state import RunState
+
+# What is recorded of each stack of a series beside what holds for all.
+_OF_EACH = ("misfit", "misfit_correlation", "prior_weight", "self_test_error", "seconds", "device", "notices")
 
 
 def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stopped: bool) -> dict[str, Any]:
@@ -61,6 +65,39 @@ def _reference(state: RunState) -> dict[str, Any] | None:
         "registration": None if state.registration is None else state.registration.record(),
         "weight": None if state.shared is None else round(state.shared.whole_weight, 4),
     }
+
+
+def series_record(
+    common: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+    chosen: Sequence[Mapping[str, int | None]],
+) -> dict[str, Any]:
+    """The record of a series of stacks whose volumes are one image.
+
+    Parameters
+    ----------
+    common : mapping
+        What holds for all.
+    records : sequence of mappings
+        Of each stack, what `provenance` returned.
+    chosen : sequence of mappings
+        Of each stack, which time point (`t`) or channel (`c`) it is.
+
+    Returns
+    -------
+    dict
+        `common` with a list `times` of what is recorded of each.
+    """
+    words = {"t": "time", "c": "channel"}
+    times = [
+        {
+            **{words[axis]: index for axis, index in which.items()},
+            "sha256": record["input"].get("sha256"),
+            **{key: record[key] for key in _OF_EACH if key in record},
+        }
+        for which, record in zip(chosen, records, strict=True)
+    ]
+    return {key: value for key, value in common.items() if key not in _OF_EACH} | {"times": times}
 
 
 def digest(stack: np.ndarray) -> str:

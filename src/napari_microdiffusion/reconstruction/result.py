@@ -1,5 +1,6 @@
 """What a run leaves behind, and what came of it in one honest sentence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,8 @@ class ReconstructionResult:
         is none of this tissue.
     samples : list of ndarray
         The single samples, only where the settings ask to keep them.
+    axes : str
+        The letters of the volume's axes; several time points or channels come before the slices.
     stopped : bool
         Whether the run was stopped before its end.
     reached : list of str
@@ -67,6 +70,7 @@ class ReconstructionResult:
     inr: "FittedInr | None" = None
     reference: np.ndarray | None = None
     samples: list[np.ndarray] = field(default_factory=list)
+    axes: str = "zyx"
     stopped: bool = False
     reached: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -103,6 +107,22 @@ def describe_outcome(
         r2 = metrics.get("null_space_r2")
         text += "." if r2 is None else f", depth recovered {100 * max(r2, 0.0):.0f} %."
     return text
+
+
+def describe_series(results: Sequence[ReconstructionResult], count: int, noun: str) -> str:
+    """The line under a finished series of runs, `count` of them if it was not stopped before."""
+    seconds = sum(sum(result.seconds.values()) for result in results)
+    done, misfits = len(results), [result.misfit for result in results if result.misfit is not None]
+    text = f"Done in {duration(seconds)}: {count} {noun}s."
+    if done < count or results[-1].stopped:
+        text = f"Stopped after {duration(seconds)}. Kept: {done} of {count} {noun}s"
+        text += f", of the last {_kept(results[-1])}." if results[-1].stopped else "."
+    if misfits:
+        text += (
+            " Averaged along the beam, they reproduce your images within their noise (difference "
+            f"{min(misfits):.2f} to {max(misfits):.2f} times the noise)."
+        )
+    return f"{text} Depth inside each slab is an estimate."
 
 
 def _kept(result: ReconstructionResult) -> str:

@@ -93,6 +93,20 @@ class AskedSettings:
         resolved, _ = self._found
         return "asked" if resolved is None else resolved.origins[path]
 
+    def tables(self) -> dict[str, Any]:
+        """What was asked for, as `resolve` takes it for any image; a measured beam as it is for this one.
+
+        Raises
+        ------
+        UsageError
+            For a measured beam whose extent in slices is not known.
+        """
+        tables = self._tables(self.asked)
+        if self.measured is not None:
+            profile = self._profile(self.measured, self.resolved.acquisition.step_length)
+            tables["acquisition"] = {**tables.get("acquisition", {}), **profile}
+        return tables
+
     def acquisition_at(self, step_length: int) -> Acquisition:
         """The same beam at another step length; raises as `resolved`."""
         return replace(self, asked={**self.asked, STEP_LENGTH: step_length}).resolved.acquisition

@@ -80,7 +80,7 @@ class SixteenBits:
 
     Attributes
     ----------
-    volume : array_like, shape (Z, H, W)
+    volume : array_like, shape (..., Z, H, W)
         Read plane by plane.
     factor, offset : float
         1 and 0 where the grey levels were kept.
@@ -95,7 +95,7 @@ class SixteenBits:
     @classmethod
     def of(cls, volume: Any) -> "SixteenBits":
         """Keep grey levels that fit, without fractions; stretch others over the range. NaN becomes 0."""
-        finite = [part for plane in volume if (part := _ends(plane)) is not None]
+        finite = [part for plane in _planes(volume) if (part := _ends(plane)) is not None]
         low = min((low for low, _ in finite), default=0.0)
         high = max((high for _, high in finite), default=1.0)
         factor, offset = 1.0, 0.0
@@ -116,9 +116,18 @@ class SixteenBits:
 
     def planes(self) -> Iterator[np.ndarray]:
         """The numbers of every plane, uint16, from the first to the last."""
-        for plane in self.volume:
+        for plane in _planes(self.volume):
             numbers = np.nan_to_num(plane * np.float32(self.factor) + np.float32(self.offset), nan=0.0)
             yield np.rint(numbers).clip(0, _TOP).astype(np.uint16)
+
+
+def _planes(volume: Any) -> Iterator[np.ndarray]:
+    """The planes of a volume, or of several, from the first on."""
+    for part in volume:
+        if len(volume.shape) == 3:
+            yield part
+        else:
+            yield from _planes(part)
 
 
 def _ends(plane: np.ndarray) -> tuple[float, float] | None:
@@ -133,11 +142,11 @@ class ExportSixteenBits:
 
     Attributes
     ----------
-    volume : array_like, shape (Z, H, W)
+    volume : array_like, shape (..., Z, H, W)
     folder : Path
     name : str
         Of the file, without its ending.
-    scale, unit, origin
+    scale, unit, origin, axes
         As `io.write_image` takes them.
     """
 
@@ -147,6 +156,7 @@ class ExportSixteenBits:
     scale: Scale | None = None
     unit: str = "um"
     origin: Scale | None = None
+    axes: str = "zyx"
 
     def __call__(self, cancel: CancelToken) -> Iterator[Saved]:
         """One `Saved`."""
@@ -155,7 +165,8 @@ class ExportSixteenBits:
         ending = ".tif" if found.nbytes < _LARGEST_IMAGEJ else ".ome.tif"
         path = free_path(self.folder, f"{self.name} 16 bit", ending)
         about = {"grey_level_factor": found.factor, "grey_level_offset": found.offset}
-        write_image(path, found, scale=self.scale, unit=self.unit, origin=self.origin, description=about)
+        place: dict[str, Any] = {"scale": self.scale, "unit": self.unit, "origin": self.origin}
+        write_image(path, found, axes=self.axes, description=about, **place)
         yield Saved({"volume": str(path)})
 
 

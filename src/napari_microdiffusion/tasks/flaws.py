@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import UserError
 from ..reconstruction.events import CancelToken
-from .threads import sentence, without_options
+from ..settings.wording import sentence
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,5 @@ class LookForFlaws:
         for text in find_flaws(self.projections, views=self.views, dark_level=self.dark_level):
             cancel.check()
             if text:
-                found.append(without_options(text))
+                found.append(text)
         yield Flaws(found)

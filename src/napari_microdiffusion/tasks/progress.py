@@ -14,6 +14,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class StackBegun:
+    """One of several stacks comes next: its number from 0 on, and as in "time point 3 of 20"."""
+
+    number: int
+    name: str
+
+
+@dataclass(frozen=True)
 class Saved:
     """Files that were written, by what they hold."""
 

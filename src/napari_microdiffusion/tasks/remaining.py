@@ -6,7 +6,7 @@ from collections.abc import Callable
 from ..reconstruction.cost.estimate import Estimate
 from ..reconstruction.cost.speed import MachineSpeed
 from ..reconstruction.events import Finished, Progress, StageStarted
-from .progress import Step
+from .progress import StackBegun, Step
 
 # A stage that takes longer than it should is not over before this share of what it should take has passed.
 _STILL_OPEN = 0.05
@@ -74,3 +74,46 @@ class Remaining:
     def teach(self, speed: MachineSpeed) -> None:
         """Teach the machine's speed what a run took that came to its end by itself."""
         speed.learn(self.expected.stages, self._spent, self.expected.kinds)
+
+
+class SeriesRemaining:
+    """The same over runs of one kind, one after the other.
+
+    Parameters
+    ----------
+    expected : Estimate
+        Of one run.
+    count : int
+        Of runs.
+    clock : callable
+        Gives seconds.
+    """
+
+    def __init__(self, expected: Estimate, count: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._expected, self._count, self._clock = expected, count, clock
+        self._began = clock()
+        self._first = self._now = Remaining(expected, clock)
+        self._number, self._name = 0, ""
+
+    def handle(self, event: object) -> None:
+        """Take an event of a run, or that the next begins."""
+        if isinstance(event, StackBegun):
+            self._number, self._name = event.number, event.name
+            if event.number:
+                self._now = Remaining(self._expected, self._clock)
+        else:
+            self._now.handle(event)
+
+    def step(self) -> Step:
+        """The run and its stage, the share of all that is done, and the seconds that the rest will take."""
+        one, now = self._now.step(), self._clock()
+        share = (self._number + (one.fraction or 0.0)) / self._count
+        # The pace of the runs so far; during the first, its own.
+        left = (now - self._began) * (1 - share) / share if self._number else None
+        if left is None and one.seconds_left is not None:
+            left = one.seconds_left + (self._count - 1) * (now - self._began + one.seconds_left)
+        return Step(f"{self._name[:1].upper()}{self._name[1:]} · {one.text}", share, left)
+
+    def teach(self, speed: MachineSpeed) -> None:
+        """Teach the machine's speed what the first run took: later ones start sooner."""
+        self._first.teach(speed)

@@ -5,7 +5,6 @@ that a generator raises, and make closing the window wait without a limit.
 """
 
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,12 +13,11 @@ from typing import Any
 
 from ..errors import Cancelled, RunFailed, UserError
 from ..reconstruction.events import CancelToken, Progress, SliceReady, StageStarted
+from ..settings.wording import sentence
 from .progress import Step
 
 Source = Callable[[CancelToken], Iterable[Any]]
 
-# As in " (--axes zyx)", ", or --light drift," and ", for example --axes zyx".
-_OPTIONS = re.compile(r" \(--[^)]*\)|,? (?:or|for example) --[a-z-]+ [a-z]+,?")
 KEPT_CORES = 1
 """Cores that a run leaves to the window."""
 
@@ -97,20 +95,3 @@ def spare_threads() -> int:
     # A job scheduler or `taskset` may have given us fewer than there are.
     ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, ours - KEPT_CORES)
-
-
-def sentence(text: str) -> str:
-    """The text as a sentence: a capital first, unless it starts with a name with dots, a stop last.
-
-    Without options of the command line, which mean nothing in a window.
-    """
-    text = without_options(text).strip()
-    first = text.split(" ", 1)[0]
-    if not any(sign in first for sign in "./_\\"):
-        text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
-
-
-def without_options(text: str) -> str:
-    """A text without what it says of options of the command line."""
-    return _OPTIONS.sub("", text)

@@ -7,7 +7,8 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ...io.beam_files import read_beam
 from ...io.measured_beam import MeasuredBeam
-from ...tasks.threads import End, sentence
+from ...settings.wording import sentence
+from ...tasks.threads import End
 from ..jobs.job import Job
 
 BEAMS = "Measured beams (*.csv *.tsv *.txt *.dat *.tif *.tiff *.lsm);;All files (*)"

@@ -9,6 +9,7 @@ from napari.layers import Image
 from ...stacks.metadata import METADATA_KEY
 from ...stacks.placement import Placement
 from ...stacks.stack import Stack, mixed
+from ..layers.result import show_names
 
 MODES = {
     "side by side": "Side by side",
@@ -32,6 +33,7 @@ class CompareViews:
         self.mode = ""
         self.mixed: Image | None = None
         self._before: list[tuple[Any, dict[str, Any]]] = []
+        self._named: list[Any] = []
         self._had_grid = False
         self._pair: tuple[Any, Any] = (None, None)
 
@@ -59,6 +61,9 @@ class CompareViews:
             lower.blending, upper.blending = "opaque", "additive"
         else:
             self._mix(mode, truth, chosen)
+        # Of a curtain the name tells what is left and what is right of it.
+        self._named = wanted if self.mixed is None else [self.mixed]
+        show_names(self._named, True)
 
     def move_curtain(self, position: float) -> None:
         """Hang the curtain elsewhere, 0 at the left to 1 at the right."""
@@ -70,6 +75,8 @@ class CompareViews:
         if not self.mode:
             return
         viewer, self.mode = self._viewer, ""
+        show_names(self._named, False)
+        self._named = []
         mixed, self.mixed = self.mixed, None
         if mixed is not None and mixed in viewer.layers:
             viewer.layers.remove(mixed)
@@ -101,7 +108,7 @@ def add_error(viewer: Viewer, name: str, error: np.ndarray, bound: float, placem
     """Add an error map: black where the reconstruction is right, orange too bright, blue too dark."""
     from napari.utils.colormaps import Colormap
 
-    return viewer.add_image(
+    added = viewer.add_image(
         error,
         name=f"{name} error",
         contrast_limits=(-bound, bound),
@@ -109,6 +116,8 @@ def add_error(viewer: Viewer, name: str, error: np.ndarray, bound: float, placem
         metadata={METADATA_KEY: {"role": "error"}},
         **placement.layer_arguments(),
     )
+    added.colorbar.visible = True
+    return added
 
 
 def _images(viewer: Viewer) -> list[Any]:

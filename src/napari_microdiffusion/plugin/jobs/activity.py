@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...tasks.remaining import Remaining
+from ...tasks.remaining import Remaining, SeriesRemaining
 from ...tasks.threads import End, Source
 
 
@@ -32,7 +32,7 @@ class Activity:
         Whether "Stop and keep" means anything.
     keeps_messages : bool
         Whether what was said of an earlier one remains.
-    remaining : Remaining, optional
+    remaining : Remaining or SeriesRemaining, optional
         Follows a run of several stages; what else is done says by `Step`s how far it is.
     """
 
@@ -43,7 +43,7 @@ class Activity:
     done: str = ""
     can_stop: bool = False
     keeps_messages: bool = False
-    remaining: Remaining | None = None
+    remaining: Remaining | SeriesRemaining | None = None
     flush: Callable[[], None] = _nothing
     ended: Callable[[End], None] = _nothing
 

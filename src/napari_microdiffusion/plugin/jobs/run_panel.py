@@ -3,6 +3,7 @@
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QProgressBar, QWidget
 
+from ...settings.wording import in_a_window
 from ...tasks.progress import Step, time_left
 from ..widgets.dock import with_keys
 from ..widgets.form import check_box
@@ -59,7 +60,7 @@ class RunPanel(QWidget):
 
     def set_reason(self, reason: str) -> None:
         """Switch the button off for a reason, or on."""
-        self._reason = reason
+        self._reason = in_a_window(reason)
         self._update()
 
     def begin(self, task: str, can_stop: bool) -> None:

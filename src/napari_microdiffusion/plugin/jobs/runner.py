@@ -6,8 +6,9 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QApplication, QWidget
 
+from ...settings.wording import sentence
 from ...tasks.progress import Saved, Step
-from ...tasks.threads import End, sentence
+from ...tasks.threads import End
 from ..widgets.message_panel import MessagePanel
 from .activity import Activity
 from .activity_dock import ActivityDock

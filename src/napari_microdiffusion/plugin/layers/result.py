@@ -1,5 +1,6 @@
 """Events in, layer updates out: the volume and its uncertainty as they grow."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class ResultLayers:
         Of the projections; the layers are called after it.
     placement : Placement
         Of the volume.
-    empty : ndarray, shape (slices, rows, columns), or GrowingVolumes
+    empty : ndarray, shape (..., slices, rows, columns), or GrowingVolumes
         Room for the volume, taken over; or volume and uncertainty that grow on disk.
     acquisition : Acquisition
         Step length and beam.
@@ -65,6 +66,8 @@ class ResultLayers:
         self._changed: dict[str, set[int]] = {"volume": set(), "uncertainty": set()}
         self._pace = RedrawPace(TICK_MS / 1000)
         self._latest_z: int | None = None
+        # Where the volume that grows lies along axes before its slices.
+        self._before: tuple[float, ...] = ()
         # Adding a layer and drawing it for the first time both take long; in between the window has its turn.
         # In 3D an empty volume would take as long to draw as a full one.
         self._is_covered = True
@@ -239,10 +242,9 @@ class ResultLayers:
 
     # The slice on screen
 
-    def _point(self) -> float:
-        """Where the viewer is along z."""
-        point = self.viewer.dims.point
-        return float(point[-3]) if len(point) >= 3 else 0.0
+    def _point(self) -> tuple[float, ...]:
+        """Where the viewer is along z and the axes before it."""
+        return tuple(map(float, self.viewer.dims.point[-len(self.shape) : -2]))
 
     def _follow(self) -> bool:
         """Go to the newest slice; say whether it is another than before."""
@@ -251,19 +253,20 @@ class ResultLayers:
         # The middle of a slab that arrived whole says more than its last slice.
         n = self.step_length
         before = self._followed_to
-        self._go_to(min(self._latest_z // n * n + n // 2, self.shape[0] - 1))
+        z = min(self._latest_z // n * n + n // 2, self.shape[-3] - 1)
+        self._go_to((*self._before, self.placement.translate[0] + z * self.placement.scale[0]))
         self._latest_z = None
         return self._followed_to != before
 
-    def _go_to(self, z: int) -> None:
-        world = self.placement.translate[0] + z * self.placement.scale[0]
-        self.viewer.dims.set_point(self.viewer.dims.ndim - 3, world)
+    def _go_to(self, point: tuple[float, ...]) -> None:
+        dims = self.viewer.dims
+        dims.set_point(tuple(range(dims.ndim - 2 - len(point), dims.ndim - 2)), point)
         self._followed_to = self._point()
 
     def _return(self) -> None:
         """After the run, go back to where the person was."""
         if self.follow and self.viewer.dims.ndisplay == 2 and self.viewer.dims.ndim >= 3:
-            self.viewer.dims.set_point(self.viewer.dims.ndim - 3, self._started_at)
+            self._go_to(self._started_at)
 
     def _shows(self, layer: "Image", slices: set[int]) -> bool:
         """Whether one of the slices is on screen."""
@@ -272,8 +275,9 @@ class ResultLayers:
             return False
         if dims.ndisplay == 3 or tuple(dims.displayed) != (dims.ndim - 2, dims.ndim - 1):
             return True
-        z = (self._point() - self.placement.translate[0]) / self.placement.scale[0]
-        return round(z) in slices
+        *before, point = self._point()
+        z = (point - self.placement.translate[0]) / self.placement.scale[0]
+        return round(z) in slices and np.allclose(before, self._before)
 
 
 def looked_at(viewer: "Viewer", layer: "Image") -> tuple[float, float]:
@@ -282,6 +286,12 @@ def looked_at(viewer: "Viewer", layer: "Image") -> tuple[float, float]:
     whole = [0.0] * (viewer.dims.ndim - len(point)) + list(point)
     row, column = layer.world_to_data(whole)[-2:]
     return float(row), float(column)
+
+
+def show_names(layers: Iterable[Any], on: bool) -> None:
+    """Write the names of layers on the canvas, in napari's own overlay, or no longer."""
+    for layer in layers:
+        layer.name_overlay.visible = on
 
 
 def add_volume(

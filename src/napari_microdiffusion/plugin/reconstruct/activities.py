@@ -14,7 +14,8 @@ from ...stacks.projections import Projections
 from ...tasks.contrast import Contrast
 from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.reconstructing import EmptyVolume, Judged
-from ...tasks.remaining import Remaining
+from ...tasks.remaining import Remaining, SeriesRemaining
+from ...tasks.several.series import SeriesDone, StackDone
 from ...tasks.threads import End, Source
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
@@ -26,6 +27,8 @@ from .sections.together import Sections
 class Reconstructing(Activity):
     """A reconstruction that streams into layers."""
 
+    is_series = False
+
     def __init__(
         self,
         source: Source,
@@ -34,7 +37,7 @@ class Reconstructing(Activity):
         panel: RunPanel,
         outcome: OutcomePanel,
         sections: Sections,
-        remaining: Remaining,
+        remaining: Remaining | SeriesRemaining,
     ) -> None:
         super().__init__("Starting", source, needed=(projections.layer,), can_stop=True, remaining=remaining)
         self.done = "The volume is reconstructed."
@@ -99,6 +102,27 @@ class Reconstructing(Activity):
             return
         if end.cancelled or not self.layers.keep_unfinished():
             self.layers.remove()
+
+
+class ReconstructingSeries(Reconstructing):
+    """Several stacks, whose volumes stream into the layers of one image."""
+
+    is_series = True
+
+    def _handle(self, event: Any) -> None:
+        """Hold the result of all; what is said of a single one is not shown."""
+        if isinstance(event, StackDone) and self._layers is None:  # of large stacks no slices come
+            self._add_to(self._empty)
+            self._empty = None
+        if isinstance(event, SeriesDone):
+            self.result = event.result
+            self.done = "The volumes are reconstructed."
+            if event.result.stopped:
+                self.done = "The run was stopped; what was finished is kept."
+            self._outcome.say(event.text)
+            self.layers.handle(Finished(event.result))
+        elif not isinstance(event, Finished):
+            super()._handle(event)
 
 
 class FittingInr(Activity):

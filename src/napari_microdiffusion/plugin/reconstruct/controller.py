@@ -8,27 +8,32 @@ from typing import Any
 import numpy as np
 from napari import Viewer
 from napari.layers import Image
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
 from ...io.formats.ome_zarr.folders import HEADERS
+from ...optics import Acquisition
 from ...settings.files import parts_of, read_run
+from ...settings.method import ReconstructionConfig
 from ...stacks.parts import Part, part_marked
 from ...stacks.projections import Projections
+from ...stacks.series import ProjectionSeries
 from ...stacks.stack import Stack
 from ...tasks.held_inr import HeldInr
 from ...tasks.large_stacks.focus import Focus
 from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
-from ...tasks.remaining import Remaining
+from ...tasks.remaining import Remaining, SeriesRemaining
+from ...tasks.several.series import SeriesReconstruction
 from ...tasks.threads import warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..layers.result import ResultLayers, looked_at
-from .activities import FittingInr, Reconstructing
+from ..layers.series import SeriesLayers
+from .activities import FittingInr, Reconstructing, ReconstructingSeries
 from .document import NO_PROJECTIONS, ReconstructionDocument
 from .opening import Opening, put_scale
 from .outcome_panel import OutcomePanel
@@ -61,7 +66,6 @@ class Controller(Saving):
         self.viewer, self.sections = viewer, sections
         self.last: Reconstructing | None = None
         self._is_warm = False
-        self._later: list[Projections] = []
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
         self.finished.connect(self._settle)
@@ -140,20 +144,19 @@ class Controller(Saving):
             self._start(replace(found, part=part_marked(found.layer, layers, layers.selection.active)))
 
     def start(self) -> None:
-        """Reconstruct; of several time points one after the other."""
-        if self.document.projections is not None and not self.is_running:
-            first, *self._later = self.sections.projections.each
-            self._start(first)
+        """Reconstruct; of several time points one after the other, into one image."""
+        if self.document.is_series:
+            self._start_series(self.document.series)
+        elif self.document.projections is not None:
+            self._start(self.document.projections)
 
     def _start(self, found: Projections) -> None:
         document, part = self.document, found.part
         if self.is_running:
             return
-        try:
-            acquisition, config = document.acquisition_of_run(), document.method_of_run()
-        except UserError as error:
-            self.fail(str(error))
+        if (settings := self._settings()) is None:
             return
+        acquisition, config = settings
         is_whole = found.is_same_as(document.projections)
         if not is_whole:
             config = config.model_copy(update={"inr_file": None})  # an INR belongs to what it was fitted to
@@ -182,17 +185,50 @@ class Controller(Saving):
             Reconstructing(task, found, add_layers, self.panel, self.outcome, self.sections, remaining)
         )
 
+    def _start_series(self, series: ProjectionSeries) -> None:
+        document = self.document
+        if self.is_running:
+            return
+        if (settings := self._settings()) is None:
+            return
+        acquisition, config = settings
+        self.preferences.store(document)
+        place, limits = series.placement(acquisition.step_length), tuple(series.layer.contrast_limits)
+
+        def add_layers(empty: Any) -> SeriesLayers:
+            return SeriesLayers(self.viewer, series, place, empty, acquisition, limits)
+
+        task = SeriesReconstruction(
+            series,
+            acquisition,
+            config.model_copy(update={"inr_file": None}),  # an INR belongs to what it was fitted to
+            document.second_view,
+            document.reference_of(series.first),
+        )
+        self.last = None
+        remaining = SeriesRemaining(document.cost(acquisition, config), len(series))
+        self.begin(
+            ReconstructingSeries(
+                task, series.first, add_layers, self.panel, self.outcome, self.sections, remaining
+            )
+        )
+
+    def _settings(self) -> tuple[Acquisition, ReconstructionConfig] | None:
+        """The settings of a run; says why where they cannot be."""
+        try:
+            return self.document.acquisition_of_run(), self.document.method_of_run()
+        except UserError as error:
+            self.fail(str(error))
+            return None
+
     def fit_inr(self) -> None:
         """Fit an INR on its own and show its slices."""
         found = self.document.projections
         if found is None or self.is_running:
             return
-        try:
-            acquisition = self.document.acquisition_of_run()
-            config = self.document.method_of_run().model_copy(update=INR_ALONE)
-        except UserError as error:
-            self.fail(str(error))
+        if (settings := self._settings()) is None:
             return
+        acquisition, config = settings[0], settings[1].model_copy(update=INR_ALONE)
         self.sections.guide.open()
         task = Reconstruction(found.data, acquisition, config, second_view=self._second_view())
         remaining = Remaining(self.document.cost(acquisition, config))
@@ -259,21 +295,13 @@ class Controller(Saving):
             self.results.follow()
             if activity.projections.is_same_as(self.document.projections):
                 self._learn_speed(activity)
+            if activity.projections.is_same_as(self.document.projections) and not activity.is_series:
                 self._hold_inr(activity.result, "fitted in the last run")
             if activity.projections.part is not None:
                 self.outcome.warn("A part alone: its noise and grey levels were judged without the rest.")
-            if activity.result.stopped:
-                self._later = []
-            if self._later:
-                QTimer.singleShot(0, self._go_on)
         elif isinstance(activity, FittingInr):
             self._learn_speed(activity)
             self._hold_inr(activity.result, "fitted")
-
-    def _go_on(self) -> None:
-        """Reconstruct the next time point."""
-        if self._later and not self.is_running:
-            self._start(self._later.pop(0))
 
     def _learn_speed(self, activity: Activity) -> None:
         if activity.remaining is not None:

@@ -15,6 +15,7 @@ from ...settings.asked import STEP_LENGTH
 from ...settings.method import ReconstructionConfig
 from ...stacks.stack import Stack
 from ...tasks.held_inr import HeldInr
+from ...tasks.several.series import describe_plan, why_no_room
 from ...tasks.threads import spare_threads
 from ..document import RunDocument
 
@@ -29,6 +30,8 @@ class ReconstructionDocument(RunDocument):
 
     Attributes
     ----------
+    series : ProjectionSeries or None
+        What is chosen of the layer of projections: one stack or several, of which `projections` is the first.
     truth : napari.layers.Image or None
     reference : Stack or None
         A point-scanned stack of the same tissue.
@@ -38,6 +41,7 @@ class ReconstructionDocument(RunDocument):
     speed : MachineSpeed
     """
 
+    series: Any = None
     truth: Any = None
     reference: Any = None
     is_placed_by_hand: bool = False
@@ -155,12 +159,24 @@ class ReconstructionDocument(RunDocument):
             return "", NO_PROJECTIONS
         try:
             acquisition, method = self.acquisition_of_run(), self.method_of_run()
-            cost = str(self.cost(acquisition, method))
+            one = self.cost(acquisition, method)
         except UserError as error:
             return "", str(error)
+        cost, reason = str(one), ""
+        if self.is_series:
+            slices = self.slabs * acquisition.step_length
+            cost = describe_plan(self.series, one, slices)
+            reason = why_no_room(self.series, slices, method.diffusion != "off" and method.samples > 0)
         if method.guide == "reference" and self.reference is None:
-            return cost, NO_REFERENCE
-        return cost, NOTHING_TO_DO if method.guide == "none" and method.diffusion == "off" else ""
+            reason = NO_REFERENCE
+        elif method.guide == "none" and method.diffusion == "off":
+            reason = NOTHING_TO_DO
+        return cost, reason
+
+    @property
+    def is_series(self) -> bool:
+        """Whether several stacks are chosen."""
+        return self.series is not None and len(self.series) > 1
 
     def cost(
         self, acquisition: Acquisition, method: ReconstructionConfig, plane: tuple[int, ...] = ()

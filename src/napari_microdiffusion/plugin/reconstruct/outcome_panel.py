@@ -9,6 +9,9 @@ from ..widgets.message_panel import MessagePanel
 from ..widgets.section import button, column, flow, label
 from .results import Results
 
+NO_TRUTH = "There is no ground truth to compare with: choose one above."
+MANY = "A ground truth is of one volume: reconstruct a single time point to compare it."
+
 
 class OutcomePanel(MessagePanel):
     """The line "Done in …", warnings, errors, and the buttons of the chosen result."""
@@ -58,7 +61,7 @@ class OutcomePanel(MessagePanel):
         _switch(self.side_by_side, "", f"Show {beside} beside each other.")
         _switch(
             self.compare,
-            "" if truth is not None else "There is no ground truth to compare with: choose one above.",
+            "" if truth is not None else MANY if volume.ndim > 3 else NO_TRUTH,
             "Every metric against the ground truth, slice by slice, in a dock of its own.",
         )
         and_uncertainty = " and its uncertainty" if uncertainty is not None else ""

@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from ...stacks.metadata import known_of
 from ...stacks.roles import is_result, record_of
 from ...stacks.stack import array_of
+from ..layers.result import show_names
 from .document import ReconstructionDocument
 
 ATTENUATION = 0.05
@@ -41,6 +42,7 @@ class Results(QObject):
         self.volume: Image | None = None
         self._watched: list[Image] = []
         self._before: list[tuple[Image, bool]] = []
+        self._named: list[Any] = []
         self._is_arranging = False
 
     def follow(self, _event: Any = None) -> None:
@@ -59,6 +61,7 @@ class Results(QObject):
             for layer, visible in before:
                 if layer in layers:
                     layer.visible = visible
+            self._name(False)
         watched = [layer for layer in (self.volume, self.uncertainty) if layer is not None]
         for layer in self._watched:
             layer.events.visible.disconnect(self.follow)
@@ -145,13 +148,14 @@ class Results(QObject):
         """Show the uncertainty in place of the volume, or the volume again."""
         if self.volume is not None and self.uncertainty is not None:
             self.uncertainty.visible, self.volume.visible = on, not on
+            self.uncertainty.colorbar.visible = on  # which grey levels its colours are
 
     def show_3d(self, on: bool) -> str:
         """Show the result alone, or with what is beside it, in 3D, or go back; gives a warning or nothing."""
         shown = self._arrange(on, self.is_beside)
         if not on or shown is None:
             return ""
-        longest = max(array_of(shown).shape)
+        longest = max(array_of(shown).shape[-3:])
         if longest <= SAFE_TEXTURE_SIDE:
             return ""
         return (
@@ -162,6 +166,12 @@ class Results(QObject):
     def show_beside(self, on: bool) -> None:
         """Put result and truth, or else all visible layers, beside each other, or go back."""
         self._arrange(self.is_3d, on)
+
+    def _name(self, on: bool) -> None:
+        """Write on the canvas what is what, while several are beside each other."""
+        show_names(self._named, False)
+        self._named = [layer for layer in self._viewer.layers if layer.visible] if on else []
+        show_names(self._named, True)
 
     def _arrange(self, in_3d: bool, beside: bool) -> Image | None:
         viewer, shown = self._viewer, self.uncertainty if self.shows_uncertainty else self.volume
@@ -177,6 +187,7 @@ class Results(QObject):
                 for layer in viewer.layers:
                     layer.visible = layer == shown or (beside and layer in others)
             viewer.canvas.grid.enabled = beside
+            self._name(beside)
             if in_3d:
                 for layer in viewer.layers:
                     if layer.visible and isinstance(layer, Image):

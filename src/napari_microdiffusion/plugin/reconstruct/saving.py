@@ -80,7 +80,10 @@ class Saving(Runner):
         folder = Path(known).parent if known else Path(self.preferences.folder("save") or Path.home())
         lies = Placement.of_layer(volume)
         scale = None if lies == Placement() else lies.scale
-        task = ExportSixteenBits(array_of(volume), folder, volume.name, scale, lies.units[-1], lies.translate)
+        axes = f"{''.join(volume.axis_labels[:-3])}zyx"
+        task = ExportSixteenBits(
+            array_of(volume), folder, volume.name, scale, lies.units[-1], lies.translate, axes
+        )
         self.begin(Activity("Exporting", task, self.say_where, keeps_messages=True))
 
     def load_inr(self, path: Path) -> None:

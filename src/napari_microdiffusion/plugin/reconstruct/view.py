@@ -4,7 +4,7 @@ from typing import Any
 
 from napari import Viewer
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QMainWindow, QMessageBox
 
 from ..jobs.run_panel import RunPanel
@@ -54,7 +54,7 @@ class ReconstructWidget(Dock):
         self.fill(above, (self.panel, self.outcome))
         self._connect()
         self._bind_keys()
-        self.setAcceptDrops(True)
+        self.take_files(self.runs.open_path)
         self.results.follow()
         self._settings_changed()
 
@@ -169,20 +169,3 @@ class ReconstructWidget(Dock):
         if is_kept:
             event.ignore()
         return bool(is_kept)
-
-    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Take files."""
-        if event is not None and _dropped_files(event):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open dropped files with our reader."""
-        if event is not None and (paths := _dropped_files(event)):
-            event.acceptProposedAction()
-            self.runs.open_path(*paths)
-
-
-def _dropped_files(event: QDropEvent) -> list[str]:
-    """The local files of a drop."""
-    mime = event.mimeData()
-    return [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime is not None else []

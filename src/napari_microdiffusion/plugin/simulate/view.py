@@ -9,11 +9,12 @@ from ...errors import UserError
 from ...optics import Acquisition, DetectorNoise, check_step_lengths
 from ...optics.placement import short_unit
 from ...settings.asked import STEP_LENGTH
+from ...settings.wording import sentence
 from ...stacks.metadata import METADATA_KEY, known_beam
 from ...stacks.stack import Stack
 from ...studies.sweep_settings import SweepSettings
 from ...tasks.simulating import PointReady, Simulate, Simulated, Sweep
-from ...tasks.threads import sentence, spare_threads
+from ...tasks.threads import spare_threads
 from ..beam.preview import show_beam
 from ..document import FormSettings, RunDocument
 from ..jobs.activity import Activity

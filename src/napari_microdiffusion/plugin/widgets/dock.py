@@ -5,7 +5,7 @@ from typing import Any
 
 from napari import Viewer
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
 from .section import column
@@ -28,6 +28,7 @@ class Dock(QWidget):
         self._listening: list[tuple[Any, Callable[..., None]]] = []
         self._at_end: list[Callable[[], None]] = []
         self._runner: Any = None
+        self._take_files: Callable[..., object] | None = None
         self.setMinimumWidth(MIN_WIDTH)
 
     def sizeHint(self) -> QSize:
@@ -81,6 +82,11 @@ class Dock(QWidget):
         for emitter in (layers.inserted, layers.removed, layers.renamed, layers.reordered, layers.units):
             self.listen(emitter, take)
 
+    def take_files(self, take: Callable[..., object]) -> None:
+        """Hand over the paths of files that are dropped on the dock."""
+        self._take_files = take
+        self.setAcceptDrops(True)
+
     def at_end(self, action: Callable[[], None]) -> None:
         """What is to be done when the dock closes."""
         self._at_end.append(action)
@@ -128,6 +134,17 @@ class Dock(QWidget):
             QTimer.singleShot(0, self._join_tabs)
         return bool(super().event(event))
 
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Take files."""
+        if event is not None and _dropped_files(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Hand over dropped files."""
+        if event is not None and self._take_files is not None and (paths := _dropped_files(event)):
+            event.acceptProposedAction()
+            self._take_files(*paths)
+
     def _join_tabs(self) -> None:
         """Share the place of another of our docks, so that all fit a small screen."""
         window, mine = self.window(), self.parent()
@@ -163,6 +180,12 @@ class Dock(QWidget):
             if hasattr(widget, "set_appearance"):
                 widget.set_appearance(appearance)
         self.restyle(appearance)
+
+
+def _dropped_files(event: QDropEvent) -> list[str]:
+    """The local files of a drop."""
+    mime = event.mimeData()
+    return [url.toLocalFile() for url in mime.urls() if url.isLocalFile()] if mime is not None else []
 
 
 def with_keys(button: QWidget, text: str) -> str:

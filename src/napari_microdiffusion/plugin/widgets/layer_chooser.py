@@ -9,13 +9,14 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QWidget
 
+from ...stacks.series import CHANNEL_LABELS, TIME_LABELS
+from .axis_chooser import AxisChooser
 from .form import narrow
 from .section import call, form, label, row, title_of
 
-MEAN, EACH = "mean of all", "each, one after the other"
 # What stands for None in a box: magicgui tells of no change to None.
-_NO_LAYER, _ALL, _EACH = "", -1, -2
-_AXIS_WORDS = {"c": "channel", "channel": "channel", "t": "time", "time": "time"}
+_NO_LAYER = ""
+_AXIS_WORDS = dict.fromkeys(CHANNEL_LABELS, "channel") | dict.fromkeys(TIME_LABELS, "time")
 
 
 class LayerChooser(QWidget):
@@ -58,7 +59,7 @@ class LayerChooser(QWidget):
         self._has_axes = has_axes and not none
         self._picked: Image | None = None
         self.layers: list[Image] = []
-        self._axes: list[ComboBox] = []
+        self.axes: list[AxisChooser] = []
         self.box = ComboBox(name=name.replace(" ", "_"), choices=self._choices)
         self.box.native.setObjectName(name)
         self.box.native.setToolTip(f"<qt>{tip}</qt>")
@@ -80,22 +81,13 @@ class LayerChooser(QWidget):
 
     @property
     def chosen(self) -> tuple[int | None, ...]:
-        """Index along each axis before the last three; None for the mean over it."""
-        return tuple(None if box.value == _ALL else max(box.value, 0) for box in self._axes)
+        """Index along each axis before the last three, of several the first; None for the mean over it."""
+        return tuple(choice[0] for choice in self.choices)
 
     @property
-    def each(self) -> list[tuple[int | None, ...]]:
-        """`chosen`, or where each of several time points is wanted, that of each."""
-        axis = next((axis for axis, box in enumerate(self._axes) if box.value == _EACH), None)
-        if axis is None or self.layer is None:
-            return [self.chosen]
-        before, after = self.chosen[:axis], self.chosen[axis + 1 :]
-        return [(*before, index, *after) for index in range(self.layer.data.shape[axis])]
-
-    @property
-    def axis_boxes(self) -> list[Any]:
-        """The boxes of the axes before the last three."""
-        return [box.native for box in self._axes]
+    def choices(self) -> tuple[tuple[int | None, ...], ...]:
+        """The indices that are wanted along each axis before the last three; None for the mean over it."""
+        return tuple(axis.choice for axis in self.axes)
 
     def select(self, layer: Any) -> None:
         """Choose a layer, if it is on the list."""
@@ -122,15 +114,14 @@ class LayerChooser(QWidget):
         said = [reason for reason in reasons.values() if reason] if not self.layers else []
         self.refusals.setText("\n".join(f"{reason}." for reason in said[:3]))
         self.refusals.setVisible(bool(said) and not self._none)
-        has_other_axes = self._has_axes and before is not None and len(self._axes) != before.ndim - 3
+        has_other_axes = self._has_axes and before is not None and len(self.axes) != before.ndim - 3
         if self.layer is not before or before is None or has_other_axes:
             self._choose()
 
     def release(self) -> None:
         """Let go of the viewer; the dock is going."""
-        for box in (self.box, *self._axes):
-            box.changed.disconnect()
-            box.close()
+        self.box.changed.disconnect()
+        self.box.close()
 
     def _choices(self, _box: Any) -> list[tuple[str, Any]]:
         first: list[tuple[str, Any]] = [(self._none, _NO_LAYER)] if self._none else []
@@ -141,10 +132,10 @@ class LayerChooser(QWidget):
         self._choose()
 
     def _choose(self, _layer: Any = None) -> None:
-        for box in self._axes:
-            box.changed.disconnect()
-            self._form.removeRow(box.native)
-        self._axes.clear()
+        for axis_chooser in self.axes:
+            axis_chooser.release()
+            self._form.removeRow(axis_chooser)
+        self.axes.clear()
         layer = self.layer
         if layer is not None and self._has_axes:
             for axis, size in enumerate(layer.data.shape[:-3]):
@@ -153,18 +144,14 @@ class LayerChooser(QWidget):
 
     def _add_axis(self, layer: Image, axis: int, size: int, name: str) -> None:
         word = _AXIS_WORDS.get(name.lower(), f"axis {axis}")
-        choices: list[tuple[str, Any]] = [(str(index), index) for index in range(size)]
         step = self._viewer.dims.current_step
         offset = len(step) - layer.ndim
         shown = min(max(step[offset + axis], 0), size - 1) if offset >= 0 else 0
-        each = [(EACH, _EACH)] if self._likely is not None else []
-        mean = [(MEAN, _ALL), *each] if word == "time" else []
-        box = ComboBox(choices=[*choices, *mean], value=shown)
-        if mean:
-            box.native.setToolTip("<qt>Time points, or the frames that were recorded of each slice.</qt>")
-        box.changed.connect(self._tell)
-        self._axes.append(box)
-        self._form.insertRow(1 + axis, title_of(word, box.native), narrow(box.native, 4))
-
-    def _tell(self, _value: Any) -> None:
-        self.changed.emit()
+        chooser = AxisChooser(word, size, shown, word == "time", self._likely is not None)
+        if word == "time":
+            chooser.box.native.setToolTip(
+                "<qt>Time points, or the frames that were recorded of each slice.</qt>"
+            )
+        chooser.changed.connect(self.changed)
+        self.axes.append(chooser)
+        self._form.insertRow(1 + axis, title_of(word, chooser), chooser)

@@ -4,9 +4,11 @@ Content that is shown and hidden, rather than superqt's collapsible, which fixes
 wrapped text and rows that come and go would be cut off.
 """
 
+import re
 from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -20,11 +22,14 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 from superqt.utils import QFlowLayout
 
+from ...settings.wording import in_a_window
 from .help_page import HelpPage
 
 LABEL_WIDTH = 100
 """Wide enough for most labels, so that the fields of all sections begin at the same place."""
 
+# Pixels beside a text, since letters reach beyond the width that is counted for them.
+_SPARE = 4
 OPEN, FOLDED = "▾", "▸"
 
 
@@ -52,6 +57,7 @@ class Section(QWidget):
         self._button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._heading = QLabel()
         self._state = QElidingLabel("")
+        self._state.setEllipsesWidth(_SPARE)
         self._state.setProperty("tone", "dim")
         self._state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._state.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -197,12 +203,43 @@ def call(field: QWidget, name: str, meaning: str = "") -> None:
 
 
 class WrappedLabel(QLabel):
-    """A label that breaks its lines, and neither widens the dock nor makes the window taller."""
+    """A label that breaks its lines, and neither widens the dock nor makes the window taller.
+
+    What it says is said in the words of a window, whoever wrote it. Of words that are wider than the label,
+    such as the names of files, the middle is left out; the tooltip has them whole.
+    """
 
     def __init__(self, text: str = "") -> None:
-        super().__init__(text)
+        super().__init__()
+        self._said, self._is_short = "", False
+        self.setText(text)
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+
+    def setText(self, text: str | None) -> None:
+        """Show a text."""
+        self._said = in_a_window(text or "")
+        self._fit()
+
+    def text(self) -> str:
+        """What it says, whole."""
+        return self._said
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Shorten what is too wide now, and nothing else."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room, letters, shown = self.contentsRect().width() - _SPARE, self.fontMetrics(), self._said
+        if "<" not in shown:  # no tags are cut
+            middle = Qt.TextElideMode.ElideMiddle
+            shown = re.sub(r"\S+", lambda word: letters.elidedText(word[0], middle, room), shown)
+        if self._is_short or not self.toolTip():
+            self._is_short = shown != self._said
+            self.setToolTip(self._said if self._is_short else "")
+        if shown != super().text():
+            super().setText(shown)
 
     def minimumSizeHint(self) -> QSize:
         """A few letters; Qt would ask for the height that the narrowest column of text needs."""

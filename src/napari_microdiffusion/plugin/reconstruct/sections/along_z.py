@@ -1,8 +1,11 @@
 """The chosen result along z, with its truth where there is one."""
 
+from typing import Any
+
 from napari import Viewer
 
 from ....stacks.placement import Placement
+from ....stacks.series import stack_on_screen
 from ....stacks.stack import array_of
 from ...widgets.cross_sections import CrossSections, Shown
 from ...widgets.section import Section, column, label
@@ -18,8 +21,21 @@ class AlongZSection(Section):
         self.sections = CrossSections(viewer)
         self._hint = label("There is no result yet.", tone="dim", wrap=True)
         self.set_content(column(self._hint, self.sections))
+        self._viewer = viewer
+        self._on_screen: tuple[int, ...] = ()
         results.changed.connect(self.refresh)
+        viewer.dims.events.point.connect(self._follow)
         self.refresh()
+
+    def release(self) -> None:
+        """Let go of the viewer; the dock is going."""
+        self._viewer.dims.events.point.disconnect(self._follow)
+
+    def _follow(self, _event: Any = None) -> None:
+        """Show another time point of a series when the viewer does."""
+        volume = self._results.volume
+        if volume is not None and stack_on_screen(volume, self._viewer.dims.point) != self._on_screen:
+            self.refresh()
 
     def refresh(self) -> None:
         """Show what is chosen."""
@@ -30,7 +46,10 @@ class AlongZSection(Section):
         if volume is None:
             self.sections.show_volumes([], (0.0, 1.0), Placement())
             return
+        self._on_screen = stack_on_screen(volume, self._viewer.dims.point)
         data = array_of(volume)
+        if self._on_screen:
+            data = data[self._on_screen]
         # A large volume is on disk: what is sliced of it would be read.
         shown = [Shown(volume.name, data)]
         if truth is not None:

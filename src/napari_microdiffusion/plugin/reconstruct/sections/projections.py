@@ -4,8 +4,8 @@ from napari import Viewer
 from napari.layers import Image
 
 from ....settings.recorded import NOTHING_RECORDED
-from ....stacks.projections import Projections
 from ....stacks.roles import likely_projections, why_no_projections, why_no_video
+from ....stacks.series import ProjectionSeries
 from ...widgets.layer_chooser import LayerChooser
 from ...widgets.section import Section, button, column, label
 from ..document import ReconstructionDocument
@@ -50,12 +50,6 @@ class ProjectionsSection(Section):
         self.chooser.changed.connect(self.take)
         self.refresh()
 
-    @property
-    def each(self) -> list[Projections]:
-        """What is chosen: one stack, or each of several time points."""
-        layer = self.chooser.layer
-        return [] if layer is None else [Projections(layer, chosen) for chosen in self.chooser.each]
-
     def select(self, layer: Image) -> None:
         """Choose a layer, if it is on the list."""
         self.chooser.select(layer)
@@ -68,16 +62,17 @@ class ProjectionsSection(Section):
     def take(self) -> None:
         """Tell the document what is chosen and what is known of it."""
         layer, before = self.chooser.layer, self.document.projections
-        found = None if layer is None else Projections(layer, self.chooser.chosen)
+        series = None if layer is None else ProjectionSeries(layer, self.chooser.choices)
+        found = None if series is None else series.first
         is_same_layer = found is not None and before is not None and found.layer == before.layer
         recorded = NOTHING_RECORDED if found is None else found.recorded
         if not is_same_layer or recorded != self.document.recorded:
             # A step length that was typed belongs to the layer that it was typed for.
             is_other = self._last is not None and layer is not None and self._last != hash(layer)
-            self.document.record(recorded, forget_step_length=is_other, projections=found)
+            self.document.record(recorded, forget_step_length=is_other, projections=found, series=series)
             self._last = self._last if layer is None else hash(layer)
-        elif found is not None and not found.is_same_as(before):
-            self.document.change(projections=found)
+        elif series is not None and not series.is_same_as(self.document.series):
+            self.document.change(projections=found, series=series)
         self._describe()
 
     def show_flaws(self, flaws: list[str], is_mixed: bool = False) -> None:
@@ -93,9 +88,13 @@ class ProjectionsSection(Section):
             self._about.setText("No image layer can be projections yet.")
             self.set_state("none")
             return
-        text = found.describe("slabs")
+        text, series = found.describe("slabs"), self.document.series
+        if self.document.is_series:
+            text = f"{len(series)} {series.noun}s of {text}"
         notes = " ".join(found.known.get("notes", ()))
         self._about.setText(f"{text}\n{notes}" if notes else text)
         is_lost = not found.placement.is_known and not found.known
         self.calibrate.setVisible(is_lost and bool(found.layer.source.path))
-        self.set_state(found.name)
+        self.set_state(
+            f"{found.layer.name}, {len(series)} {series.noun}s" if self.document.is_series else found.name
+        )

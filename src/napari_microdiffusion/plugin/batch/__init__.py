@@ -1,0 +1,1 @@
+"""The dock "Batch": many files, one after the other."""
