@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import shift
 
-from napari_microdiffusion.errors import UserError
+from napari_microdiffusion.errors import Cancelled, UserError
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.events import CancelToken
 from napari_microdiffusion.registration.reference_stack import ReferenceStack
 from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.specimens.activity import active_tissue
-from napari_microdiffusion.video.events import FrameReady, StructureReady, VideoFinished
+from napari_microdiffusion.video.events import FrameReady, StructureReady, VideoFinished, VideoProgress
 from napari_microdiffusion.video.reconstruction import Video, moved_sentence, reconstruct_video
 
 N, SHAPE, T = 6, (18, 32, 36), 30
@@ -134,6 +134,22 @@ def test_any_beam_serves(tissue, optics):
     assert active.any()
     found = correlations(finished.traces.light[:, active], tissue.activity[:12, active])
     assert found.min() > 0.9
+
+
+@pytest.mark.parametrize("kind", [VideoProgress, StructureReady])
+def test_stopped_before_the_first_frame_nothing_is_kept(kind, frames, tissue):
+    token = CancelToken()
+    events = reconstruct_video(
+        Video(frames, 5.0, tissue.regions),
+        Acquisition(step_length=N),
+        SETTINGS,
+        reference=ReferenceStack(tissue.volume),
+        cancel=token,
+    )
+    next(event for event in events if isinstance(event, kind))
+    token.stop()
+    with pytest.raises(Cancelled, match="stopped before the first volume; nothing is kept"):
+        list(events)
 
 
 def test_it_stops_with_the_frames_that_are_done(frames, tissue):

@@ -1,6 +1,5 @@
 """What a video leaves in files: volumes with a time axis, traces, regions, and the provenance beside them."""
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..optics.placement import StackPlacement
 from ..reconstruction.outputs import Outputs
 from ..settings.files import short_record
 from .events import FrameReady, StructureReady, VideoFinished
+from .frame_store import FrameStore
 from .nwb import check_nwb, write_nwb
 
 TRACE_SUFFIXES = (".csv", ".nwb")
@@ -70,8 +70,8 @@ class VideoOutputs:
     ) -> Iterator[Any]:
         """Pass events on and write what they bring; the last one is a dict of the files' names.
 
-        Frames wait beside the output in a file of their own, so that memory holds one at a time, and every
-        file is written whole or not at all.
+        Frames wait on the disk of the output, so that memory holds one at a time, and every file is written
+        whole or not at all.
 
         Parameters
         ----------
@@ -83,21 +83,20 @@ class VideoOutputs:
         zarr : {"0.4", "0.5", "0.5-sharded"}
             How volumes that end in .ome.zarr are written.
         """
-        with tempfile.TemporaryDirectory(dir=self.volumes.absolute().parent, prefix=".video-") as folder:
-            frames: np.memmap[Any, Any] | None = None
-            done, regions = 0, None
-            for event in events:
-                yield event
-                if isinstance(event, StructureReady):
-                    regions = event.regions
-                    shape = (source.sizes["t"], *event.result.volume.shape)
-                    file = Path(folder) / "frames"
-                    frames = np.memmap(file, np.float32, "w+", shape=shape)
-                elif isinstance(event, FrameReady) and frames is not None:
-                    frames[event.index] = event.volume
-                    done = event.index + 1
-                elif isinstance(event, VideoFinished) and frames is not None and regions is not None and done:
-                    yield self.write(event, frames[:done], regions, source, step_length, zarr)
+        store: FrameStore | None = None
+        done, regions = 0, None
+        for event in events:
+            yield event
+            if isinstance(event, StructureReady):
+                regions = event.regions
+                slices, height, width = event.result.volume.shape
+                shape = (source.sizes["t"], slices, height, width)
+                store = FrameStore(shape, self.volumes.absolute().parent)
+            elif isinstance(event, FrameReady) and store is not None:
+                store.write(event.index, event.volume)
+                done = event.index + 1
+            elif isinstance(event, VideoFinished) and store is not None and regions is not None and done:
+                yield self.write(event, store.frames[:done], regions, source, step_length, zarr)
 
     def write(
         self,

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import Cancelled, UserError
 from ..io import validate_projections
 from ..optics import Acquisition
 from ..optics.detector.noise import NoiseModel
 from ..reconstruction.engine import reconstruct
-from ..reconstruction.events import CancelToken, Event, Finished
+from ..reconstruction.events import CancelToken, Event, Finished, StopRequested
 from ..registration.forward import Forward
 from ..registration.reference_stack import ReferenceStack
 from ..settings.method import ReconstructionConfig
@@ -117,8 +117,21 @@ def reconstruct_video(
     UserError
         If the frames or settings cannot be used; raised at the first `next`.
     Cancelled, RunFailed
-        As the engine.
+        As the engine; stopped before the first frame it is cancelled.
     """
+    try:
+        yield from _resolved(video, acquisition, config, reference, cancel)
+    except StopRequested:
+        raise Cancelled("stopped before the first volume; nothing is kept") from None
+
+
+def _resolved(
+    video: Video,
+    acquisition: Acquisition,
+    config: ReconstructionConfig | None,
+    reference: ReferenceStack | None,
+    cancel: CancelToken | None,
+) -> VideoEvents:
     config, cancel = config or ReconstructionConfig(), cancel or CancelToken()
     video.check(acquisition)
     noise = frame_noise([_frame(video, t) for t in range(min(_NOISY, len(video.frames)))], acquisition)
@@ -152,7 +165,8 @@ def reconstruct_video(
     brightness: list[np.ndarray] = []
     stopped, started = False, time.perf_counter()
     for t in range(len(video.frames)):
-        if cancel.stopped:
+        # Before the first frame there is nothing to keep.
+        if cancel.stopped and t:
             stopped = True
             break
         cancel.check()

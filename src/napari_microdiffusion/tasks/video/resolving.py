@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import Cancelled
 from ...optics import Acquisition
-from ...reconstruction.events import CancelToken, Notice, StopRequested
+from ...reconstruction.events import CancelToken, Notice
 from ...settings.method import ReconstructionConfig
 from ...stacks.contrast_limits import limits_of, sampled
 from ...video.events import FrameReady, StructureReady, VideoFinished
+from ...video.frame_store import FrameStore
 from ..progress import Step
 from ..torch_libraries import load_torch_libraries
-from .frame_store import FrameStore
 from .plan import VideoPlan, VideoRemaining
 from .shown_traces import ShownTraces
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from ...registration.reference_stack import ReferenceStack
     from ...video.reconstruction import Video
 
-NOTHING_KEPT = "stopped before the first volume; nothing is kept"
 # Activity is brighter than the structure, which is a mean.
 _HEADROOM = 1.3
 
@@ -107,18 +105,14 @@ class ResolveVideo:
         from ...video.reconstruction import reconstruct_video
 
         store, remaining = FrameStore(self.plan.shape, self.folder), VideoRemaining(self.plan)
-        stored = 0
         events = reconstruct_video(
             self.video, self.acquisition, self.config, reference=self.reference, cancel=cancel
         )
-        for event in _until_stopped(events):
+        for event in events:
             if isinstance(event, FrameReady):
                 store.write(event.index, event.volume)
-                stored += 1
                 yield FrameStored(event.index)
             elif isinstance(event, VideoFinished):
-                if not stored:
-                    raise Cancelled(NOTHING_KEPT)
                 yield Step("Traces without their noise", 1.0)
                 yield VideoResolved(event, ShownTraces(event.traces), remaining)
             else:
@@ -129,11 +123,3 @@ class ResolveVideo:
                 low, high = limits_of(sampled(event.result.volume))
                 bright = low + _HEADROOM * (high - low)
                 yield StructureMade(event.result, event.regions, store.frames, (low, bright), (low, high))
-
-
-def _until_stopped(events: Iterator[Any]) -> Iterator[Any]:
-    """Events as they come; one that is stopped before there is a structure has nothing to keep."""
-    try:
-        yield from events
-    except StopRequested:
-        raise Cancelled(NOTHING_KEPT) from None

@@ -1,4 +1,4 @@
-"""Volumes of a video on disk, however many there are: written by the task and shown by the viewer."""
+"""Volumes of a video on disk, however many there are: written one after the other, readable meanwhile."""
 
 import shutil
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
+from ..errors import UserError
 
 
 class FrameStore:
@@ -45,13 +45,12 @@ class FrameStore:
             self._file.truncate(size)
         except OSError as error:
             raise UserError(
-                f"{self._place} cannot hold the volumes ({error.strerror or error}); choose another folder "
-                "under Frames"
+                f"{self._place} cannot hold the volumes ({error.strerror or error}); choose another folder"
             ) from error
         if free < size:
             raise UserError(
                 f"the volumes need {size / 1e9:.1f} GB, but {self._place} has {free / 1e9:.1f} GB left; "
-                "choose a folder on another disk under Frames"
+                "choose a folder on another disk"
             )
         self.frames = np.memmap(self._file, np.float32, "r", shape=shape)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_microdiffusion.errors import UserError
-from napari_microdiffusion.tasks.video.frame_store import FrameStore
+from napari_microdiffusion.video.frame_store import FrameStore
 
 SHAPE = (3, 2, 4, 5)
 
