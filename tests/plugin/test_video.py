@@ -12,6 +12,7 @@ from napari.layers import Labels
 from napari.utils.notifications import NotificationSeverity, notification_manager
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 
+from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.specimens.activity import ActiveTissue
@@ -396,3 +397,24 @@ def test_tissue_without_a_region_has_volumes_and_no_traces(dock, frames_layer, v
     assert len(volumes_of(viewer)[0].data) == T
     assert not dock.traces.has_traces
     assert "0 regions" in dock.messages.message.text()
+
+
+def test_what_was_done_before_a_failure_stays(dock, frames_layer, viewer, finish, monkeypatch):
+    from napari_microdiffusion.tasks.video.frame_store import FrameStore
+
+    original = FrameStore.write
+
+    def write(self, index, volume):
+        time.sleep(0.05)
+        if index == 4:
+            raise UserError("frame 4 could not be written: No space left on device")
+        original(self, index, volume)
+
+    monkeypatch.setattr(FrameStore, "write", write)
+    dock.start()
+    finish(dock)
+    assert dock.messages.error.text() == "Frame 4 could not be written: No space left on device."
+    (volumes,) = volumes_of(viewer)
+    assert volumes.name == "film volumes (incomplete)"
+    assert len(volumes.data) == 4
+    assert dock.last is None

@@ -32,12 +32,20 @@ class VideoLayers:
         Of the volumes.
     known : dict
         What is noted of step length and beam.
+    has_regions : bool
+        Whether a layer holds the regions already.
     """
 
     def __init__(
-        self, viewer: "Viewer", projections: "Image", placement: Placement, known: dict[str, Any]
+        self,
+        viewer: "Viewer",
+        projections: "Image",
+        placement: Placement,
+        known: dict[str, Any],
+        has_regions: bool,
     ) -> None:
         self.viewer, self.placement, self._known = viewer, placement, known
+        self._has_regions = has_regions
         self.name, self._projections = projections.name, projections
         self._time: dict[str, Any] = {
             "scale": float(projections.scale[0]),
@@ -73,7 +81,7 @@ class VideoLayers:
                 lambda: self._add_reference(event),
                 self._add_volumes,
             ]
-            if not self._has_regions(event.regions):
+            if not self._has_regions:
                 self._waiting.append(lambda: self._add_regions(event.regions))
         elif isinstance(event, FrameStored):
             self._latest = event.index
@@ -106,6 +114,11 @@ class VideoLayers:
             self._projections.visible = self._was_visible
         for layer in self.all:
             self.viewer.layers.remove(layer)
+
+    def keep_unfinished(self) -> None:
+        """After a failure, keep the frames that were done under an honest name."""
+        if self.volumes is not None:
+            self._keep(self._latest + 1, " (incomplete)")
 
     # The frame on screen
 
@@ -161,20 +174,10 @@ class VideoLayers:
         self.viewer.layers.selection = selected
         return made
 
-    def _has_regions(self, regions: np.ndarray) -> bool:
-        """Whether a layer holds the very regions already, since they were chosen."""
-        return any(
-            hasattr(layer, "selected_label") and np.array_equal(layer.data, regions)
-            for layer in self.viewer.layers
-            if layer.data is not None and np.shape(layer.data) == regions.shape
-        )
-
     def _add_regions(self, regions: np.ndarray) -> None:
         selected = set(self.viewer.layers.selection)
-        # Of longer numbers napari compiles how it shows them, which takes long.
-        short = regions.astype(np.uint16) if regions.max() <= np.iinfo(np.uint16).max else regions
         self.regions = self.viewer.add_labels(
-            short,
+            regions,
             name=f"{self.name} regions",
             metadata={METADATA_KEY: {"role": "regions", **self._known}},
             opacity=_FAINT,
@@ -187,9 +190,13 @@ class VideoLayers:
             self._waiting.pop(0)()
         assert self.volumes is not None
         finished = event.finished
-        done = len(finished.traces.light)
-        if finished.stopped:
-            self.volumes.data = self._frames[:done]
         self.volumes.metadata[METADATA_KEY]["provenance"] = finished.provenance
-        self.volumes.name = f"{self.name} volumes{' (stopped)' if finished.stopped else ''}"
+        self._keep(len(finished.traces.light), " (stopped)" if finished.stopped else "")
+
+    def _keep(self, frames: int, suffix: str) -> None:
+        """Show so many frames, the run being over."""
+        assert self.volumes is not None
+        if frames < len(self._frames):
+            self.volumes.data = self._frames[:frames]
+        self.volumes.name = f"{self.name} volumes{suffix}"
         self.volumes.refresh()

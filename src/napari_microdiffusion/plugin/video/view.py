@@ -101,8 +101,9 @@ class VideoWidget(Dock):
         except UserError as error:
             self.runner.fail(str(error))
             return
+        has_regions = self.document.regions is not None
         self.runner.begin(
-            ResolvingVideo(task, self.viewer, found, task.acquisition, self.panel, self.messages)
+            ResolvingVideo(task, self.viewer, found, task.acquisition, has_regions, self.panel, self.messages)
         )
 
     def open_file(self, path: str, **choice: Any) -> None:
