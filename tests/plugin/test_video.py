@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 from napari.utils.notifications import NotificationSeverity, notification_manager
-from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMainWindow, QMessageBox
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import read_image, write_image
@@ -418,3 +419,27 @@ def test_what_was_done_before_a_failure_stays(dock, frames_layer, viewer, finish
     assert volumes.name == "film volumes (incomplete)"
     assert len(volumes.data) == 4
     assert dock.last is None
+
+
+def test_volumes_that_no_file_holds_are_asked_about(dock, frames_layer, finish, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        QMessageBox,
+        "question",
+        lambda _dock, _title, text: asked.append(text) or QMessageBox.StandardButton.No,
+    )
+
+    class Closing(QCloseEvent):
+        def spontaneous(self):
+            return True
+
+    window = QMainWindow()
+    assert not dock.eventFilter(window, Closing())
+    dock.start()
+    finish(dock)
+    assert dock.eventFilter(window, Closing())
+    assert "Not saved: film volumes" in asked[0]
+    dock.save_volumes(tmp_path / "film.ome.zarr")
+    finish(dock)
+    assert not dock.eventFilter(window, Closing())
+    assert len(asked) == 1

@@ -40,6 +40,7 @@ class ResolvingVideo(Activity):
         self.layers = VideoLayers(viewer, projections.layer, place, known_beam(acquisition), has_regions)
         self.resolved: VideoResolved | None = None
         self.regions: Any = None
+        self.is_saved = False
         self._said: list[str] = []
         self._panel, self._messages = panel, messages
 

@@ -55,6 +55,7 @@ class VideoLayers:
         }
         self.volumes: Image | None = None
         self.structure: Image | None = None
+        self._reference: Image | None = None
         self.regions: Labels | None = None
         self.follow = True
         self._frames: Any = None
@@ -69,7 +70,7 @@ class VideoLayers:
     @property
     def all(self) -> "list[Any]":
         """Those that are there."""
-        found = (self.structure, self.volumes, self.regions)
+        found = (self.structure, self._reference, self.volumes, self.regions)
         return [layer for layer in found if layer is not None and layer in self.viewer.layers]
 
     def handle(self, event: Any) -> None:
@@ -161,7 +162,8 @@ class VideoLayers:
         found = event.structure.reference
         if found is not None:
             look = {"colormap": "green", "blending": "additive"}
-            self._add_hidden("reference", "reference", found, event.structure_limits, self._known, **look)
+            limits = event.structure_limits
+            self._reference = self._add_hidden("reference", "reference", found, limits, self._known, **look)
 
     def _add_hidden(
         self, what: str, role: str, values: np.ndarray, limits: Any, known: dict[str, Any], **look: Any
