@@ -21,6 +21,7 @@ from napari_microdiffusion.stacks.metadata import known_of
 from napari_microdiffusion.stacks.placement import Placement
 
 from .conftest import PATIENCE_MS, dock_in, set_field
+from .test_narrow import NARROW, too_wide, unfold
 
 pytestmark = pytest.mark.windowless
 
@@ -443,3 +444,15 @@ def test_volumes_that_no_file_holds_are_asked_about(dock, frames_layer, finish, 
     finish(dock)
     assert not dock.eventFilter(window, Closing())
     assert len(asked) == 1
+
+
+def test_nothing_is_wider_than_a_narrow_dock_with_traces(dock, frames_layer, qtbot, finish):
+    unfold(dock)
+    dock.resize(NARROW, 900)
+    with qtbot.waitExposed(dock):
+        dock.show()
+    dock.start()
+    finish(dock)
+    qtbot.wait(50)
+    assert dock.traces.has_traces
+    assert too_wide(dock) == []
