@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 from napari.utils.notifications import NotificationSeverity, notification_manager
-from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog, QMainWindow, QMessageBox
 
+from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import read_image, write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.specimens.activity import ActiveTissue
@@ -19,6 +21,7 @@ from napari_microdiffusion.stacks.metadata import known_of
 from napari_microdiffusion.stacks.placement import Placement
 
 from .conftest import PATIENCE_MS, dock_in, set_field
+from .test_narrow import NARROW, too_wide, unfold
 
 pytestmark = pytest.mark.windowless
 
@@ -396,3 +399,60 @@ def test_tissue_without_a_region_has_volumes_and_no_traces(dock, frames_layer, v
     assert len(volumes_of(viewer)[0].data) == T
     assert not dock.traces.has_traces
     assert "0 regions" in dock.messages.message.text()
+
+
+def test_what_was_done_before_a_failure_stays(dock, frames_layer, viewer, finish, monkeypatch):
+    from napari_microdiffusion.tasks.video.frame_store import FrameStore
+
+    original = FrameStore.write
+
+    def write(self, index, volume):
+        time.sleep(0.05)
+        if index == 4:
+            raise UserError("frame 4 could not be written: No space left on device")
+        original(self, index, volume)
+
+    monkeypatch.setattr(FrameStore, "write", write)
+    dock.start()
+    finish(dock)
+    assert dock.messages.error.text() == "Frame 4 could not be written: No space left on device."
+    (volumes,) = volumes_of(viewer)
+    assert volumes.name == "film volumes (incomplete)"
+    assert len(volumes.data) == 4
+    assert dock.last is None
+
+
+def test_volumes_that_no_file_holds_are_asked_about(dock, frames_layer, finish, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        QMessageBox,
+        "question",
+        lambda _dock, _title, text: asked.append(text) or QMessageBox.StandardButton.No,
+    )
+
+    class Closing(QCloseEvent):
+        def spontaneous(self):
+            return True
+
+    window = QMainWindow()
+    assert not dock.eventFilter(window, Closing())
+    dock.start()
+    finish(dock)
+    assert dock.eventFilter(window, Closing())
+    assert "Not saved: film volumes" in asked[0]
+    dock.save_volumes(tmp_path / "film.ome.zarr")
+    finish(dock)
+    assert not dock.eventFilter(window, Closing())
+    assert len(asked) == 1
+
+
+def test_nothing_is_wider_than_a_narrow_dock_with_traces(dock, frames_layer, qtbot, finish):
+    unfold(dock)
+    dock.resize(NARROW, 900)
+    with qtbot.waitExposed(dock):
+        dock.show()
+    dock.start()
+    finish(dock)
+    qtbot.wait(50)
+    assert dock.traces.has_traces
+    assert too_wide(dock) == []

@@ -3,9 +3,7 @@
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QMainWindow, QMessageBox
+from qtpy.QtCore import Qt
 
 from ..jobs.run_panel import RunPanel
 from ..widgets.dock import Dock, open_dock
@@ -96,6 +94,7 @@ class ReconstructWidget(Dock):
         self.outlast(runs)
         self.at_end(self.flaws.job.abandon)
         self.at_end(self.results.release)
+        self.ask_before_closing(lambda: self.results.unsaved)
         self.at_end(sections.beam.form.abandon)
 
     def _bind_keys(self) -> None:
@@ -152,20 +151,3 @@ class ReconstructWidget(Dock):
         self.empty.setText(f"Drop a projection TIFF here, or {link}.")
 
     # Qt
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Hear of the window's end."""
-        super().showEvent(event)
-        if (window := self.window()) is not None:
-            window.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Ask before the person closes a window with results that are not saved."""
-        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
-            return False
-        unsaved = self.results.unsaved if isinstance(watched, QMainWindow) else []
-        text = f"Not saved: {', '.join(unsaved)}. Close the window and lose what is not saved?"
-        is_kept = unsaved and QMessageBox.question(self, "Results", text) != QMessageBox.StandardButton.Yes
-        if is_kept:
-            event.ignore()
-        return bool(is_kept)

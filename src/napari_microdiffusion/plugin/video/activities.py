@@ -28,6 +28,7 @@ class ResolvingVideo(Activity):
         viewer: Any,
         projections: Projections,
         acquisition: Acquisition,
+        has_regions: bool,
         panel: RunPanel,
         messages: MessagePanel,
     ) -> None:
@@ -36,9 +37,10 @@ class ResolvingVideo(Activity):
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
         self.projections, self.acquisition = projections, acquisition
         place = projections.volume_placement(acquisition.step_length)
-        self.layers = VideoLayers(viewer, projections.layer, place, known_beam(acquisition))
+        self.layers = VideoLayers(viewer, projections.layer, place, known_beam(acquisition), has_regions)
         self.resolved: VideoResolved | None = None
         self.regions: Any = None
+        self.is_saved = False
         self._said: list[str] = []
         self._panel, self._messages = panel, messages
 
@@ -56,18 +58,20 @@ class ResolvingVideo(Activity):
             self.resolved = event
             self._messages.say(" ".join([outcome_of(event), *self._said]))
         self.layers.handle(event)
-        self.needed = (self.projections.layer, *self.layers.all)
 
     def _flush(self) -> None:
         """Redraw, following the frame as the box says."""
         self.layers.follow = self._panel.follow.isChecked()
         self.layers.flush()
+        self.needed = (self.projections.layer, self.layers.volumes)
         if not self.layers.follow:
             self._panel.follow.setChecked(False)
 
     def _end(self, end: End) -> None:
-        """Take away what a cancelled or failed run left."""
-        if self.resolved is None or end.message:
+        """Take away what a cancelled run left; keep the frames that a failed one had done."""
+        if self.resolved is None and end.message and not end.cancelled and self.layers.volumes is not None:
+            self.layers.keep_unfinished()
+        elif self.resolved is None:
             self.layers.remove()
 
 

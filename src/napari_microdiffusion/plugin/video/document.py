@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 from pydantic import Field
 
 from ...errors import UserError
@@ -71,8 +70,7 @@ class VideoDocument(ReconstructionDocument):
         """
         settings, found = self.video.made(), self.projections
         acquisition, method = self.acquisition_of_run(), self.method_of_run()
-        # Copied, since regions that are painted on during the run are those of the next.
-        regions = None if self.regions is None else np.array(self.regions.data)
+        regions = None if self.regions is None else self.regions.data
         video = Video(array_of(found.layer), settings.rate, regions, settings.corrects_motion)
         plan, reference = self.plan(acquisition, method), self.reference_of(found)
         return ResolveVideo(video, acquisition, method, plan, reference, settings.folder)

@@ -32,12 +32,20 @@ class VideoLayers:
         Of the volumes.
     known : dict
         What is noted of step length and beam.
+    has_regions : bool
+        Whether a layer holds the regions already.
     """
 
     def __init__(
-        self, viewer: "Viewer", projections: "Image", placement: Placement, known: dict[str, Any]
+        self,
+        viewer: "Viewer",
+        projections: "Image",
+        placement: Placement,
+        known: dict[str, Any],
+        has_regions: bool,
     ) -> None:
         self.viewer, self.placement, self._known = viewer, placement, known
+        self._has_regions = has_regions
         self.name, self._projections = projections.name, projections
         self._time: dict[str, Any] = {
             "scale": float(projections.scale[0]),
@@ -47,6 +55,7 @@ class VideoLayers:
         }
         self.volumes: Image | None = None
         self.structure: Image | None = None
+        self._reference: Image | None = None
         self.regions: Labels | None = None
         self.follow = True
         self._frames: Any = None
@@ -61,7 +70,7 @@ class VideoLayers:
     @property
     def all(self) -> "list[Any]":
         """Those that are there."""
-        found = (self.structure, self.volumes, self.regions)
+        found = (self.structure, self._reference, self.volumes, self.regions)
         return [layer for layer in found if layer is not None and layer in self.viewer.layers]
 
     def handle(self, event: Any) -> None:
@@ -73,7 +82,7 @@ class VideoLayers:
                 lambda: self._add_reference(event),
                 self._add_volumes,
             ]
-            if not self._has_regions(event.regions):
+            if not self._has_regions:
                 self._waiting.append(lambda: self._add_regions(event.regions))
         elif isinstance(event, FrameStored):
             self._latest = event.index
@@ -106,6 +115,11 @@ class VideoLayers:
             self._projections.visible = self._was_visible
         for layer in self.all:
             self.viewer.layers.remove(layer)
+
+    def keep_unfinished(self) -> None:
+        """After a failure, keep the frames that were done under an honest name."""
+        if self.volumes is not None:
+            self._keep(self._latest + 1, " (incomplete)")
 
     # The frame on screen
 
@@ -148,7 +162,8 @@ class VideoLayers:
         found = event.structure.reference
         if found is not None:
             look = {"colormap": "green", "blending": "additive"}
-            self._add_hidden("reference", "reference", found, event.structure_limits, self._known, **look)
+            limits = event.structure_limits
+            self._reference = self._add_hidden("reference", "reference", found, limits, self._known, **look)
 
     def _add_hidden(
         self, what: str, role: str, values: np.ndarray, limits: Any, known: dict[str, Any], **look: Any
@@ -161,20 +176,10 @@ class VideoLayers:
         self.viewer.layers.selection = selected
         return made
 
-    def _has_regions(self, regions: np.ndarray) -> bool:
-        """Whether a layer holds the very regions already, since they were chosen."""
-        return any(
-            hasattr(layer, "selected_label") and np.array_equal(layer.data, regions)
-            for layer in self.viewer.layers
-            if layer.data is not None and np.shape(layer.data) == regions.shape
-        )
-
     def _add_regions(self, regions: np.ndarray) -> None:
         selected = set(self.viewer.layers.selection)
-        # Of longer numbers napari compiles how it shows them, which takes long.
-        short = regions.astype(np.uint16) if regions.max() <= np.iinfo(np.uint16).max else regions
         self.regions = self.viewer.add_labels(
-            short,
+            regions,
             name=f"{self.name} regions",
             metadata={METADATA_KEY: {"role": "regions", **self._known}},
             opacity=_FAINT,
@@ -187,9 +192,13 @@ class VideoLayers:
             self._waiting.pop(0)()
         assert self.volumes is not None
         finished = event.finished
-        done = len(finished.traces.light)
-        if finished.stopped:
-            self.volumes.data = self._frames[:done]
         self.volumes.metadata[METADATA_KEY]["provenance"] = finished.provenance
-        self.volumes.name = f"{self.name} volumes{' (stopped)' if finished.stopped else ''}"
+        self._keep(len(finished.traces.light), " (stopped)" if finished.stopped else "")
+
+    def _keep(self, frames: int, suffix: str) -> None:
+        """Show so many frames, the run being over."""
+        assert self.volumes is not None
+        if frames < len(self._frames):
+            self.volumes.data = self._frames[:frames]
+        self.volumes.name = f"{self.name} volumes{suffix}"
         self.volumes.refresh()

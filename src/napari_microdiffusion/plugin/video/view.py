@@ -11,6 +11,7 @@ from ...errors import UserError
 from ...stacks.metadata import known_of
 from ...tasks.exporting import free_path
 from ...tasks.opening import LayersMade, Question, ReadFile, make_video_sample
+from ...tasks.progress import Saved
 from ...tasks.threads import warm_up
 from ...tasks.video.saving import SaveTraces, SaveVolumes
 from ...video.nwb import check_nwb
@@ -86,6 +87,7 @@ class VideoWidget(Dock):
         self.runner.finished.connect(self._settle)
         self.watch_layers(sections.refresh_layers, self._layer_removed)
         self.outlast(self.runner)
+        self.ask_before_closing(self._not_saved)
         self.at_end(sections.beam.form.abandon)
         self.bind("Ctrl+Alt+V", self.panel.button.click, self.panel.button)
 
@@ -101,8 +103,9 @@ class VideoWidget(Dock):
         except UserError as error:
             self.runner.fail(str(error))
             return
+        has_regions = self.document.regions is not None
         self.runner.begin(
-            ResolvingVideo(task, self.viewer, found, task.acquisition, self.panel, self.messages)
+            ResolvingVideo(task, self.viewer, found, task.acquisition, has_regions, self.panel, self.messages)
         )
 
     def open_file(self, path: str, **choice: Any) -> None:
@@ -125,7 +128,12 @@ class VideoWidget(Dock):
             self.runner.fail(str(error))
             return
         task = SaveVolumes(outputs, run.resolved.finished, volumes.data, run.regions, source, n)
-        self.runner.begin(Activity("Saving", task, self.runner.say_where, keeps_messages=True))
+
+        def take(event: Any) -> None:
+            self.runner.say_where(event)
+            run.is_saved |= isinstance(event, Saved)
+
+        self.runner.begin(Activity("Saving", task, take, keeps_messages=True))
 
     def save_traces(self, path: Path) -> None:
         """Write the traces, .csv or .nwb."""
@@ -177,6 +185,11 @@ class VideoWidget(Dock):
             self.traces.show_traces(activity.resolved.traces, activity.regions, activity.layers)
             # Below what was set, which may fill the dock.
             QTimer.singleShot(0, self._scroll_to_traces)
+
+    def _not_saved(self) -> list[str]:
+        """The volumes that no file holds."""
+        volumes = None if self.last is None or self.last.is_saved else self.last.layers.volumes
+        return [volumes.name] if volumes is not None and volumes in self.viewer.layers else []
 
     def _scroll_to_traces(self) -> None:
         for scroll in self.findChildren(QScrollArea):

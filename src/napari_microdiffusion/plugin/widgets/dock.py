@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut, QShowEvent
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QMessageBox, QScrollArea, QWidget
 
 from .section import column
 from .theme import Appearance
@@ -29,6 +29,7 @@ class Dock(QWidget):
         self._at_end: list[Callable[[], None]] = []
         self._runner: Any = None
         self._take_files: Callable[..., object] | None = None
+        self._unsaved: Callable[[], list[str]] | None = None
         self.setMinimumWidth(MIN_WIDTH)
 
     def sizeHint(self) -> QSize:
@@ -91,6 +92,11 @@ class Dock(QWidget):
         """What is to be done when the dock closes."""
         self._at_end.append(action)
 
+    def ask_before_closing(self, unsaved: Callable[[], list[str]]) -> None:
+        """Ask before the person closes the window while there is something unsaved, by its names."""
+        self._unsaved = unsaved
+        self.at_end(lambda: setattr(self, "_unsaved", None))
+
     def outlast(self, runner: Any) -> None:
         """Let what a runner does go on to its end when the dock is closed meanwhile."""
         self._runner = runner
@@ -144,6 +150,23 @@ class Dock(QWidget):
         if event is not None and self._take_files is not None and (paths := _dropped_files(event)):
             event.acceptProposedAction()
             self._take_files(*paths)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Hear of the window's end."""
+        super().showEvent(event)
+        if self._unsaved is not None and (window := self.window()) is not None:
+            window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Ask before the person closes a window with what is not saved."""
+        if event is None or event.type() != QEvent.Type.Close or not event.spontaneous():
+            return False
+        unsaved = self._unsaved() if self._unsaved is not None and isinstance(watched, QMainWindow) else []
+        text = f"Not saved: {', '.join(unsaved)}. Close the window and lose what is not saved?"
+        is_kept = unsaved and QMessageBox.question(self, "Results", text) != QMessageBox.StandardButton.Yes
+        if is_kept:
+            event.ignore()
+        return bool(is_kept)
 
     def _join_tabs(self) -> None:
         """Share the place of another of our docks, so that all fit a small screen."""

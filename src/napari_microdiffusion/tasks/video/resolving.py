@@ -1,7 +1,7 @@
 """Resolves a video in depth: volumes go to disk as they are made, and the window hears of each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,9 +104,13 @@ class ResolveVideo:
             load_torch_libraries()
         from ...video.reconstruction import reconstruct_video
 
+        video = self.video
+        if video.regions is not None:
+            # A copy: regions that are painted on during the run are those of the next.
+            video = replace(video, regions=np.array(video.regions))
         store, remaining = FrameStore(self.plan.shape, self.folder), VideoRemaining(self.plan)
         events = reconstruct_video(
-            self.video, self.acquisition, self.config, reference=self.reference, cancel=cancel
+            video, self.acquisition, self.config, reference=self.reference, cancel=cancel
         )
         for event in events:
             if isinstance(event, FrameReady):
@@ -120,6 +124,9 @@ class ResolveVideo:
             if isinstance(event, Notice):
                 yield event
             elif isinstance(event, StructureReady):
+                # Of longer numbers napari compiles how it shows them, which takes long.
+                is_short = event.regions.max(initial=0) <= np.iinfo(np.uint16).max
+                regions = event.regions.astype(np.uint16) if is_short else event.regions
                 low, high = limits_of(sampled(event.result.volume))
                 bright = low + _HEADROOM * (high - low)
-                yield StructureMade(event.result, event.regions, store.frames, (low, bright), (low, high))
+                yield StructureMade(event.result, regions, store.frames, (low, bright), (low, high))
