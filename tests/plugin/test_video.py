@@ -402,7 +402,7 @@ def test_tissue_without_a_region_has_volumes_and_no_traces(dock, frames_layer, v
 
 
 def test_what_was_done_before_a_failure_stays(dock, frames_layer, viewer, finish, monkeypatch):
-    from napari_microdiffusion.tasks.video.frame_store import FrameStore
+    from napari_microdiffusion.video.frame_store import FrameStore
 
     original = FrameStore.write
 
