@@ -12,7 +12,7 @@ from .pose import Pose, Triple
 from .rigid import covered, resampled
 
 # Widths in pixels, from coarse to fine, that images are smoothed with, and iterations at each.
-_WIDTHS = (2.5, 1.2, 0.7)
+_WIDTHS = (2.5, 1.2, 0.7, 0.4)
 _ITERATIONS = 5
 # Largest step of an iteration: voxels, and degrees.
 _LARGEST = np.array([2.0, 2.0, 2.0, 1.5])
@@ -34,6 +34,7 @@ def refined(
     Parameters
     ----------
     projections : ndarray, shape (V*N, H, W)
+        With their noise: it is the same everywhere then, and what filters it out moves structures a little.
     stack : ndarray, shape (D, H', W')
         The reference at its own sampling.
     voxel : tuple of 3 floats

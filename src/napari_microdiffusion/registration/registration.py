@@ -9,7 +9,9 @@ import numpy as np
 
 from ..optics import Acquisition
 from ..optics.operators.conjugate_gradients import unchecked
+from .deformation import Deformation
 from .forward import Forward
+from .local_shifts import local_shifts
 from .pose import Pose, Triple
 from .refinement import refined
 from .rigid import covered, resampled, without_aliasing
@@ -34,12 +36,15 @@ class Registration:
         The best that the reference reached upside down or mirrored; None where it was not searched for.
     is_upside_down : bool
         Whether it matches upside down, and only so.
+    deformation : Deformation or None
+        Local shifts beyond the pose; None where the pose explains as much.
     """
 
     pose: Pose
     match: float
     chance: float | None = None
     is_upside_down: bool = False
+    deformation: Deformation | None = None
 
     @property
     def is_of_this_tissue(self) -> bool:
@@ -72,7 +77,18 @@ class Registration:
             z, y, x = (float(a * b) for a, b in zip(self.pose.shift, spacing, strict=True))
             moved = f"{z:.1f} µm in z, {y:.1f} µm in y and {x:.1f} µm in x"
         turned = f", turned by {self.pose.angle:.1f}°" if abs(self.pose.angle) >= 0.05 else ""
-        return f"The reference is shifted by {moved}{turned}; it matches {self.match:.2f}."
+        return (
+            f"The reference is shifted by {moved}{turned}{self._bent(spacing)}; it matches {self.match:.2f}."
+        )
+
+    def _bent(self, spacing: Triple | None) -> str:
+        if self.deformation is None:
+            return ""
+        along, across = self.deformation.largest
+        if spacing is None:
+            return f", and deformed by up to {along:.1f} slices in z and {across:.1f} pixels across"
+        along, across = along * spacing[0], across * spacing[2]
+        return f", and deformed by up to {along:.1f} µm in z and {across:.1f} µm across"
 
     def record(self) -> dict[str, Any]:
         """What a provenance tells of it."""
@@ -82,6 +98,7 @@ class Registration:
             "match": round(self.match, 4),
             "chance": None if self.chance is None else round(self.chance, 4),
             "used": self.is_of_this_tissue,
+            "deformed": None if self.deformation is None else [round(v, 3) for v in self.deformation.largest],
         }
 
 
@@ -92,6 +109,7 @@ def register(
     *,
     voxel: Triple = (1.0, 1.0, 1.0),
     place: Pose | None = None,
+    measured: np.ndarray | None = None,
     check: Callable[[], None] = unchecked,
 ) -> Registration:
     """Find a reference stack in the volume that projections are of.
@@ -99,6 +117,7 @@ def register(
     Parameters
     ----------
     projections : ndarray, shape (V*N, H, W)
+        Without most of their noise.
     stack : ndarray, shape (D, H', W')
         The reference, of any unit of intensity; larger or smaller than the volume.
     acquisition : Acquisition
@@ -107,6 +126,8 @@ def register(
         Voxel size (z, y, x) of the reference in voxels of the volume.
     place : Pose, optional
         Where it is known to lie; then nothing is searched.
+    measured : ndarray, shape (V*N, H, W), optional
+        The projections with all of their noise.
     check : callable
         Called now and then; may raise to leave.
     """
@@ -132,22 +153,33 @@ def register(
     coarse = Registration(found.pose, found.match, chance)
     if not coarse.is_of_this_tissue:
         return coarse
-    pose = refined(projections, image, voxel, forward, found.pose, check)
+    exact = projections if measured is None else measured
+    pose = refined(exact, image, voxel, forward, found.pose, check)
     match = match_at(projections, image, voxel, forward, pose)
     if match < found.match:
         pose, match = found.pose, found.match
+    deformation = local_shifts(projections, image, voxel, forward, pose, check)
+    if deformation is not None:
+        deformed = match_at(projections, image, voxel, forward, pose, deformation)
+        if deformed > match:
+            return Registration(pose, deformed, chance, deformation=deformation)
     return Registration(pose, match, chance)
 
 
 def match_at(
-    projections: np.ndarray, stack: np.ndarray, voxel: Triple, forward: Forward, pose: Pose
+    projections: np.ndarray,
+    stack: np.ndarray,
+    voxel: Triple,
+    forward: Forward,
+    pose: Pose,
+    deformation: Deformation | None = None,
 ) -> float:
     """Correlation coefficient of structures where a stack covers the volume; 0 where it does not."""
     shape = (forward.depth, *projections.shape[1:])
-    inside = forward(covered(stack.shape, voxel, pose, shape).astype(np.float32)) > 0.9
+    inside = forward(covered(stack.shape, voxel, pose, shape, deformation).astype(np.float32)) > 0.9
     if inside.mean() < _LEAST_COVERED:
         return 0.0
-    seen = structures(forward(resampled(stack, voxel, pose, shape)))[inside]
+    seen = structures(forward(resampled(stack, voxel, pose, shape, deformation=deformation)))[inside]
     measured = structures(projections)[inside]
     energy = float(np.square(seen).sum()) * float(np.square(measured).sum())
     return float((seen * measured).sum()) / float(np.sqrt(energy)) if energy > 0 else 0.0

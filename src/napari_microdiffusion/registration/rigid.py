@@ -1,11 +1,18 @@
 """A reference stack on the voxels of a volume, where its pose puts it."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 import scipy
 
+from .deformation import Deformation
 from .pose import Pose, Triple
+
+# Voxels whose places in a deformed stack are computed at once; bounds the memory.
+_AT_ONCE = 1_000_000
+# Voxels by which a stack is continued for splines of higher order.
+_SPLINE_MARGIN = 12
 
 
 def without_aliasing(stack: np.ndarray, voxel: Triple) -> np.ndarray:
@@ -22,7 +29,12 @@ def without_aliasing(stack: np.ndarray, voxel: Triple) -> np.ndarray:
 
 
 def resampled(
-    stack: np.ndarray, voxel: Triple, pose: Pose, shape: tuple[int, int, int], order: Literal[1, 3, 5] = 1
+    stack: np.ndarray,
+    voxel: Triple,
+    pose: Pose,
+    shape: tuple[int, int, int],
+    order: Literal[1, 3, 5] = 1,
+    deformation: Deformation | None = None,
 ) -> np.ndarray:
     """The stack on the voxels of a volume; beyond its borders it is continued.
 
@@ -36,6 +48,8 @@ def resampled(
         Of the volume.
     order : {1, 3, 5}
         Of the spline that interpolates.
+    deformation : Deformation, optional
+        What is left beyond the pose.
 
     Returns
     -------
@@ -43,6 +57,8 @@ def resampled(
     """
     matrix, offset = _to_stack(stack.shape, voxel, pose, shape)
     image = np.asarray(stack, np.float32)
+    if deformation is not None:
+        return _deformed(image, matrix, offset, order, deformation)
     if pose.angle == 0:
         # Separable, and then several times faster.
         return np.asarray(
@@ -54,10 +70,20 @@ def resampled(
 
 
 def covered(
-    stack_shape: tuple[int, ...], voxel: Triple, pose: Pose, shape: tuple[int, int, int]
+    stack_shape: tuple[int, ...],
+    voxel: Triple,
+    pose: Pose,
+    shape: tuple[int, int, int],
+    deformation: Deformation | None = None,
 ) -> np.ndarray:
     """Which voxels of a volume a stack reaches, bool, of `shape`."""
     matrix, offset = _to_stack(stack_shape, voxel, pose, shape)
+    if deformation is not None:
+        found = np.empty(shape, bool)
+        for slices, places in _places(matrix, offset, deformation):
+            within = [_within(place, size) for place, size in zip(places, stack_shape, strict=True)]
+            found[slices] = np.logical_and.reduce(within)
+        return found
     z = matrix[0, 0] * np.arange(shape[0]) + offset[0]
     rows, columns = np.ogrid[: shape[1], : shape[2]]
     inside = _within(z, stack_shape[0])[:, None, None]
@@ -65,6 +91,40 @@ def covered(
         place = matrix[axis, 1] * rows + matrix[axis, 2] * columns + offset[axis]
         inside = inside & _within(place, stack_shape[axis])
     return np.asarray(np.broadcast_to(inside, shape))
+
+
+def _deformed(
+    image: np.ndarray,
+    matrix: np.ndarray,
+    offset: np.ndarray,
+    order: Literal[1, 3, 5],
+    deformation: Deformation,
+) -> np.ndarray:
+    margin = 0
+    if order > 1:
+        # Continued by its border before it is filtered, as `affine_transform` does.
+        margin = _SPLINE_MARGIN
+        image = scipy.ndimage.spline_filter(
+            np.pad(image, margin, mode="edge"), order, output=np.float32, mode="nearest"
+        )
+    found = np.empty(deformation.shape, np.float32)
+    for slices, places in _places(matrix, offset, deformation):
+        found[slices] = scipy.ndimage.map_coordinates(
+            image, places + margin, np.float32, order=order, mode="nearest", prefilter=False
+        )
+    return found
+
+
+def _places(
+    matrix: np.ndarray, offset: np.ndarray, deformation: Deformation
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Indices of the stack that some slices after the other show, (3, slices, H, W)."""
+    depth, height, width = deformation.shape
+    few = max(1, _AT_ONCE // (height * width))
+    for first in range(0, depth, few):
+        slices = slice(first, min(first + few, depth))
+        at = np.mgrid[slices, :height, :width].astype(np.float32) - deformation.shifts(slices)
+        yield slices, np.tensordot(matrix, at, 1) + offset[:, None, None, None]
 
 
 def _within(index: np.ndarray, size: int) -> np.ndarray:

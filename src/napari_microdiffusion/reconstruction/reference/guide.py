@@ -57,7 +57,13 @@ def _shared(
     stack = denoise_volume(np.asarray(given.data, np.float32), noise, check)
     yield Progress("guide", 0.4)
     found = register(
-        facts.denoised, stack, facts.acquisition, voxel=given.voxel, place=given.place, check=check
+        facts.denoised,
+        stack,
+        facts.acquisition,
+        voxel=given.voxel,
+        place=given.place,
+        measured=facts.measured,
+        check=check,
     )
     state.registration = found
     if not found.is_of_this_tissue:
@@ -68,8 +74,8 @@ def _shared(
 
     forward, shape = Forward(facts.acquisition, facts.shape[0]), facts.volume_shape
     smooth = without_aliasing(stack, given.voxel)
-    raw = resampled(smooth, given.voxel, found.pose, shape, order=5)
-    inside = covered(stack.shape, given.voxel, found.pose, shape)
+    raw = resampled(smooth, given.voxel, found.pose, shape, 5, found.deformation)
+    inside = covered(stack.shape, given.voxel, found.pose, shape, found.deformation)
     seen_inside = forward(inside.astype(np.float32)) > 0.99
     brightness = relative_brightness(facts.denoised, forward(raw), seen_inside, facts.shape[0])
     # What it does not reach is as without it.
