@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import affine_transform
+from scipy.ndimage import affine_transform, map_coordinates
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.registration.pose import Pose
@@ -18,6 +18,18 @@ def lying_at(volume: np.ndarray, pose: Pose) -> np.ndarray:
     middle = (np.array(volume.shape) - 1) / 2
     offset = middle + pose.shift - turned @ middle
     return affine_transform(volume, turned, offset, order=3, mode="nearest")
+
+
+def deformed(volume: np.ndarray, most: float) -> tuple[np.ndarray, np.ndarray]:
+    """A stack whose tissue has moved smoothly from place to place, and by how much (z, y, x)."""
+    z, y, x = (
+        np.linspace(0, np.pi, size).reshape(at)
+        for size, at in zip(volume.shape, ((-1, 1, 1), (1, -1, 1), (1, 1, -1)), strict=True)
+    )
+    parts = (0.6 * np.cos(y) * np.cos(x), np.sin(y) * np.cos(x), np.cos(z) * np.cos(y) * np.sin(x))
+    shifts = np.stack([most * np.broadcast_to(part, volume.shape) for part in parts])
+    places = np.mgrid[tuple(slice(size) for size in volume.shape)] + shifts
+    return map_coordinates(volume, places, order=3, mode="nearest"), shifts
 
 
 def inner(volume: np.ndarray) -> np.ndarray:

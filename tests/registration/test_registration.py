@@ -6,9 +6,10 @@ import pytest
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.registration.pose import Pose
 from napari_microdiffusion.registration.registration import register
+from napari_microdiffusion.registration.rigid import resampled
 from napari_microdiffusion.specimens import make_specimen
 
-from .conftest import inner, lying_at
+from .conftest import MARGIN, deformed, inner, lying_at
 
 FAR = Pose((2.4, -4.3, 3.6), 1.7)
 
@@ -73,3 +74,44 @@ def test_a_place_set_by_hand_is_left_as_it_is(tissue, projections, acquisition):
     assert good.pose == FAR
     assert good.is_of_this_tissue
     assert good.match > bad.match + 0.1
+
+
+def test_tissue_that_has_deformed_since_is_followed_from_place_to_place(
+    tissue, projections, acquisition, rng
+):
+    reference, shifts = deformed(tissue, 2.0)
+    reference = rng.poisson(np.maximum(reference, 0) / reference.max() * 200).astype(np.float32)
+    found = register(projections, reference, acquisition)
+    assert found.deformation is not None
+    truth = inner(tissue)
+    # Which tissue every voxel shows, and which it should.
+    shown, shape = np.mgrid[tuple(slice(size) for size in tissue.shape)] + shifts, truth.shape
+    right = np.mgrid[tuple(slice(size) for size in shape)] + MARGIN
+    lit = truth > np.percentile(truth, 80)
+    resting, following = (
+        np.sqrt(
+            np.mean(
+                [
+                    np.square(resampled(part, (1, 1, 1), found.pose, shape, 1, field) - own)[lit].mean()
+                    for part, own in zip(shown, right, strict=True)
+                ]
+            )
+        )
+        for field in (None, found.deformation)
+    )
+    assert following < 0.3
+    assert resting > 0.5
+    assert "and deformed by up to" in found.describe()
+    assert "µm across" in found.describe((0.5, 0.2, 0.2))
+    assert max(found.record()["deformed"]) > 1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2], ids=["unchanged", "changed in places"])
+def test_tissue_that_has_not_deformed_is_left_rigid(tissue, projections, acquisition, rng, share):
+    reference = lying_at(tissue, FAR)
+    rows = int(share * reference.shape[1])
+    reference[:, :rows] = reference[::-1, :rows]
+    found = register(projections, rng.poisson(np.maximum(reference, 0) / 5), acquisition)
+    assert found.is_of_this_tissue
+    assert found.deformation is None
+    assert found.record()["deformed"] is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_microdiffusion.registration.deformation import Deformation
 from napari_microdiffusion.registration.pose import Pose
 from napari_microdiffusion.registration.rigid import covered, resampled, without_aliasing
 
@@ -50,3 +51,28 @@ def test_fine_voxels_are_averaged_and_coarse_ones_are_not(rng):
     noise = rng.normal(size=(24, 24, 24)).astype(np.float32)
     assert without_aliasing(noise, (1, 2, 3)) is noise
     assert without_aliasing(noise, (0.25, 1, 1)).std() < 0.7 * noise.std()
+
+
+@pytest.mark.parametrize("order", [1, 5])
+def test_a_deformation_that_is_the_same_everywhere_is_a_shift(rng, order):
+    stack, shape = rng.random((9, 10, 11)).astype(np.float32), (9, 10, 11)
+    nodes = np.broadcast_to(np.array([1.5, -2, 0.25], np.float32)[:, None, None, None], (3, 2, 3, 2))
+    shift = Pose((1.5, -2, 0.25))
+    even = Deformation(nodes, shape)
+    np.testing.assert_allclose(
+        resampled(stack, (1, 1, 1), Pose(), shape, order, even),
+        resampled(stack, (1, 1, 1), shift, shape, order),
+        atol=1e-4,
+    )
+    np.testing.assert_array_equal(
+        covered(stack.shape, (1, 1, 1), Pose(), shape, even), covered(stack.shape, (1, 1, 1), shift, shape)
+    )
+
+
+def test_shifts_that_grow_evenly_from_edge_to_edge_are_met_exactly():
+    nodes = np.zeros((3, 3, 4, 5), np.float32)
+    nodes[2] = np.arange(5)
+    shifts = Deformation(nodes, (6, 8, 12)).shifts(slice(2, 4))
+    assert shifts.shape == (3, 2, 8, 12)
+    np.testing.assert_allclose(shifts[2, 1, 3], (np.arange(12) + 0.5) / 3, atol=1e-5)
+    np.testing.assert_allclose(shifts[:2], 0, atol=1e-6)

@@ -7,6 +7,8 @@ import numpy as np
 # Misfit, in units of the usual one, from which a pixel counts ever less: there the tissue has changed.
 _CHANGED = 2.5
 _REFITS = 8
+# Of the root mean square of a misfit, what its usual size is at least.
+_OUTLIERS = 0.2
 # A slab's own factor on the gain lies between this and its inverse.
 _LEAST_FACTOR = 0.1
 # How strongly the factor of a slab with little light is drawn to 1, relative to the usual slab.
@@ -51,9 +53,15 @@ def robust_weights(target: np.ndarray, seen: np.ndarray, refits: int = 3) -> tup
         gain = float((weight * (s - middle) * (t - level)).sum()) / energy if energy > 0 else 0.0
         offset = float(level - gain * middle)
         relative = (t - gain * s - offset) / usual
-        typical = float(np.median(np.abs(relative))) / 0.6745 + 1e-12
-        weight = 1 / usual**2 / (1 + np.square(relative / (_CHANGED * typical)))
+        weight = 1 / usual**2 / (1 + np.square(relative / (_CHANGED * usual_size(relative))))
     return gain, offset, weight
+
+
+def usual_size(misfit: np.ndarray) -> float:
+    """Standard deviation of a misfit, outliers left out."""
+    # Where most is dark and without any misfit, the structures are no outliers.
+    least = _OUTLIERS * float(np.sqrt(np.square(misfit).mean()))
+    return max(float(np.median(np.abs(misfit))) / 0.6745, least) + 1e-12
 
 
 def relative_brightness(

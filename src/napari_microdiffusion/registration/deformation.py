@@ -19,10 +19,13 @@ class Deformation:
         Coefficients of the shifts (z, y, x) in voxels of the volume.
     shape : tuple of 3 ints
         Of the volume (Z, H, W).
+    largest : tuple of 2 floats
+        The largest shift in z, and across it, of what projections tell of: in slices and in pixels.
     """
 
     nodes: np.ndarray
     shape: tuple[int, int, int]
+    largest: tuple[float, float] = (0.0, 0.0)
 
     def shifts(self, slices: slice = slice(None)) -> np.ndarray:
         """The shift of every voxel of some slices, shape (3, slices, H, W), float32.
@@ -32,43 +35,32 @@ class Deformation:
         z, y, x = self._spread
         return spread_out(self.nodes, (z[slices], y, x))
 
-    @property
-    def largest(self) -> tuple[float, float]:
-        """The largest shift in z, and across it: in slices and in pixels."""
-        z, y, x = spread_out(self.nodes, self._spread_coarsely)
-        return float(np.abs(z).max()), float(np.hypot(y, x).max())
-
     @cached_property
     def _spread(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self._at(self.shape)
-
-    @property
-    def _spread_coarsely(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        # The spline hardly changes between a quarter of the nodes' distance.
-        counts = (min(size, 4 * nodes) for size, nodes in zip(self.shape, self.nodes.shape[1:], strict=True))
-        z, y, x = counts
-        return self._at((z, y, x))
-
-    def _at(self, counts: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        z, y, x = (spline_weights(count, n) for count, n in zip(counts, self.nodes.shape[1:], strict=True))
+        z, y, x = (spline_weights(size, n) for size, n in zip(self.shape, self.nodes.shape[1:], strict=True))
         return z, y, x
 
 
 def spline_weights(places: int, nodes: int) -> np.ndarray:
-    """Weights of nodes at places evenly spread over the same extent, shape (places, nodes).
+    """Weights of nodes at places evenly spread between the first and the last, shape (places, nodes).
 
-    Every row sums to 1; beyond the outermost nodes theirs counts on.
+    Every row sums to 1; beyond the outermost nodes the spline goes on straight, so that shifts that grow
+    evenly from edge to edge are met exactly.
     """
-    at = (np.arange(places) + 0.5) / places * nodes - 0.5
+    at = (np.arange(places) + 0.5) / places * (nodes - 1)
     first = np.floor(at).astype(int) - 1
-    weights = np.zeros((places, nodes), np.float32)
+    weights = np.zeros((places, nodes + 2))
     for k in range(_NEIGHBOURS):
         distance = np.abs(at - (first + k))
         near = 2 / 3 - distance**2 + distance**3 / 2
         far = np.maximum(2 - distance, 0) ** 3 / 6
-        own = np.where(distance < 1, near, far)
-        np.add.at(weights, (np.arange(places), np.clip(first + k, 0, nodes - 1)), own.astype(np.float32))
-    return weights
+        # One node more at either end.
+        weights[np.arange(places), first + k + 1] += np.where(distance < 1, near, far)
+    found = weights[:, 1:-1]
+    for outer, edge, inner in ((0, 0, 1), (-1, -1, -2)):
+        found[:, edge] += 2 * weights[:, outer]
+        found[:, inner] -= weights[:, outer]
+    return found.astype(np.float32)
 
 
 def spread_out(nodes: np.ndarray, weights: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 
 from ..optics.operators.conjugate_gradients import conjugate_gradients, unchecked
-from .brightness import robust_weights
+from .brightness import robust_weights, usual_size
 from .deformation import Deformation, gathered, spline_weights, spread_out
 from .forward import Forward
 from .pose import Pose, Triple
@@ -22,13 +22,15 @@ _WIDTHS = (3.0, 1.5)
 _ITERATIONS = 4
 # Largest change of an iteration, and the one from which on there is no other; in voxels.
 _LARGEST, _SMALLEST = 3.0, 0.05
+# Share of the structures that no shift explains, be there no noise at all.
+_UNEXPLAINED = 0.05
 # Steps of conjugate gradients, and the share of the misfit at which they end.
 _STEPS, _SHARE = 60, 1e-4
 # Side in pixels of the squares that judge what the others taught.
 _SQUARE = 8
 # Share of the misfit of a pose that local shifts may leave, in squares that took no part; beyond, tissue is
-# taken for rigid. And the shift in voxels below which there is none to speak of.
-_LEFT, _NONE = 0.92, 0.3
+# taken for rigid. And the root mean square shift in voxels below which there is none to speak of.
+_LEFT, _NONE = 0.92, 0.12
 
 
 def local_shifts(
@@ -55,8 +57,8 @@ def local_shifts(
         Called before each iteration; may raise to leave.
     """
     shape = (forward.depth, *projections.shape[1:])
-    counts = [max(1, round(size / _SPACING)) for size in shape]
-    counts[0] = min(counts[0], forward.slabs)
+    counts = [1 + max(1, round(size / _SPACING)) for size in shape]
+    counts[0] = min(counts[0], 1 + forward.slabs)
     weights = [spline_weights(size, n) for size, n in zip((forward.slabs, *shape[1:]), counts, strict=True)]
     spread = (np.tile(weights[0], (forward.acquisition.views, 1)), weights[1], weights[2])
     nodes = np.zeros((3, *counts), np.float32)
@@ -65,8 +67,8 @@ def local_shifts(
         target = _smooth(measured, width)
         for _ in range(_ITERATIONS):
             check()
-            found = Deformation(nodes, shape)
-            equations = _equations(target, stack, voxel, forward, pose, found, width)
+            now = Deformation(nodes, shape)
+            equations = _equations(target, stack, voxel, forward, pose, now, width)
             if equations is None:
                 return None
             step = equations.solve(spread, nodes)
@@ -77,9 +79,15 @@ def local_shifts(
     last = _equations(target, stack, voxel, forward, pose, Deformation(nodes, shape), width)
     if still is None or last is None:
         return None
-    found = Deformation(nodes, shape)
-    left = _misfit_left(still, last, spread, nodes)
-    return found if left < _LEFT and max(found.largest) > _NONE else None
+    if _misfit_left(still, last, spread, nodes) > _LEFT:
+        return None
+    # Of what projections tell nothing of, the shifts are those of its surroundings, and do not count.
+    told = (np.square(last.slopes) * last.weight).sum(0)
+    shifts = spread_out(nodes, spread)
+    if np.sqrt(np.average(np.square(shifts).sum(0), weights=told)) < _NONE:
+        return None
+    z, y, x = np.abs(shifts[:, told > told.mean()])
+    return Deformation(nodes, shape, (float(z.max()), float(np.hypot(y, x).max())))
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,8 +161,9 @@ def _equations(
         gain, offset, own = robust_weights(target[i][use], seen[i][use])
         slopes[:, i] *= max(gain, 0.0)
         missing[i] = np.where(use, target[i] - gain * seen[i] - offset, 0)
-        left = float(np.median(np.sqrt(own) * np.abs(missing[i][use]))) / 0.6745 + 1e-12
-        weight[i][use] = own / left**2 / alike
+        root = np.sqrt(own)
+        light = _UNEXPLAINED * float(np.std(root * gain * (seen[i][use] - seen[i][use].mean())))
+        weight[i][use] = own / (usual_size(root * missing[i][use]) ** 2 + light**2) / alike
     return _Equations(slopes, missing, weight) if weight.any() else None
 
 

@@ -24,6 +24,8 @@ from .weight import changed_places, match_weight, thick_slab_weight
 _NEW = 0.03
 # Light everywhere that the reference is thought to have at least, relative to the projections' range.
 _LEAST = 1e-3
+# Of the variance of the projections' noise, what is left of it where they are as expected.
+_NOISE_LEFT = 0.1
 # Weight of the whole reference below which a run says so.
 _LITTLE_WEIGHT = 0.5
 # Share of the volume below which a run tells how little the reference covers.
@@ -95,6 +97,7 @@ def _shared(
     # Noise that is independent from slice to slice is less in their mean.
     own = forward(np.square(deviation)) / len(facts.acquisition.profile)
     seen = forward(expected) - dark
+    own += np.float32(_NOISE_LEFT) * np.square(facts.noise.deviation(seen + dark))
     match = match_weight(light, seen, own, scale.span)
     match = _mean_over_views(match, facts)
     changed = _mean_over_views(changed_places(light, seen, own, scale.span), facts)

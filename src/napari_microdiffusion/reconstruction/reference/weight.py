@@ -8,7 +8,7 @@ from ...optics import ProjectionOperator
 from ...optics.operators.thick_slabs import thicken
 
 # Difference from what the reference lets expect, relative to the light there, at which it counts half.
-_HALF = 0.5
+_HALF = 0.15
 # Light that does not count as any, relative to the projections' range.
 _FLOOR = 0.02
 # Width in pixels over which a difference counts, and over which thick slabs are compared.
