@@ -13,11 +13,10 @@ _HALF = 0.15
 _FLOOR = 0.02
 # Width in pixels over which a difference counts, and over which thick slabs are compared.
 _AROUND, _WINDOW = 1.0, 6.0
-# The same for what tells changed places: wider, lower, and with more light that does not count, since what
-# lies along the beam through a change may be another, too, where its projection happens to be as expected.
-_WIDER, _LOWER, _HIGHER_FLOOR = 2.0, 0.1, 0.05
-# Mean of a normal variable's absolute value.
-_ABSOLUTE = 0.8
+# The same width for what tells changed places: wider, since what lies along the beam through a change may be
+# another, too, where its projection happens to be as expected. The share of the light by which any reference
+# is off, and the square of a difference, in units of what is usual, that is as likely a change as none.
+_WIDER, _OFF, _LIKELY = 1.5, 0.06, 2.0
 # How strongly a place's own weight is drawn to that of the whole stack.
 _STRENGTH = 0.5
 
@@ -54,13 +53,13 @@ def changed_places(
     Parameters are those of `match_weight`; shape (N, H, W), float32.
     """
     width = (0, _WIDER, _WIDER)
-    excess = np.abs(projections - expected) - np.float32(_ABSOLUTE) * np.sqrt(variance)
-    light = scipy.ndimage.gaussian_filter(
-        np.maximum(np.maximum(projections, expected), 0), width, mode="nearest"
+    light = np.maximum(np.maximum(projections, expected), 0)
+    square, noise, around = (
+        scipy.ndimage.gaussian_filter(part, width, mode="nearest")
+        for part in (np.square(projections - expected), variance, light)
     )
-    ratio = np.maximum(scipy.ndimage.gaussian_filter(excess, width, mode="nearest"), 0)
-    square = np.square(ratio / (light + np.float32(_HIGHER_FLOOR * span)))
-    return np.asarray(square / (square + _LOWER**2), np.float32)
+    usual = noise + np.square(np.float32(_OFF) * (around + np.float32(_FLOOR * span)))
+    return np.asarray(square / (square + np.float32(_LIKELY) * usual), np.float32)
 
 
 def thick_slab_weight(
