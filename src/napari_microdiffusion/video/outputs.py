@@ -22,6 +22,7 @@ from ..optics.placement import StackPlacement
 from ..reconstruction.outputs import Outputs
 from ..settings.files import short_record
 from .events import FrameReady, StructureReady, VideoFinished
+from .frame_file import FrameFile
 from .nwb import check_nwb, write_nwb
 
 TRACE_SUFFIXES = (".csv", ".nwb")
@@ -85,25 +86,22 @@ class VideoOutputs:
         if source.scale is not None:
             where = {"scale": placed.scale, "unit": source.unit, "origin": placed.translate}
         with tempfile.TemporaryDirectory(dir=self.volumes.absolute().parent, prefix=".video-") as folder:
-            frames: np.memmap[Any, Any] | None = None
-            done, regions = 0, None
+            frames: FrameFile | None = None
+            regions = None
             for event in events:
                 yield event
                 if isinstance(event, StructureReady):
                     regions = event.regions
-                    shape = (source.sizes["t"], *event.result.volume.shape)
-                    file = Path(folder) / "frames"
-                    frames = np.memmap(file, np.float32, "w+", shape=shape)
+                    frames = FrameFile(Path(folder) / "frames", event.result.volume.shape)
                 elif isinstance(event, FrameReady) and frames is not None:
-                    frames[event.index] = event.volume
-                    done = event.index + 1
-                elif isinstance(event, VideoFinished) and frames is not None and regions is not None and done:
-                    yield self._written(event, frames[:done], regions, source, where)
+                    frames.append(event.volume)
+                elif isinstance(event, VideoFinished) and frames and frames.count and regions is not None:
+                    yield self._written(event, frames, regions, source, where)
 
     def _written(
         self,
         finished: VideoFinished,
-        frames: np.ndarray,
+        frames: FrameFile,
         regions: np.ndarray,
         source: ImageStack,
         where: dict[str, Any],
