@@ -32,6 +32,17 @@ def test_no_file_is_left_and_what_is_read_outlives_the_store(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_first_volumes_are_read_plane_by_plane(tmp_path):
+    store = FrameStore(SHAPE, tmp_path)
+    volumes = np.random.default_rng(0).random(SHAPE, dtype=np.float32)
+    for index in range(2):
+        store.write(index, volumes[index])
+    first = store.first(2)
+    assert first.shape == (2, *SHAPE[1:])
+    assert first.nbytes == volumes[:2].nbytes
+    np.testing.assert_array_equal(np.stack(list(first.planes())), volumes[:2].reshape(-1, *SHAPE[2:]))
+
+
 def test_a_full_disk_is_told_before(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=100))
     with pytest.raises(UserError, match="GB left; choose a folder on another disk"):

@@ -3,8 +3,11 @@
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -54,6 +57,10 @@ class FrameStore:
             )
         self.frames = np.memmap(self._file, np.float32, "r", shape=shape)
 
+    def first(self, count: int) -> "StoredFrames":
+        """The first volumes, to be written elsewhere plane by plane."""
+        return StoredFrames(self._file, (count, *self.frames.shape[1:]))
+
     def write(self, index: int, volume: np.ndarray) -> None:
         """Write the volume of one frame.
 
@@ -71,3 +78,34 @@ class FrameStore:
             raise UserError(
                 f"frame {index} could not be written in {self._place}: {error.strerror or error}"
             ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class StoredFrames:
+    """Volumes in a store, read as one (t, z, y, x), plane by plane.
+
+    Read, not mapped: what is mapped counts as the memory of a process for as long as there is room.
+
+    Attributes
+    ----------
+    file : binary file
+    shape : tuple of int
+        Frames, slices, rows, columns.
+    """
+
+    file: IO[bytes]
+    shape: tuple[int, ...]
+
+    dtype = np.dtype(np.float32)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the pixels."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    def planes(self) -> Iterator[np.ndarray]:
+        """Every slice, from the first of the first frame on."""
+        size = prod(self.shape[2:]) * self.dtype.itemsize
+        for index in range(self.shape[0] * self.shape[1]):
+            self.file.seek(index * size)
+            yield np.frombuffer(self.file.read(size), self.dtype).reshape(self.shape[2:])

@@ -22,7 +22,7 @@ from ..optics.placement import StackPlacement
 from ..reconstruction.outputs import Outputs
 from ..settings.files import short_record
 from .events import FrameReady, StructureReady, VideoFinished
-from .frame_store import FrameStore
+from .frame_store import FrameStore, StoredFrames
 from .nwb import check_nwb, write_nwb
 
 TRACE_SUFFIXES = (".csv", ".nwb")
@@ -96,12 +96,12 @@ class VideoOutputs:
                 store.write(event.index, event.volume)
                 done = event.index + 1
             elif isinstance(event, VideoFinished) and store is not None and regions is not None and done:
-                yield self.write(event, store.frames[:done], regions, source, step_length, zarr)
+                yield self.write(event, store.first(done), regions, source, step_length, zarr)
 
     def write(
         self,
         finished: VideoFinished,
-        frames: np.ndarray,
+        frames: np.ndarray | StoredFrames,
         regions: np.ndarray,
         source: ImageStack,
         step_length: int,
