@@ -16,6 +16,7 @@ IMAGES = (
     "Settings of a result (*.json *.yaml *.yml);;All files (*)"
 )
 RESULTS = "OME-TIFF (*.ome.tif);;OME-Zarr (*.ome.zarr);;ImageJ TIFF (*.tif)"
+MOVIES = "Movies (*.mp4)"
 MODELS = "Checkpoints (*.safetensors)"
 
 
@@ -62,6 +63,15 @@ class Dialogs:
             suggested = Path(folder) / suggested.name
         if path := self._new("Save the volume", str(suggested), RESULTS):
             self._runs.save_to(path)
+
+    def movie(self) -> Path | None:
+        """Where a movie of the result is to be saved."""
+        volume = self._runs.results.volume
+        folder = Path(self._runs.preferences.folder("save") or Path.home())
+        if volume is None:
+            return None
+        path = self._new("Save a movie", str(free_path(folder, volume.name, ".mp4")), MOVIES)
+        return path if path is None or path.suffix else path.with_suffix(".mp4")
 
     def ask(self, question: Question) -> None:
         """Which axes, or which image, of a file that leaves it open."""

@@ -8,6 +8,7 @@ from ..widgets.form import switch
 from ..widgets.message_panel import MessagePanel
 from ..widgets.section import button, column, flow, label
 from .results import Results
+from .turntable import why_no_movie
 
 NO_TRUTH = "There is no ground truth to compare with: choose one above."
 MANY = "A ground truth is of one volume: reconstruct a single time point to compare it."
@@ -26,12 +27,16 @@ class OutcomePanel(MessagePanel):
         self.compare = button("Compare…")
         self.save = button("Save…")
         self.export = button("Export 16 bit")
+        self.movie = button("Movie…", stays=True)
         self.bring_back = button("Bring it back", "The layer was removed and is not saved.")
         self.bring_back.hide()
         self._buttons = QWidget()
         column(
             self.name,
-            flow(self.uncertainty, self.three_d, self.side_by_side, self.compare, self.save, self.export),
+            flow(
+                *(self.uncertainty, self.three_d, self.side_by_side, self.compare),
+                *(self.save, self.export, self.movie),
+            ),
             inside=self._buttons,
         )
         self.column.addWidget(self.bring_back)
@@ -75,6 +80,12 @@ class OutcomePanel(MessagePanel):
             busy,
             "Writes the volume beside the projections as a TIFF of 16-bit whole numbers with its scale, as "
             "Fiji and Imaris open it.",
+        )
+
+        _switch(
+            self.movie,
+            why_no_movie(),
+            "Saves a movie of the volume turning once in 3D, as the window is large; again to cancel it.",
         )
 
     def offer_back(self, name: str) -> None:

@@ -1,9 +1,11 @@
 """The dock "Reconstruct volume": from top to bottom the order of the work and of the physics."""
 
+from pathlib import Path
 from typing import Any
 
 from napari import Viewer
 from qtpy.QtCore import Qt
+from superqt.utils import signals_blocked
 
 from ..jobs.run_panel import RunPanel
 from ..widgets.dock import Dock, open_dock
@@ -19,6 +21,7 @@ from .results import Results
 from .saved_settings import SettingsOffer
 from .sections.along_z import AlongZSection
 from .sections.together import Sections
+from .turntable import Turntable
 
 
 class ReconstructWidget(Dock):
@@ -43,6 +46,8 @@ class ReconstructWidget(Dock):
         )
         self.flaws = FlawWatch(self.document, self.sections.projections, self)
         self.dialogs = Dialogs(self, self.runs)
+        self.turntable = Turntable(napari_viewer, self)
+        self._movie_path = Path()
         self.empty = label(tone="empty", wrap=True)
         self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -81,6 +86,9 @@ class ReconstructWidget(Dock):
         self.outcome.side_by_side.toggled.connect(self.results.show_beside)
         self.outcome.save.clicked.connect(dialogs.result)
         self.outcome.export.clicked.connect(runs.export)
+        self.outcome.movie.toggled.connect(self._movie)
+        self.turntable.moved.connect(self._say_movie)
+        self.turntable.ended.connect(self._end_movie)
         self.outcome.bring_back.clicked.connect(runs.bring_back)
         self.results.changed.connect(self._show_result)
         self.watch_layers(self._layers_changed, runs.layer_removed)
@@ -93,6 +101,7 @@ class ReconstructWidget(Dock):
         self.listen(self.viewer.layers.events.inserted, self._consider)
         self.outlast(runs)
         self.at_end(self.flaws.job.abandon)
+        self.at_end(self.turntable.cancel)
         self.at_end(self.results.release)
         self.ask_before_closing(lambda: self.results.unsaved)
         self.at_end(sections.beam.form.abandon)
@@ -135,6 +144,25 @@ class ReconstructWidget(Dock):
     def _show_3d(self, on: bool) -> None:
         if warning := self.results.show_3d(on):
             self.outcome.warn(warning)
+
+    def _movie(self, on: bool) -> None:
+        """Make a movie of the result, or cancel the one that is being made."""
+        if not on:
+            self.turntable.cancel()
+        elif (path := self.dialogs.movie()) is not None:
+            self._show_3d(True)
+            self._movie_path = path
+            self.turntable.start(path)
+        else:
+            self.outcome.movie.setChecked(False)
+
+    def _say_movie(self, share: float) -> None:
+        self.outcome.say(f"The movie is being made: {100 * share:.0f} %")
+
+    def _end_movie(self, reason: str) -> None:
+        with signals_blocked(self.outcome.movie):
+            self.outcome.movie.setChecked(False)
+        self.outcome.say(reason or f"Saved: {self._movie_path}")
 
     def _layers_changed(self) -> None:
         self.sections.refresh_layers()
