@@ -111,3 +111,11 @@ def test_a_long_training_does_not_drown_the_plot(opened):
     for step in range(1, 5001):
         advanced.show_loss(step, 1 / step)
     assert 100 < len(advanced.plot.curves[0].x) < 700
+
+
+def test_choosing_none_again_brings_back_what_was_set_before(dock):
+    before = {path: dock.document.value(path) for path in dock.document.fields}
+    set_field(dock, "paper's system", next(iter(PAPER_SYSTEMS)))
+    assert dock.document.value("method.diffusion") == "paper"
+    set_field(dock, "paper's system", "none: as set above")
+    assert {path: dock.document.value(path) for path in dock.document.fields} == before

@@ -90,13 +90,9 @@ def describe_outcome(
     time = duration(sum(result.seconds.values()))
     if result.stopped:
         return f"Stopped after {time}. Kept: {_kept(result)}."
-    text = f"Done in {time}. Averaged along the beam, the result reproduces your images "
-    if result.misfit is not None:
-        text += f"within their noise (difference {result.misfit:.2f} times the noise)."
-    elif result.reprojection_max <= ROUNDING:
-        text += "exactly."
-    else:
-        text += f"within {100 * result.reprojection_max:.2g} % of their range of brightness."
+    text = (
+        f"Done in {time}. Averaged along the beam, the result reproduces your images {_how_well([result])}."
+    )
     if median_uncertainty is None:
         text += " Depth inside each slab is an estimate; uncertainty draws would tell how sure it is."
     else:
@@ -111,18 +107,23 @@ def describe_outcome(
 
 def describe_series(results: Sequence[ReconstructionResult], count: int, noun: str) -> str:
     """The line under a finished series of runs, `count` of them if it was not stopped before."""
-    seconds = sum(sum(result.seconds.values()) for result in results)
-    done, misfits = len(results), [result.misfit for result in results if result.misfit is not None]
+    done, seconds = len(results), sum(sum(result.seconds.values()) for result in results)
     text = f"Done in {duration(seconds)}: {count} {noun}s."
     if done < count or results[-1].stopped:
         text = f"Stopped after {duration(seconds)}. Kept: {done} of {count} {noun}s"
         text += f", of the last {_kept(results[-1])}." if results[-1].stopped else "."
-    if misfits:
-        text += (
-            " Averaged along the beam, they reproduce your images within their noise (difference "
-            f"{min(misfits):.2f} to {max(misfits):.2f} times the noise)."
-        )
+    text += f" Averaged along the beam, they reproduce your images {_how_well(results)}."
     return f"{text} Depth inside each slab is an estimate."
+
+
+def _how_well(results: Sequence[ReconstructionResult]) -> str:
+    """How closely volumes reproduce their projections, in words."""
+    misfits = [result.misfit for result in results if result.misfit is not None]
+    if misfits:
+        shown = " to ".join(dict.fromkeys(f"{misfit:.2f}" for misfit in (min(misfits), max(misfits))))
+        return f"within their noise (difference {shown} times the noise)"
+    worst = max(result.reprojection_max for result in results)
+    return "exactly" if worst <= ROUNDING else f"within {100 * worst:.2g} % of their range of brightness"
 
 
 def _kept(result: ReconstructionResult) -> str:
