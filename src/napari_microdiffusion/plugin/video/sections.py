@@ -70,7 +70,6 @@ class Sections:
 
     def __init__(self, document: VideoDocument, viewer: Viewer) -> None:
         self.beam = BeamSection(document)
-        # There is no one volume among projections with a time axis whose beam could be shown.
         self.reference = ReferenceSection(document, viewer)
         self.diffusion = DiffusionSection(document)
         self.frames = FramesSection(document, viewer)
