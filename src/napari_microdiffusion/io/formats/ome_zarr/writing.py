@@ -69,6 +69,7 @@ def write_zarr_image(
     group = zarr.create_group(
         store=folder, zarr_format=3 if newer else 2, attributes={**attributes, **items}, overwrite=True
     )
+    planes = array.planes() if hasattr(array, "planes") else array.reshape(-1, *array.shape[-2:])
     finer: Any = None
     for level, shape in enumerate(shapes):
         chunks = _chunks(shape, axes, kind)
@@ -83,12 +84,7 @@ def write_zarr_image(
             # A chunk that is not there is a lost one to whoever reads.
             config={"write_empty_chunks": True},
         )
-        if level > 0:
-            _fill(stored, map(halved, _planes(finer)))
-        elif hasattr(array, "planes"):
-            _fill(stored, array.planes())
-        else:
-            stored[...] = array
+        _fill(stored, planes if finer is None else map(halved, _planes(finer)))
         finer = stored
 
 
