@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import map_coordinates
 
 from napari_microdiffusion.errors import UsageError, UserError
 from napari_microdiffusion.evaluation import compare
@@ -125,6 +126,19 @@ def test_a_reference_that_is_none_is_said_and_changes_nothing(run, truth, noisy,
     without, _ = run(projections, samples=0)
     np.testing.assert_array_equal(result.volume, without.volume)
     assert any("left aside" in notice.text and notice.level == "warning" for notice in notices)
+
+
+def test_tissue_that_has_deformed_since_is_followed(run, truth, tissue, rng):
+    z, y, x = np.mgrid[tuple(slice(size) for size in tissue.shape)].astype(float)
+    lying = map_coordinates(
+        tissue, [z, y + 2 * np.sin(x / 9), x + 2 * np.cos(y / 9)], order=3, mode="nearest"
+    )
+    reference = 500 + 15 * rng.poisson(np.maximum(lying - 500, 0) / 15)
+    projections = simulate_projections(truth, Acquisition(step_length=4))
+    result, notices = run(projections, reference, diffusion="off")
+    assert null_space_r2(result, truth) > 0.8
+    assert any("deformed by up to" in notice.text for notice in notices)
+    assert max(result.provenance["reference"]["registration"]["deformed"]) > 0.8
 
 
 def test_what_the_reference_does_not_cover_is_as_without_it(run, truth, noisy):
