@@ -8,7 +8,7 @@ from ...optics import ProjectionOperator
 from ...optics.operators.thick_slabs import thicken
 
 # Difference from what the reference lets expect, relative to the light, at which it counts half: so much for
-# every slice of a slab, since the less projections alone tell, the better is even a poor reference; and least.
+# every slice of a slab, since the less projections alone tell, the better is even a poor reference.
 _HALF_A_SLICE, _LEAST_HALF = 0.025, 0.1
 # Light that does not count as any, relative to the projections' range.
 _FLOOR = 0.02
