@@ -61,7 +61,8 @@ def usual_size(misfit: np.ndarray) -> float:
     """Standard deviation of a misfit, outliers left out."""
     # Where most is dark and without any misfit, the structures are no outliers.
     least = _OUTLIERS * float(np.sqrt(np.square(misfit).mean()))
-    return max(float(np.median(np.abs(misfit))) / 0.6745, least) + 1e-12
+    # Any unit of intensity; never zero.
+    return max(float(np.median(np.abs(misfit))) / 0.6745, least, float(np.finfo(np.float32).tiny))
 
 
 def relative_brightness(

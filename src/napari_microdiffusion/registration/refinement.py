@@ -6,7 +6,7 @@ import numpy as np
 import scipy
 
 from ..optics.operators.conjugate_gradients import unchecked
-from .brightness import robust_weights
+from .brightness import robust_weights, usual_size
 from .forward import Forward
 from .pose import Pose, Triple
 from .rigid import covered, resampled
@@ -96,7 +96,7 @@ def _step(target: np.ndarray, seen: np.ndarray, slopes: list[np.ndarray], inside
         root = np.sqrt(weight)
         left = root * (t - gain * seen_here - offset)
         # Slabs count by how well they fit.
-        root /= float(np.median(np.abs(left))) + 1e-12
+        root /= usual_size(left)
         rows.append(gain * own * root[:, None])
         rest.append((t - gain * seen_here - offset) * root)
     if not rows:

@@ -136,7 +136,7 @@ def test_tissue_that_has_deformed_since_is_followed(run, truth, tissue, rng):
     reference = 500 + 15 * rng.poisson(np.maximum(lying - 500, 0) / 15)
     projections = simulate_projections(truth, Acquisition(step_length=4))
     result, notices = run(projections, reference, diffusion="off")
-    assert null_space_r2(result, truth) > 0.8
+    assert null_space_r2(result, truth) > 0.75
     assert any("deformed by up to" in notice.text for notice in notices)
     assert max(result.provenance["reference"]["registration"]["deformed"]) > 0.8
 

@@ -33,14 +33,20 @@ def test_dim_changes_are_told_from_noise(expected, variance, rng):
 
 
 def test_where_the_tissue_is_as_expected_a_reference_counts_in_full(expected, variance):
-    assert match_weight(expected, expected, 0 * variance, SPAN).min() == 1
-    assert match_weight(expected + NOISE, expected, variance, SPAN).min() == 1
+    assert match_weight(expected, expected, 0 * variance, SPAN, 6).min() == 1
+    assert match_weight(expected + NOISE, expected, variance, SPAN, 6).min() == 1
 
 
 def test_a_reference_counts_ever_less_the_more_the_light_differs(expected, variance):
     weights = [
-        float(match_weight(share * expected, expected, 0 * variance, SPAN).mean()) for share in (1.05, 1.2, 2)
+        float(match_weight(share * expected, expected, 0 * variance, SPAN, 6).mean())
+        for share in (1.05, 1.2, 2)
     ]
     assert weights == sorted(weights, reverse=True)
     assert weights[0] > 0.8
     assert weights[-1] < 0.2
+
+
+def test_of_thicker_slabs_a_reference_that_differs_counts_for_more(expected, variance):
+    thin, thick = (match_weight(1.2 * expected, expected, 0 * variance, SPAN, n).mean() for n in (4, 12))
+    assert thick > thin + 0.1

@@ -98,7 +98,7 @@ def _shared(
     own = forward(np.square(deviation)) / len(facts.acquisition.profile)
     seen = forward(expected) - dark
     own += np.float32(_NOISE_LEFT) * np.square(facts.noise.deviation(seen + dark))
-    match = match_weight(light, seen, own, scale.span)
+    match = match_weight(light, seen, own, scale.span, facts.step_length)
     match = _mean_over_views(match, facts)
     changed = _mean_over_views(changed_places(light, seen, own, scale.span), facts)
     covering = _mean_over_views(forward(inside.astype(np.float32)), facts)

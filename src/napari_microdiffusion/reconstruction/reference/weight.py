@@ -7,8 +7,9 @@ from ...interpolation import INTERPOLATIONS, shared
 from ...optics import ProjectionOperator
 from ...optics.operators.thick_slabs import thicken
 
-# Difference from what the reference lets expect, relative to the light there, at which it counts half.
-_HALF = 0.15
+# Difference from what the reference lets expect, relative to the light, at which it counts half: so much for
+# every slice of a slab, since the less projections alone tell, the better is even a poor reference.
+_HALF_A_SLICE, _LEAST_HALF = 0.025, 0.1
 # Light that does not count as any, relative to the projections' range.
 _FLOOR = 0.02
 # Width in pixels over which a difference counts, and over which thick slabs are compared.
@@ -22,7 +23,7 @@ _STRENGTH = 0.5
 
 
 def match_weight(
-    projections: np.ndarray, expected: np.ndarray, variance: np.ndarray, span: float
+    projections: np.ndarray, expected: np.ndarray, variance: np.ndarray, span: float, step_length: int
 ) -> np.ndarray:
     """1 where projections are as the reference lets expect, towards 0 where the tissue has changed.
 
@@ -34,15 +35,17 @@ def match_weight(
         Of the noise in what is expected; a difference that it explains is none.
     span : float
         The projections' range.
+    step_length : int
 
     Returns
     -------
     ndarray, shape (N, H, W), float32
     """
+    half = max(_HALF_A_SLICE * step_length, _LEAST_HALF)
     light = np.maximum(np.maximum(projections, expected), 0) + np.float32(_FLOOR * span)
     square = np.square(projections - expected) - variance
     around = scipy.ndimage.gaussian_filter(square / np.square(light), (0, _AROUND, _AROUND), mode="nearest")
-    return np.asarray(1 / (1 + np.maximum(around, 0) / _HALF**2), np.float32)
+    return np.asarray(1 / (1 + np.maximum(around, 0) / half**2), np.float32)
 
 
 def changed_places(
@@ -50,7 +53,7 @@ def changed_places(
 ) -> np.ndarray:
     """Towards 1 where the tissue has changed, 0 where projections are as the reference lets expect.
 
-    Parameters are those of `match_weight`; shape (N, H, W), float32.
+    Parameters are those of `match_weight` but the last; shape (N, H, W), float32.
     """
     width = (0, _WIDER, _WIDER)
     light = np.maximum(np.maximum(projections, expected), 0)
