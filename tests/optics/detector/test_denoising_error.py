@@ -30,6 +30,16 @@ def test_the_estimate_is_near_the_error_itself_where_it_is_dark_and_where_it_is_
     assert found[bright].mean() > 3 * found[~bright].mean()
 
 
+def test_where_there_is_neither_light_nor_noise_nothing_is_uncertain(light):
+    noise = NoiseModel(1.0, 0.0, 0.0)
+    light[:, :48] = 0
+    measured = np.random.default_rng(4).poisson(light).astype(np.float32)
+    denoised = denoise(measured, noise)
+    found = DenoisingError.of(measured, denoised, noise).at(denoised)
+    assert np.isfinite(found).all()
+    assert found[:, :40].mean() < 0.1 * found[:, 56:].mean()
+
+
 def test_of_a_tiny_stack_nothing_is_claimed():
     tiny = np.ones((1, 4, 4), np.float32)
     noise = NoiseModel(1.0, 0.5, 0.0)

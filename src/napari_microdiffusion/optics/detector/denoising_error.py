@@ -61,11 +61,12 @@ class DenoisingError:
         deviation = noise.deviation(denoised)
         change = np.random.default_rng(0).standard_normal(projections.shape, dtype=np.float32)
         changed = denoise(projections + _CHANGE * deviation * change, noise, check)
-        slope = change * (changed - denoised) / (_CHANGE * deviation)
+        # The variance of the noise times the derivative.
+        drift = deviation * change * (changed - denoised) / _CHANGE
         # Of a spark that was smeared out the denoised pixel knows nothing: the measured one tells its noise
         # rightly on average, below the dark level as well.
         variance = noise.photon_gain * (projections - noise.dark_level) + noise.read_noise**2
-        risk = np.square(denoised - projections) - variance + 2 * np.square(deviation) * slope
+        risk = np.square(denoised - projections) - variance + 2 * drift
         edges = np.quantile(denoised, np.linspace(0, 1, _CLASSES + 1)[1:-1] ** 0.5)
         place = np.digitize(denoised, edges)
         classes = [place == k for k in range(_CLASSES)]
