@@ -69,7 +69,11 @@ def half_way(large, done, qtbot):
     """The dock in a run that has finished two blocks and waits."""
     done.held = True
     large.runs.start()
-    qtbot.waitUntil(done.reached.is_set, timeout=PATIENCE_MS)
+
+    def is_half_way():
+        return done.reached.is_set() and any(layer.multiscale for layer in large.viewer.layers)
+
+    qtbot.waitUntil(is_half_way, timeout=PATIENCE_MS)
     return large
 
 
@@ -137,6 +141,17 @@ def test_cancelled_it_leaves_neither_layer_nor_file(half_way, done, finish, qtbo
         return not any(Path(tmp_path / "made").iterdir())
 
     qtbot.waitUntil(is_empty, timeout=PATIENCE_MS)
+
+
+def test_a_layer_outlives_the_run_that_made_it(large, done, finish, viewer, tmp_path):
+    large.runs.start()
+    finish(large)
+    layer = volume_of(large)
+    large.results.runs.clear()
+    large.runs.last = large.runs.activity = None
+    gc.collect()
+    assert np.isfinite(np.asarray(array_of(layer)[3])).all()
+    assert any((tmp_path / "made").iterdir())
 
 
 def test_without_room_on_the_disk_it_is_refused_in_one_sentence(large, finish, monkeypatch):

@@ -35,10 +35,18 @@ class GrowingVolume:
     plan : BlockPlan
     quantity : str
         "volume" or "uncertainty", which is zero where it is not known yet.
+    holds : object
+        Held for as long as somebody holds one of the levels, such as what removes the folder in the end.
     """
 
     def __init__(
-        self, projections: Any, step_length: int, folder: Path, plan: BlockPlan, quantity: str = "volume"
+        self,
+        projections: Any,
+        step_length: int,
+        folder: Path,
+        plan: BlockPlan,
+        quantity: str = "volume",
+        holds: object = None,
     ) -> None:
         whole = (len(projections) * step_length, *projections.shape[1:])
         self.blocks = BlockVolume(folder / FINISHED, quantity, whole, plan)
@@ -46,7 +54,8 @@ class GrowingVolume:
         if quantity != "volume":
             previews = [None for _ in FACTORS]
         self.levels = [
-            Level(self.blocks, factor, preview) for factor, preview in zip(FACTORS, previews, strict=True)
+            Level(self.blocks, factor, preview, holds)
+            for factor, preview in zip(FACTORS, previews, strict=True)
         ]
 
     def add(self, block: Block) -> None:
@@ -119,14 +128,16 @@ class Level(Part):
         Pixels of the volume that are one here, along rows and columns.
     preview : array_like or None, shape (N, rows, columns)
         Projections at this resolution; None for zero.
+    holds : object
+        See `GrowingVolume`.
     """
 
-    def __init__(self, blocks: BlockVolume, factor: int, preview: Any) -> None:
+    def __init__(self, blocks: BlockVolume, factor: int, preview: Any, holds: object = None) -> None:
         depth, height, width = blocks.shape
         super().__init__(self, (range(depth), range(-(-height // factor)), range(-(-width // factor))))
         self.finished: tuple[Block, ...] = ()
         self.is_over = False
-        self._blocks, self._factor, self._preview = blocks, factor, preview
+        self._blocks, self._factor, self._preview, self._holds = blocks, factor, preview, holds
         self._path = blocks.folder.with_name(f"{blocks.quantity}-coarse-{factor}.raw")
         if factor > 1:
             # Full of holes until blocks are stored in it.

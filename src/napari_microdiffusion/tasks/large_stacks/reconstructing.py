@@ -31,7 +31,7 @@ _JUDGED_BLOCKS = 9
 class GrowingVolumes:
     """The volume as it grows on disk, its uncertainty where there will be one, and where is looked at.
 
-    The files are removed once nobody holds the volumes any more.
+    The files are removed once nobody holds their levels any more.
     """
 
     volume: GrowingVolume
@@ -62,14 +62,15 @@ def reconstructing_in_blocks(
     n, (slabs, height, width) = acquisition.step_length, projections.shape
     has_samples = bool(config.samples) and config.diffusion != "off"
     size = 4 * slabs * n * height * width * (1 + has_samples)
-    folder = _folder_for(size + size // 3)
+    kept = _Folder(size + size // 3)
+    folder = kept.path
     if projections.size * projections.dtype.itemsize <= _COPIED:
         projections = np.array(projections)
     plan = BlockPlan.of_tiles((slabs, height, width), acquisition, config)
-    volume = GrowingVolume(projections, n, folder, plan)
-    uncertainty = GrowingVolume(projections, n, folder, plan, "uncertainty") if has_samples else None
+    volume, uncertainty = GrowingVolume(projections, n, folder, plan, holds=kept), None
+    if has_samples:
+        uncertainty = GrowingVolume(projections, n, folder, plan, "uncertainty", kept)
     focus = focus or Focus((height / 2, width / 2))
-    weakref.finalize(volume, shutil.rmtree, folder, ignore_errors=True)
     yield GrowingVolumes(volume, uncertainty, focus)
     if config.diffusion != "off":
         load_torch_libraries()
@@ -110,14 +111,17 @@ def _limits(growing: GrowingVolume, done: list[Block]) -> tuple[float, float]:
     return limits_of(np.concatenate([sampled(growing.blocks.block(block)).ravel() for block in some]))
 
 
-def _folder_for(size: int) -> Path:
-    """A new folder for so many bytes, among the system's temporary files."""
-    place = Path(tempfile.gettempdir())
-    free = shutil.disk_usage(place).free
-    if free < size:
-        raise UserError(
-            f"the volume needs {size / 1e9:.1f} GB of disk while it is made, but {place} has "
-            f"{free / 1e9:.1f} GB left; make room, name another folder in the variable TMPDIR, or "
-            "reconstruct a part"
-        )
-    return Path(tempfile.mkdtemp(prefix="microdiffusion-"))
+class _Folder:
+    """A new folder for so many bytes among the system's temporary files, removed with this object."""
+
+    def __init__(self, size: int) -> None:
+        place = Path(tempfile.gettempdir())
+        free = shutil.disk_usage(place).free
+        if free < size:
+            raise UserError(
+                f"the volume needs {size / 1e9:.1f} GB of disk while it is made, but {place} has "
+                f"{free / 1e9:.1f} GB left; make room, name another folder in the variable TMPDIR, or "
+                "reconstruct a part"
+            )
+        self.path = Path(tempfile.mkdtemp(prefix="microdiffusion-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
