@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
+from ...errors import Cancelled, UserError
 from ...optics import Acquisition
 from ...reconstruction.blocks.growing_volume import FINISHED, GrowingVolume
 from ...reconstruction.blocks.plan import Block, BlockPlan
@@ -78,31 +78,36 @@ def reconstructing_in_blocks(
 
     blocks = {block.keep: block for block in plan.blocks()}
     done: list[Block] = []
-    for event in reconstruct_in_blocks(
-        projections,
-        acquisition,
-        config,
-        folder / FINISHED,
-        plan=plan,
-        next_of=focus.nearest,
-        keeps_unfinished=True,
-        cancel=cancel,
-    ):
-        if isinstance(event, BlockReady):
-            done.append(blocks[event.region])
-            for growing in (volume, uncertainty):
-                if growing is not None:
-                    growing.add(done[-1])
-        is_over = isinstance(event, Finished)
-        if is_over:
-            for growing in (volume, uncertainty):
-                if growing is not None:
-                    growing.end()
-        # The first block says most; later there is less and less to be told anew.
-        if is_over or (isinstance(event, BlockReady) and len(done).bit_count() == 1):
-            top = 1.0 if uncertainty is None else _limits(uncertainty, done)[1]
-            yield Contrast(*_limits(volume, done), max(top, 1e-30))
-        yield event
+    try:
+        for event in reconstruct_in_blocks(
+            projections,
+            acquisition,
+            config,
+            folder / FINISHED,
+            plan=plan,
+            next_of=focus.nearest,
+            keeps_unfinished=True,
+            cancel=cancel,
+        ):
+            if isinstance(event, BlockReady):
+                done.append(blocks[event.region])
+                for growing in (volume, uncertainty):
+                    if growing is not None:
+                        growing.add(done[-1])
+            is_over = isinstance(event, Finished)
+            if is_over:
+                for growing in (volume, uncertainty):
+                    if growing is not None:
+                        growing.end()
+            # The first block says most; later there is less and less to be told anew.
+            if is_over or (isinstance(event, BlockReady) and len(done).bit_count() == 1):
+                top = 1.0 if uncertainty is None else _limits(uncertainty, done)[1]
+                yield Contrast(*_limits(volume, done), max(top, 1e-30))
+            yield event
+    except Cancelled:
+        # Its layers go; viewers hold on to those that were chosen last.
+        kept.remove()
+        raise
 
 
 def _limits(growing: GrowingVolume, done: list[Block]) -> tuple[float, float]:
@@ -124,4 +129,4 @@ class _Folder:
                 "reconstruct a part"
             )
         self.path = Path(tempfile.mkdtemp(prefix="microdiffusion-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
