@@ -50,9 +50,9 @@ class GrowingVolume:
     ) -> None:
         whole = (len(projections) * step_length, *projections.shape[1:])
         self.blocks = BlockVolume(folder / FINISHED, quantity, whole, plan)
-        previews = [projections, *(_coarse_stack(projections, factor) for factor in FACTORS[1:])]
-        if quantity != "volume":
-            previews = [None for _ in FACTORS]
+        previews: list[Any] = [None] * len(FACTORS)
+        if quantity == "volume":
+            previews = [projections, *(_coarse_stack(projections, factor) for factor in FACTORS[1:])]
         self.levels = [
             Level(self.blocks, factor, preview, holds)
             for factor, preview in zip(FACTORS, previews, strict=True)

@@ -1,7 +1,7 @@
 """How a stack that is too large for memory is cut into blocks: all slabs of a part of the image."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
@@ -83,20 +83,9 @@ class BlockPlan:
         return cls(shape[1], shape[2], tile * max(1, int((reach - 2 * CONTEXT) // tile)))
 
     @classmethod
-    def of_tiles(
-        cls, shape: tuple[int, int, int], acquisition: Acquisition, config: ReconstructionConfig
-    ) -> "BlockPlan":
-        """The smallest blocks: for a window, which shows what it is asked for first.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            Slabs, rows and columns of the projections.
-        acquisition : Acquisition
-        config : ReconstructionConfig
-        """
-        whole = cls.of(shape, acquisition, config)
-        return replace(whole, side=min(whole.side, _tile_side(shape, config)))
+    def of_tiles(cls, shape: tuple[int, int, int], config: ReconstructionConfig) -> "BlockPlan":
+        """The smallest blocks, for a stack as in `of`: a window shows what it is asked for first."""
+        return cls(shape[1], shape[2], _tile_side(shape, config))
 
     def blocks(self) -> Iterator[Block]:
         """All of them, row by row."""

@@ -66,7 +66,7 @@ def reconstructing_in_blocks(
     folder = kept.path
     if projections.size * projections.dtype.itemsize <= _COPIED:
         projections = np.array(projections)
-    plan = BlockPlan.of_tiles((slabs, height, width), acquisition, config)
+    plan = BlockPlan.of_tiles((slabs, height, width), config)
     volume, uncertainty = GrowingVolume(projections, n, folder, plan, holds=kept), None
     if has_samples:
         uncertainty = GrowingVolume(projections, n, folder, plan, "uncertainty", kept)

@@ -50,7 +50,6 @@ class AlongZSection(Section):
         data = array_of(volume)
         if self._on_screen:
             data = data[self._on_screen]
-        # A large volume is on disk: what is sliced of it would be read.
         shown = [Shown(volume.name, data)]
         if truth is not None:
             shown.append(Shown(truth.name, array_of(truth)[: len(data)]))
