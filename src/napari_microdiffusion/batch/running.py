@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..dask_cluster import settled
 from ..errors import Cancelled, RunFailed, UserError
 from ..io import ImageStack, check_not_read, depth_stack, open_image, sources_of
@@ -78,12 +76,10 @@ def is_large(piece: Piece, work: Work) -> bool:
 
 def begin_blocks_of(piece: Piece, work: Work) -> int:
     """Begin a large piece that several workers share; gives the number of its blocks."""
-    from ..reconstruction.blocks.reconstruction import begin_blocks
+    from ..reconstruction.blocks.from_disk import begin_image
 
     with _opened(piece, work) as (image, settings):
-        acquisition, outputs = settings.acquisition, piece.outputs
-        outputs.check_room(4 * acquisition.step_length * int(np.prod(image.data.shape)))
-        return begin_blocks(image.data, acquisition, settings.method, outputs.blocks)
+        return begin_image(image, settings.acquisition, settings.method, piece.outputs)
 
 
 def work_on_share(piece: Piece, work: Work, share: int, shares: int, blocks: int) -> str:

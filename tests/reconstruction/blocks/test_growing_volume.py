@@ -39,11 +39,11 @@ def grown(store, blocks, quantity="volume"):
 
 
 def coarse(volume, factor):
-    """Means over squares, those at the end repeated to fill them."""
+    """Means over squares, those at the end over what there is of them."""
     rows, columns = (-size % factor for size in volume.shape[1:])
-    padded = np.pad(volume, ((0, 0), (0, rows), (0, columns)), mode="edge")
+    padded = np.pad(volume, ((0, 0), (0, rows), (0, columns)), constant_values=np.nan)
     depth, height, width = padded.shape
-    return padded.reshape(depth, height // factor, factor, width // factor, factor).mean((2, 4))
+    return np.nanmean(padded.reshape(depth, height // factor, factor, width // factor, factor), (2, 4))
 
 
 def parts(size):

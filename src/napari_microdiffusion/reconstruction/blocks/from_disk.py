@@ -12,7 +12,7 @@ from .. import engine
 from ..events import CancelToken, Events
 from ..outputs import Outputs
 from .plan import needs_blocks
-from .reconstruction import reconstruct_in_blocks
+from .reconstruction import begin_blocks, reconstruct_in_blocks
 
 
 def in_memory(image: ImageStack, acquisition: Acquisition, config: ReconstructionConfig) -> ImageStack:
@@ -63,5 +63,20 @@ def reconstruct_image(
     if isinstance(image.data, np.ndarray):
         yield from engine.reconstruct(image.data, acquisition, config, reference=reference, cancel=cancel)
         return
-    outputs.check_room(4 * acquisition.step_length * int(np.prod(image.data.shape)))
+    _check_room(image, acquisition, outputs)
     yield from reconstruct_in_blocks(image.data, acquisition, config, outputs.blocks, cancel=cancel)
+
+
+def begin_image(
+    image: ImageStack, acquisition: Acquisition, config: ReconstructionConfig, outputs: Outputs
+) -> int:
+    """Begin a stack that several processes share; gives the number of its blocks.
+
+    Parameters and errors as of `reconstruct_image`.
+    """
+    _check_room(image, acquisition, outputs)
+    return begin_blocks(image.data, acquisition, config, outputs.blocks)
+
+
+def _check_room(image: ImageStack, acquisition: Acquisition, outputs: Outputs) -> None:
+    outputs.check_room(4 * acquisition.step_length * int(np.prod(image.data.shape)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...io.formats.ome_zarr.pyramid import halved
 from .finished_blocks import BlockVolume
 from .plan import Block, BlockPlan
 
@@ -207,10 +208,9 @@ class Level(Part):
 
 def _coarse(plane: np.ndarray, factor: int) -> np.ndarray:
     """Means over squares of pixels, those at the end over what there is of them."""
-    height, width = plane.shape
-    rows, columns = -(-height // factor), -(-width // factor)
-    padded = np.pad(plane, ((0, rows * factor - height), (0, columns * factor - width)), mode="edge")
-    return np.asarray(padded.reshape(rows, factor, columns, factor).mean((1, 3)), np.float32)
+    for _ in range(factor.bit_length() - 1):
+        plane = halved(plane)
+    return plane
 
 
 def _coarse_stack(projections: Any, factor: int) -> np.ndarray:
