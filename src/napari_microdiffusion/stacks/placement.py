@@ -1,6 +1,7 @@
 """Where a layer lies in the world."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +13,20 @@ from ..optics.placement import Matrix, StackPlacement
 AXES = ("z", "y", "x")
 # Under which a layer of projections records where the rule has put it: nothing else says where it lies.
 _BY_RULE = "microdiffusion placed"
+
+
+@dataclass(frozen=True)
+class FurtherAxis:
+    """An axis before the last three: its name, and where in the world its places lie."""
+
+    label: str
+    scale: float
+    translate: float
+    units: str
+
+    def world(self, index: int) -> float:
+        """Where a place lies."""
+        return self.translate + index * self.scale
 
 
 class Placement(StackPlacement):
@@ -43,38 +58,31 @@ class Placement(StackPlacement):
 
     def layer_arguments(self) -> dict[str, Any]:
         """What napari's `add_image` takes for a stack placed here."""
-        turned: dict[str, Any] = {}
-        if not self.is_upright:
-            affine = None if self.affine is None else np.array(self.affine)
-            turned = {"rotate": self.rotate, "shear": self.shear, "affine": affine}
-        return {
-            "scale": self.scale,
-            "translate": self.translate,
-            "units": self.units,
-            "axis_labels": AXES,
-            **turned,
-        }
+        return self._arguments(())
 
     def over_time(
         self, scale: float = 1.0, translate: float = 0.0, unit: str = "pixel", label: str = "t"
     ) -> dict[str, Any]:
         """What napari's `add_image` takes for frames of a stack placed here; the rest is of the time axis."""
-        made = self.layer_arguments()
-        for name, value in (
-            ("scale", scale),
-            ("translate", translate),
-            ("units", unit),
-            ("axis_labels", label),
-        ):
-            made[name] = (value, *made[name])
+        return self._arguments((FurtherAxis(label, scale, translate, unit),))
+
+    def _arguments(self, before: Sequence[FurtherAxis]) -> dict[str, Any]:
+        """The same for an image with further axes before z, y and x."""
+        found: dict[str, Any] = {
+            "scale": (*(axis.scale for axis in before), *self.scale),
+            "translate": (*(axis.translate for axis in before), *self.translate),
+            "units": (*(axis.units for axis in before), *self.units),
+            "axis_labels": (*(axis.label for axis in before), *AXES),
+        }
         if not self.is_upright:
-            made["shear"] = (0.0, 0.0, 0.0, *self.shear)
-            for name in ("rotate", "affine"):
-                inner = made[name]
-                if inner is not None:
-                    made[name] = np.eye(len(inner) + 1)
-                    made[name][1:, 1:] = inner
-        return made
+            count = len(before)
+            rotate, shear, affine = np.eye(count + 3), np.eye(count + 3), np.eye(count + 4)
+            rotate[count:, count:] = self.rotate
+            shear[count:, count:][np.triu_indices(3, 1)] = self.shear
+            if self.affine is not None:
+                affine[count:, count:] = self.affine
+            found |= {"rotate": rotate, "shear": shear, "affine": affine}
+        return found
 
     def put(self, layer: Any) -> None:
         """Move a layer here."""

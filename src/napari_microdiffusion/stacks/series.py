@@ -8,25 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .placement import Placement
+from .placement import FurtherAxis, Placement
 from .projections import Projections
 
 CHANNEL_LABELS, TIME_LABELS = ("c", "channel"), ("t", "time")
 """What an axis of channels, and one of time points, may be called."""
-
-
-@dataclass(frozen=True)
-class FurtherAxis:
-    """An axis before the last three: its name, and where in the world its places lie."""
-
-    label: str
-    scale: float
-    translate: float
-    units: str
-
-    def world(self, index: int) -> float:
-        """Where a place lies."""
-        return self.translate + index * self.scale
 
 
 @dataclass(frozen=True)
@@ -37,20 +23,7 @@ class SeriesPlacement(Placement):
 
     def layer_arguments(self) -> dict[str, Any]:
         """What napari's `add_image` takes for the image."""
-        own, count = super().layer_arguments(), len(self.before)
-        names = {"scale": "scale", "translate": "translate", "units": "units", "axis_labels": "label"}
-        found: dict[str, Any] = {
-            name: (*(getattr(axis, of_axis) for axis in self.before), *own[name])
-            for name, of_axis in names.items()
-        }
-        if not self.is_upright:
-            rotate, shear, affine = np.eye(count + 3), np.eye(count + 3), np.eye(count + 4)
-            rotate[count:, count:] = self.rotate
-            shear[count:, count:][np.triu_indices(3, 1)] = self.shear
-            if self.affine is not None:
-                affine[count:, count:] = self.affine
-            found |= {"rotate": rotate, "shear": shear, "affine": affine}
-        return found
+        return self._arguments(self.before)
 
 
 @dataclass(frozen=True, eq=False)
