@@ -3,6 +3,7 @@
 from typing import Any
 
 from .metadata import known_of
+from .series import CHANNEL_LABELS
 from .stack import Stack, array_of
 
 _OURS = {"volume", "uncertainty", "INR", "ground truth", "error", "mixed", "beam", "video"}
@@ -45,7 +46,7 @@ def why_no_video(layer: Any) -> str:
     if layer.ndim != 4:
         more = "has no time axis" if layer.ndim == 3 else "has more axes than (t, z, y, x): split it first"
         return f"“{layer.name}” {more}"
-    if layer.multiscale or array_of(layer).shape[0] < 2 or str(axes[0]).lower() in ("c", "channel"):
+    if layer.multiscale or array_of(layer).shape[0] < 2 or str(axes[0]).lower() in CHANNEL_LABELS:
         return f"“{layer.name}” holds no frames one after the other"
     return ""
 
