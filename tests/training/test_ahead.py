@@ -12,7 +12,7 @@ from napari_microdiffusion.training.recipe import PriorTraining, TrainingRecipe
 from napari_microdiffusion.training.settings import BatchSettings
 
 REFERENCES = (make_specimen("nuclei", (24, 24, 24), 3),)
-SETTINGS = BatchSettings(stacks=2, slabs=3, patch=16, references=REFERENCES)
+SETTINGS = BatchSettings(stacks=2, slabs=3, patch=16, recordings=4, references=REFERENCES)
 
 
 def test_batches_made_ahead_are_the_same_ones():
@@ -42,7 +42,8 @@ def test_its_process_ends_with_it():
 
 def test_training_ahead_gives_the_same_weights(tmp_path):
     sizes = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1, "patch": 16, "slabs": 3}
-    recipe = TrainingRecipe(steps=2, stacks=2, distribution_stacks=0, **sizes)
+    few = {"recordings": 4, "unit_stacks": 8, "validation_batches": 1, "distribution_stacks": 0}
+    recipe = TrainingRecipe(steps=2, stacks=2, **sizes, **few)
     weights = []
     for ahead in (0, 1):
         training = PriorTraining(recipe, tmp_path / f"{ahead}.safetensors", references=REFERENCES)

@@ -21,6 +21,9 @@ TINY = {
     "slabs": 2,
     "patch": 16,
     "pool": 1,
+    "recordings": 6,
+    "unit_stacks": 8,
+    "validation_batches": 3,
     "learning_rate": 0.01,
     "distribution_stacks": 0,
 }
@@ -125,7 +128,8 @@ def test_an_adaptation_is_judged_on_a_part_that_it_does_not_learn_from(tmp_path)
 
 
 def test_training_explains_more_and_more(tmp_path, references):
-    learning = training(tmp_path / "prior.safetensors", references, steps=60)
+    recipe = TrainingRecipe(steps=60, **{**TINY, "recordings": 32, "unit_stacks": 192, "validation_batches": 8})
+    learning = PriorTraining(recipe, tmp_path / "prior.safetensors", references=references)
     start = learning.validate()
     for _ in learning.run():
         pass

@@ -58,6 +58,11 @@ class TrainingRecipe(BaseModel):
     slabs: int = Field(6, ge=2, description="Slabs of a training stack.")
     patch: int = Field(48, ge=16, description="Side of a training patch in pixels.")
     pool: int = Field(48, ge=1, description="Imaged volumes kept to draw from.")
+    recordings: int = Field(32, ge=1, description="Recordings kept to cut patches from.")
+    unit_stacks: int = Field(
+        192, ge=1, description="Stacks looked at to learn units from, where no prior is started from."
+    )
+    validation_batches: int = Field(8, ge=1, description="Batches that judge the training.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate.")
     gradient_limit: float = Field(2.0, gt=0, description="Gradients longer than this are shortened to it.")
     bfloat16: bool = Field(
@@ -145,6 +150,7 @@ class PriorTraining:
             slabs=recipe.slabs,
             patch=_patch_for(references, recipe.patch),
             pool=recipe.pool,
+            recordings=recipe.recordings,
             references=references,
             scanned=scanned,
             scanned_share=recipe.scanned_share,
@@ -155,11 +161,13 @@ class PriorTraining:
         self._judging = replace(
             self.settings, references=judges, scanned=(), patch=_patch_for(judges, recipe.patch)
         )
-        self._judging_batches = _JUDGED_BATCHES if is_adapting else 8
+        judging = recipe.validation_batches
+        self._judging_batches = min(judging, _JUDGED_BATCHES) if is_adapting else judging
         self.validation: list[SlabBatch] = []
         if init is None:
             sizes = recipe.model_dump(include={"width", "deep_width", "blocks", "deep_blocks"})
-            self.denoiser = new_denoiser(sizes, *learn_units(self.settings, recipe.seed))
+            units = learn_units(self.settings, recipe.seed, recipe.unit_stacks)
+            self.denoiser = new_denoiser(sizes, *units)
             self.distribution: TrainingDistribution | None = None
         else:
             self.denoiser, self.distribution = deepcopy(init.denoiser), init.distribution
