@@ -64,3 +64,21 @@ def test_none_leaves_everything_as_it_comes(truth, beam):
     finished(facts, state, consistency)
     np.testing.assert_allclose(state.volume, facts.measured.mean(), rtol=1e-6)
     assert misfit(facts, consistency, state.volume) is None
+
+
+@pytest.mark.parametrize("photons", [5, 15, 240])
+def test_the_misfit_of_the_truth_is_one_even_where_hardly_a_photon_is_expected(photons):
+    truth = np.zeros((24, 48, 48), np.float32)
+    truth[:, 20:24, 10:40] = 1000
+    acquisition = Acquisition(step_length=4)
+    clean = simulate_projections(truth, acquisition)
+    gain = 1000 / photons
+    noise = {"photon_gain": gain, "read_noise": 10.0}
+    counts = np.random.default_rng(0).poisson((clean + 1) / gain)
+    measured = (counts * gain + np.random.default_rng(1).normal(0, 10, clean.shape)).astype(np.float32)
+    acquisition = acquisition.model_copy(update=noise)
+    config = ReconstructionConfig(guide="nearest", diffusion="off", consistency="noise")
+    facts = StackFacts(measured, acquisition, config)
+    consistency = data_consistency(facts, lambda: None)
+    found = misfit(facts, consistency, truth + 1)
+    assert found.rms == pytest.approx(1, abs=0.15)

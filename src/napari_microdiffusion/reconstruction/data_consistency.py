@@ -19,8 +19,8 @@ _LOW_MISFIT, _HIGH_MISFIT, _CORRELATED = 0.7, 1.3, 0.25
 _UNDERSTATED = 1.6
 # Noise, relative to the range, beyond which it is worth leaving out: below it costs about what it gives.
 _NOISY = 0.02
-# Photons that are thought to be expected at least, where noise is the unit.
-_LEAST_PHOTONS = 0.25
+# Groups of pixels, equally many and about equally bright, that share a variance where noise is the unit.
+_GROUPS = 16
 
 
 class DataConsistency(Protocol):
@@ -148,16 +148,27 @@ def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) 
         return None
     inner = (facts.inner or facts.region).index
     seen, observed = (part[:, *inner] for part in (consistency.reprojected(volume), facts.observed))
-    # Where hardly a photon was expected, a single one is no surprise.
-    least = facts.noise.dark_level + _LEAST_PHOTONS * facts.noise.photon_gain
-    deviation = np.maximum(facts.noise.deviation(np.maximum(seen, least)), 1e-6 * facts.scale.span)
-    left = (observed - seen) / deviation
+    deviation = _deviation_by_brightness(facts.noise.deviation(seen))
+    left = (observed - seen) / np.maximum(deviation, 1e-6 * facts.scale.span)
     mean = np.mean if facts.missing is None else np.nanmean
     square = float(mean(np.square(left, dtype=np.float64)))
     pairs = [(left[:, 1:] * left[:, :-1]), (left[:, :, 1:] * left[:, :, :-1])]
     likeness = [float(mean(pair, dtype=np.float64)) for pair in pairs if np.isfinite(pair).any()]
     correlation = float(np.mean(likeness)) / square if likeness and square else 0.0
     return Misfit(float(np.sqrt(square)), correlation)
+
+
+def _deviation_by_brightness(deviation: np.ndarray) -> np.ndarray:
+    """The noise of pixels about as bright together.
+
+    Where hardly a photon is expected in a pixel, a single one is many times the noise there: but not of that
+    among all such pixels.
+    """
+    variance = np.square(deviation)
+    groups = np.digitize(variance, np.quantile(variance, np.arange(1, _GROUPS) / _GROUPS))
+    count = np.maximum(np.bincount(groups.ravel(), minlength=_GROUPS), 1)
+    means = np.bincount(groups.ravel(), variance.ravel(), minlength=_GROUPS) / count
+    return np.asarray(np.sqrt(means)[groups], dtype=np.float32)
 
 
 def noise_warning(facts: StackFacts) -> str | None:
