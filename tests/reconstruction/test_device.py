@@ -13,6 +13,7 @@ from napari_microdiffusion.reconstruction.device import (
     DeviceLost,
     NotFinite,
     device_errors,
+    has_bfloat16,
     until_done,
 )
 from napari_microdiffusion.reconstruction.engine import reconstruct
@@ -303,3 +304,26 @@ def test_a_full_memory_outside_the_network_fails_in_plain_words(
     monkeypatch.setattr(run_state.RunState, "write", full)
     with pytest.raises(RunFailed, match=r"memory|allocate"):
         record(measurement, configure(**settings))
+
+
+def test_samples_in_bfloat16_tell_the_same_uncertainty_and_leave_the_volume_alone(
+    measurement, configure, record, monkeypatch
+):
+    results = []
+    for is_able in (False, True):
+        for module in (evaluator_module, slab_module):
+            monkeypatch.setattr(module, "has_bfloat16", lambda _, is_able=is_able: is_able)
+        results.append(record(measurement, configure(samples=2)).result)
+    whole, rough = results
+    np.testing.assert_array_equal(rough.volume, whole.volume)
+    assert not np.array_equal(rough.uncertainty, whole.uncertainty)
+    np.testing.assert_allclose(rough.uncertainty, whole.uncertainty, atol=0.02 * whole.uncertainty.max())
+    assert [result.provenance["samples_in"] for result in results] == ["float32", "bfloat16"]
+
+
+def test_processors_and_devices_without_bfloat16_are_told_from_others(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False)
+    assert not has_bfloat16(torch.device("cpu"))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert has_bfloat16(torch.device("cpu"))
+    assert not has_bfloat16(torch.device("mps"))

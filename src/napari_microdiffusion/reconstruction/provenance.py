@@ -32,6 +32,7 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
         "misfit_correlation": misfit.correlation if misfit else None,
         "light": [round(float(gain), 4) for gain in facts.light.gains] if facts.light.is_changed else None,
         "device": state.device,
+        "samples_in": state.samples_in,
         "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
         "reference": _reference(state),
         "pedestal": round(state.pedestal, 4),

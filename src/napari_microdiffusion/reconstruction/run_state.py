@@ -37,6 +37,8 @@ class RunState:
     notices : list of str
     device : str
         Where the networks run.
+    samples_in : str or None
+        The numbers that samples are computed in, "float32" or "bfloat16"; None without samples.
     prior_weight : float
         Factor on what the prior adds to the guide, 0 to 1; 1 where no prior is used.
     self_test_error : float or None
@@ -63,6 +65,7 @@ class RunState:
     seconds: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     device: str = "cpu"
+    samples_in: str | None = None
     prior_weight: float = 1.0
     self_test_error: float | None = None
     out_of_distribution: float | None = None

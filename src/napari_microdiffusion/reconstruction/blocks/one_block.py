@@ -45,6 +45,7 @@ def reconstruct_block(
         "pixels": volume[0].size,
         "off": off,
         "device": state.device,
+        "samples_in": state.samples_in,
         "out_of_distribution": state.out_of_distribution,
     }
     finished.write(block, record, volume=volume, uncertainty=uncertainty)

@@ -133,7 +133,7 @@ class BlockRun:
         run_state.reached = ["guide" if config.diffusion == "off" else "posterior mean"] * slabs
         run_state.prior_weight = 1.0 if found.prior_weight is None else found.prior_weight
         run_state.self_test_error, run_state.pedestal = found.self_test_error, found.pedestal or 0.0
-        run_state.device = records[-1]["device"]
+        run_state.device, run_state.samples_in = records[-1]["device"], records[-1].get("samples_in")
         run_state.out_of_distribution = records[0]["out_of_distribution"]
         has_samples = bool(config.samples) and config.diffusion != "off"
         volume = BlockVolume(folder, "volume", whole, self.plan)

@@ -8,7 +8,7 @@ import numpy as np
 from ...diffusion.slab import compose, first_orders, in_intensities, local_amplitude, order_units
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
-from ..device import DeviceError, device_errors, until_done
+from ..device import DeviceError, device_errors, has_bfloat16, until_done
 from ..events import Event, Events, Region, SliceReady, StageStarted
 from ..facts import StackFacts
 from ..run_state import RunState, StageClock
@@ -154,6 +154,7 @@ class SlabDiffusion:
         from ...diffusion.samplers import dpm_solver_2m_step, karras_sigmas
 
         config = self.facts.config
+        self.state.samples_in = "bfloat16" if has_bfloat16(self.evaluator.device) else "float32"
         yield StageStarted("samples", f"Uncertainty: {config.samples} draws")
         self.evaluator.plan = self.evaluator.new_plan()
         sigmas = karras_sigmas(config.steps, SIGMA_MIN, SIGMA_START)
@@ -192,7 +193,7 @@ class SlabDiffusion:
                 self.state.cancel.check()
                 inputs = self.evaluator.stored_inputs(self.conditioning, window)
                 read = x[window.read_slabs, :, *window.read.index]
-                normal = self.evaluator.evaluate(inputs, read, sigma)[1]
+                normal = self.evaluator.evaluate(inputs, read, sigma, is_rough=True)[1]
                 slabs, rows, columns = window.inner
                 clean[window.keep_slabs, :, *window.keep.index] = normal[slabs, :, rows, columns].cpu()
                 yield clock.advance()
