@@ -158,5 +158,5 @@ def test_without_room_on_the_disk_it_is_refused_in_one_sentence(large, finish, m
     monkeypatch.setattr("shutil.disk_usage", lambda _path: type("Usage", (), {"free": 10})())
     large.runs.start()
     finish(large)
-    assert "of disk while it is made" in large.outcome.error.text()
+    assert "make room" in large.outcome.error.text()
     assert not [layer for layer in large.viewer.layers if "volume" in layer.name]

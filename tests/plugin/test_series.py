@@ -181,7 +181,7 @@ def test_channels_and_time_points_keep_their_axes(dock, recording, finish):
 
 def test_volumes_too_large_for_the_disk_are_refused_before(dock, recording, monkeypatch):
     monkeypatch.setattr(series_task, "_IN_MEMORY", 0)
-    monkeypatch.setattr(series_task.shutil, "disk_usage", lambda _folder: type("Disk", (), {"free": 1000}))
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: type("Disk", (), {"free": 1000}))
     add(dock, recording)
     assert dock.panel.button.isEnabled()
     choose(dock, ALL)

@@ -1,6 +1,13 @@
 """Images with their axes and scale, and checkpoints with their header: everything that touches a file."""
 
-from napari_microdiffusion.io.atomic import check_output, output_folder, set_aside, whole_file, write_json
+from napari_microdiffusion.io.atomic import (
+    check_output,
+    missing_room,
+    output_folder,
+    set_aside,
+    whole_file,
+    write_json,
+)
 from napari_microdiffusion.io.axes import UnnamedAxes
 from napari_microdiffusion.io.checkpoints import (
     Checkpoint,
@@ -50,6 +57,7 @@ __all__ = [
     "input_record",
     "is_stack",
     "load_checkpoint",
+    "missing_room",
     "open_image",
     "output_folder",
     "provenance_path",

@@ -193,6 +193,28 @@ def output_folder(path: str | PathLike[str]) -> None:
         raise UserError(f"The folder {folder} cannot be made: {reason}.") from error
 
 
+def missing_room(what: str, size: int, folder: str | PathLike[str], remedy: str) -> str | None:
+    """Why the disk of a folder cannot take something; None where it can.
+
+    Parameters
+    ----------
+    what : str
+        Named at the start of the sentence, in the singular.
+    size : int
+        Bytes.
+    folder : path-like
+        There is one.
+    remedy : str
+        What would be right, in the imperative.
+    """
+    free = shutil.disk_usage(folder).free
+    if size <= free:
+        return None
+    return (
+        f"{what} needs {size / 1e9:.1f} GB, but the disk of {folder} has {free / 1e9:.1f} GB left; {remedy}"
+    )
+
+
 def write_json(path: str | PathLike[str], content: Any) -> None:
     """Write `content` as indented JSON, whole or not at all.
 

@@ -15,6 +15,7 @@ from ..io import (
     check_output,
     check_size,
     input_record,
+    missing_room,
     provenance_path,
     set_aside,
     sources_of,
@@ -87,12 +88,9 @@ class Outputs:
             check_size(path, size)
         # The finished blocks lie beside the result until that is whole; coarser copies are a third more.
         needed = sum(2 * size + (size // 3 if path.suffix.lower() == ".zarr" else 0) for path in images)
-        free = shutil.disk_usage(self.volume.resolve().parent).free
-        if free < needed:
-            raise UserError(
-                f"{self.volume} needs {needed / 1e9:.1f} GB while it is made, but its disk has "
-                f"{free / 1e9:.1f} GB left; make room or choose another disk"
-            )
+        folder = self.volume.resolve().parent
+        if why := missing_room(str(self.volume), needed, folder, "make room or choose another disk"):
+            raise UserError(why)
 
     def are_written(self) -> bool:
         """Whether an earlier run wrote all of them: the provenance is written last."""

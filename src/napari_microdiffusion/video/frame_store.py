@@ -1,6 +1,5 @@
 """Volumes of a video on disk, however many there are: written one after the other, readable meanwhile."""
 
-import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import IO
 import numpy as np
 
 from ..errors import UserError
+from ..io import missing_room
 
 
 class FrameStore:
@@ -42,7 +42,7 @@ class FrameStore:
         self._place = Path(folder or tempfile.gettempdir())
         size = 4 * prod(shape)
         try:
-            free = shutil.disk_usage(self._place).free
+            why = missing_room("a video", size, self._place, "choose a folder on another disk")
             self._file = tempfile.TemporaryFile(dir=self._place)  # noqa: SIM115 - open as long as it is read
             weakref.finalize(self, self._file.close)
             self._file.truncate(size)
@@ -50,11 +50,8 @@ class FrameStore:
             raise UserError(
                 f"{self._place} cannot hold the volumes ({error.strerror or error}); choose another folder"
             ) from error
-        if free < size:
-            raise UserError(
-                f"the volumes need {size / 1e9:.1f} GB, but {self._place} has {free / 1e9:.1f} GB left; "
-                "choose a folder on another disk"
-            )
+        if why:
+            raise UserError(why)
         self.frames = np.memmap(self._file, np.float32, "r", shape=shape)
 
     def first(self, count: int) -> "StoredFrames":

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import Cancelled, UserError
+from ...io import missing_room
 from ...optics import Acquisition
 from ...reconstruction.blocks.growing_volume import FINISHED, GrowingVolume
 from ...reconstruction.blocks.plan import Block, BlockPlan
@@ -121,12 +122,8 @@ class _Folder:
 
     def __init__(self, size: int) -> None:
         place = Path(tempfile.gettempdir())
-        free = shutil.disk_usage(place).free
-        if free < size:
-            raise UserError(
-                f"the volume needs {size / 1e9:.1f} GB of disk while it is made, but {place} has "
-                f"{free / 1e9:.1f} GB left; make room, name another folder in the variable TMPDIR, or "
-                "reconstruct a part"
-            )
+        remedy = "make room, name another folder in the variable TMPDIR, or reconstruct a part"
+        if why := missing_room("the volume", size, place, remedy):
+            raise UserError(why)
         self.path = Path(tempfile.mkdtemp(prefix="microdiffusion-"))
         self.remove = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import math
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import RunFailed, UserError
+from ...io import missing_room
 from ...optics import Acquisition
 from ...reconstruction.cost.estimate import Estimate
 from ...reconstruction.events import BlockReady, CancelToken, Notice, SliceReady
@@ -228,14 +228,8 @@ def why_no_room(series: ProjectionSeries, slices: int, with_uncertainty: bool) -
     needed = size * (2 if with_uncertainty else 1)
     if size <= _IN_MEMORY:
         return ""
-    folder = tempfile.gettempdir()
-    free = shutil.disk_usage(folder).free
-    if needed <= free:
-        return ""
-    return (
-        f"The volumes of {len(series)} {series.noun}s need {needed / 1e9:.0f} GB, but the disk of {folder} "
-        f"has {free / 1e9:.0f} GB left: choose fewer at a time."
-    )
+    what = f"the result of {len(series)} {series.noun}s"
+    return missing_room(what, needed, tempfile.gettempdir(), "choose fewer at a time") or ""
 
 
 def _bytes_of(series: ProjectionSeries, slices: int) -> int:
