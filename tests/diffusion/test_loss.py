@@ -32,7 +32,7 @@ def batch(stacks: int = 4) -> SlabBatch:
         unit=torch.full((stacks, 2, 2, 4, 4), 0.5),
         mask=torch.ones(stacks, ORDERS),
         residual=residual,
-        weight=torch.arange(1.0, stacks + 1),
+        weight=torch.arange(1.0, stacks + 1)[:, None] * torch.tensor([1.0, 3.0]),
     )
 
 
@@ -51,7 +51,7 @@ def test_a_perfect_denoiser_has_no_loss():
 
 def test_the_blind_error_is_the_physical_error_times_the_weight():
     _, blind, _, stacks = evaluate(0.0, mean_share=1.0)
-    expected = stacks.weight * stacks.residual.square().sum(2).mean((1, 2, 3))
+    expected = (stacks.weight * stacks.residual.square().sum(2).mean((2, 3))).mean(1)
     torch.testing.assert_close(blind, expected)
 
 
@@ -90,6 +90,6 @@ def test_without_noise_order_0_has_no_unit_and_adds_no_loss():
     truth = torch.cat([torch.zeros_like(stacks.residual[:, :, :1]), stacks.residual[:, :, 1:] / 0.5], 2)
     denoiser = Known(truth, 0.0)
     _, blind = DenoisingLoss(1.0)(denoiser, quiet, torch.Generator().manual_seed(0))
-    expected = stacks.weight * stacks.residual[:, :, 1:].square().sum(2).mean((1, 2, 3))
+    expected = (stacks.weight * stacks.residual[:, :, 1:].square().sum(2).mean((2, 3))).mean(1)
     torch.testing.assert_close(blind, expected)
     assert torch.isfinite(denoiser.noisy).all()

@@ -19,7 +19,7 @@ class SlabBatch:
     residual: Tensor
     """True minus first orders, physical, shape (B, N, ORDERS, H, W)."""
     weight: Tensor
-    """Weight of each stack, shape (B,)."""
+    """Weight of each slab, shape (B, N)."""
 
     def to(self, device: torch.device) -> "SlabBatch":
         """The same on a device."""
@@ -60,13 +60,14 @@ class DenoisingLoss:
         finite = torch.where(torch.isinf(sigma), torch.zeros_like(sigma), sigma)
         noisy = clean + finite[:, None, None, None, None] * noise
         denoised = denoiser(noisy, sigma, batch.condition, batch.globals, batch.mask)
-        error = (scale * (denoised - clean)).square().sum(2).mean((1, 2, 3))
+        error = (scale * (denoised - clean)).square().sum(2).mean((2, 3))
         precision = torch.where(
             torch.isinf(sigma), torch.ones_like(sigma), 1 + sigma.clamp(max=SIGMA_MAX) ** -2
         )
         # Where the guide errs far less than the state's unit, denoising must not outweigh the posterior mean.
-        unit = (scale.square() * batch.mask[:, None, :, None, None]).sum(2).mean((1, 2, 3))
+        unit = (scale.square() * batch.mask[:, None, :, None, None]).sum(2).mean((2, 3))
+        sigma, precision = sigma[:, None], precision[:, None]
         weight = torch.where(torch.isinf(sigma), batch.weight, batch.weight / (1 + batch.weight * unit))
         total = (precision * weight * error).mean()
         blind_error = torch.where(torch.isinf(sigma), batch.weight * error, torch.full_like(error, torch.nan))
-        return total, blind_error.detach()
+        return total, blind_error.mean(1).detach()

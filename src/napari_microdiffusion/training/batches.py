@@ -20,8 +20,8 @@ _GUIDES = ("logspline", "histospline", "linear", "cubic", "nearest")
 _GUIDE_SHARES = (0.8, 0.08, 0.04, 0.03, 0.05)
 # How often the log-spline's pedestal is the one of the whole stack.
 _PEDESTAL_SHARE = 0.8
-# Added to the squared error of the first estimate, relative to the range: at 40 dB a stack counts half.
-_ERROR_FLOOR = 1e-4
+# Added to the squared error of the first estimate, relative to the range: at 43 dB a slab counts half.
+_ERROR_FLOOR = 5e-5
 # How often a stack is told no statistics.
 _UNKNOWN_SHARE = 0.05
 
@@ -48,7 +48,8 @@ class TrainingStack:
 
     problem: NetworkInputs
     residual: np.ndarray
-    weight: float
+    weight: np.ndarray
+    """Of each slab, shape (N,)."""
 
 
 def draw_stack(recording: Recording, settings: BatchSettings, rng: np.random.Generator) -> TrainingStack:
@@ -68,7 +69,10 @@ def draw_stack(recording: Recording, settings: BatchSettings, rng: np.random.Gen
     # Quality is judged in dB: what counts is by which factor the error falls.
     # The patch's own error takes part so that single patches with most of a specimen's do not rule the batch.
     error = (recording.error + float(np.square(residual).sum(1).mean())) / 2
-    return TrainingStack(problem, residual, 1 / (error + _ERROR_FLOOR))
+    # Slabs with little light err little, and are judged each for itself as well.
+    faint = 1 / (error * recording.light[slabs] + _ERROR_FLOOR)
+    weight = (1 / (error + _ERROR_FLOOR) + faint) / 2
+    return TrainingStack(problem, residual, weight.astype(np.float32))
 
 
 def draw_guide(
@@ -139,7 +143,7 @@ def collate(stacks: Sequence[TrainingStack]) -> SlabBatch:
         unit=gather([s.problem.unit for s in stacks]),
         mask=torch.from_numpy(np.stack([s.problem.order_mask for s in stacks])),
         residual=gather([s.residual for s in stacks]),
-        weight=torch.tensor([s.weight for s in stacks], dtype=torch.float32),
+        weight=gather([s.weight for s in stacks]),
     )
 
 

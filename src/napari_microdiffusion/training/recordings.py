@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, NOISE_LEFT, first_orders, slab_orders
+from ..diffusion.slab import (
+    MAX_DIFFUSION_STEP_LENGTH,
+    NOISE_LEFT,
+    first_orders,
+    local_amplitude,
+    slab_orders,
+)
 from ..diffusion.statistics import statistics
 from ..errors import UserError
 from ..interpolation import choose_pedestal, logspline
@@ -46,6 +52,8 @@ class Recording:
     statistics: np.ndarray
     error: float
     """Mean squared error of the first estimate, in some of the pixels."""
+    light: np.ndarray
+    """Mean square amplitude of each slab, relative to that of all, shape (N,)."""
 
     @property
     def noise_left(self) -> float:
@@ -98,7 +106,9 @@ def _recorded(volume: np.ndarray, settings: BatchSettings, rng: np.random.Genera
     residual = slab_orders(volume[_SPARSE], operator) - first_orders(sparse, guide, operator)
     error = float(np.square(residual).sum(1).mean())
     known = draw_statistics(denoised, n, rng)
-    return Recording(volume, measured, denoised, noise, operator, light, known, error)
+    amplitude = local_amplitude(denoised, noise.deviation(denoised))
+    faint = np.square(amplitude).mean((1, 2, 3))
+    return Recording(volume, measured, denoised, noise, operator, light, known, error, faint / faint.mean())
 
 
 def known_noise(

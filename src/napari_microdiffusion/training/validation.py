@@ -17,7 +17,7 @@ from .settings import BatchSettings
 def blind_error(denoiser: Denoiser, batch: SlabBatch) -> tuple[float, float]:
     """Weighted squared error of the posterior mean, and of the guide alone."""
     mean = denoiser.posterior_mean(batch.condition, batch.globals, batch.mask, batch.unit)
-    weight = batch.weight[:, None, None, None, None]
+    weight = batch.weight[:, :, None, None, None]
     return float((weight * (mean - batch.residual).square()).sum()), float(
         (weight * batch.residual.square()).sum()
     )
