@@ -22,7 +22,7 @@ class Precedence:
 
     def __init__(self) -> None:
         # Of several the first one found what Python had before.
-        self._before = next((other._before for other in _in_force), sys.getswitchinterval())
+        self._before: float = next((other._before for other in _in_force), sys.getswitchinterval())
         if not _in_force:
             sys.setswitchinterval(SWITCH_S)
             if _CAN_EXEMPT:
