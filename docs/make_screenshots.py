@@ -3,8 +3,9 @@
     .ci/with-screen python docs/make_screenshots.py [--samples 2] [--theme light] [--only NAME ...]
 
 Opens the vasculature sample, simulates projections of its truth and sweeps the step length, reconstructs,
-compares, adapts the prior, works on a batch, and resolves the video sample in depth; ends with an error if anything warned. In
-the light theme the pictures' names end in -light. `make pictures` makes them all, and the tour.
+compares, adapts the prior, works on a batch, and resolves the video sample in depth; ends with an error if
+anything warned. In the light theme the pictures' names end in -light. `make pictures` makes them all, and the
+tour.
 """
 
 import argparse
