@@ -43,8 +43,8 @@ class ReconstructionConfig(BaseModel):
         title="Match the images",
         description="How closely the volume, averaged along the beam, reproduces your images (data "
         "consistency). noise: as closely as their noise allows, to the last digit where there is next to "
-        "none. nonnegative: to the last digit, and no slice darker than the dark level. exact: to the last digit, "
-        "slices may be darker. none: as it comes.",
+        "none. nonnegative: to the last digit, and no slice darker than the dark level. exact: to the last "
+        "digit, slices may be darker. none: as it comes.",
     )
     light: Light = Field(
         "as recorded",
