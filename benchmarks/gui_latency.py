@@ -4,6 +4,7 @@
     .ci/with-screen python benchmarks/gui_latency.py --side 128 --views   # ending alone, method by method
     .ci/with-screen python benchmarks/gui_latency.py --side 2048 --samples 0 --in-blocks 60
     .ci/with-screen python benchmarks/gui_latency.py --video 100 [--side 256]   # frames of a video
+    .ci/with-screen python benchmarks/gui_latency.py --file 8 [--side 2048]   # opening a file of slabs
 
 A timer of 20 ms runs in the window's thread; its lateness is what a click would have to wait. Of it, the
 processor time of that thread is told beside, which a busy machine does not lengthen. The share of
@@ -11,7 +12,8 @@ processor time spent painting is that of the window's thread and of Mesa's. With
 reconstructed in blocks is looked at for so many seconds, first in its middle, then elsewhere. Projections are
 16 of SIDE x SIDE at step length 6, from procedural vasculature. Needs a screen; a virtual one has no graphics
 card, so that 3D is drawn by the processor. The video is of 4 slabs of SIDE x SIDE, without diffusion, and its
-time slider is moved while frames arrive; the seconds are those of the clock.
+time slider is moved while frames arrive; the seconds are those of the clock. A file is opened by the dock,
+three times, and seen once a picture of the window has been taken.
 """
 
 import argparse
@@ -32,6 +34,7 @@ import numpy as np
 from qtpy.QtCore import QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_microdiffusion.io import write_image
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.events import STAGES, BlockReady, StageStarted
 from napari_microdiffusion.specimens import make_specimen
@@ -172,6 +175,24 @@ class Bench:
             "GB more at the peak": round((resident(peak=True) - before) / 1e9, 2),
             "lateness in ms": clock.stop(())["over all"],
         }
+
+    def first_paint(self, slabs: int, side: int) -> dict[str, Any]:
+        """Seconds from opening a file until it is seen; how late the window is meanwhile."""
+        self.viewer.layers.clear()
+        values = np.random.default_rng(0).integers(100, 4000, (slabs, side, side)).astype(np.uint16)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "slabs.ome.tif"
+            write_image(path, values, scale=(N, 1.0, 1.0), step_length=N)
+            clock = Lateness(lambda: "")
+            started = time.perf_counter()
+            self.dock.runs.open_file(str(path))
+            self.wait(lambda: not self.dock.runs.is_running)
+            read = time.perf_counter() - started
+            self.viewer.window.screenshot(flash=False)
+            seen = time.perf_counter() - started
+            self.pause(1)
+        seconds = {"s until its layer is there": round(read, 2), "s until it is seen": round(seen, 2)}
+        return {**seconds, "lateness in ms": clock.stop(())}
 
     def video(self, frames: int, side: int) -> dict[str, Any]:
         """Resolve a video, the time slider being moved meanwhile; lateness in ms, and the run's seconds."""
@@ -341,9 +362,16 @@ def main() -> None:
     parser.add_argument("--cancel", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--in-blocks", type=float, metavar="SECONDS")
     parser.add_argument("--video", type=int, metavar="FRAMES", help="of a video, and nothing else")
+    parser.add_argument("--file", type=int, metavar="SLABS", help="of a file to open, and nothing else")
     arguments = parser.parse_args()
-    bench = Bench(arguments.side, arguments.samples, arguments.steps)
+    bench = Bench(TILE if arguments.file else arguments.side, arguments.samples, arguments.steps)
     bench.dock.document.ask({"method.diffusion": arguments.diffusion})
+    if arguments.file:
+        for _ in range(3):
+            found = bench.first_paint(arguments.file, arguments.side)
+            print(json.dumps({f"a file of {arguments.file} slabs": found}), flush=True)
+        bench.viewer.close()
+        return
     if arguments.video:
         found = bench.video(arguments.video, arguments.side)
         print(json.dumps({f"video of {arguments.video} frames": found}, indent=2), flush=True)

@@ -3,14 +3,16 @@
     .ci/with-screen python docs/make_screenshots.py [--samples 2] [--theme light] [--only NAME ...]
 
 Opens the vasculature sample, simulates projections of its truth and sweeps the step length, reconstructs,
-compares, adapts the prior, and resolves the video sample in depth; ends with an error if anything warned. In
-the light theme the pictures' names end in -light. `make pictures` makes them all, and the tour.
+compares, adapts the prior, works on a batch, and resolves the video sample in depth; ends with an error if
+anything warned. In the light theme the pictures' names end in -light. `make pictures` makes them all, and the
+tour.
 """
 
 import argparse
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from studio import IMAGES, Studio, without_warnings
 
 SIZE = (1280, 900)
@@ -120,6 +122,36 @@ def adapt(studio: Studio, minutes: float) -> None:
         assert not dock.messages.error.isVisible(), dock.messages.error.text()
 
 
+def batch(studio: Studio) -> None:
+    """Several files, of which the first is done and shown while the next is worked on."""
+    from napari_microdiffusion.io import write_image
+    from napari_microdiffusion.optics import Acquisition, simulate_projections
+    from napari_microdiffusion.specimens import make_specimen
+
+    viewer, n = studio.viewer, 6
+    viewer.layers.clear()
+    dock = studio.open("Batch")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"brain {number}.tif" for number in range(1, 6)]
+        for seed, path in enumerate(paths):
+            specimen = make_specimen("vasculature", (96, 100, 100), seed)
+            projections = simulate_projections(specimen, Acquisition(step_length=n)) * np.float32(1000)
+            write_image(path, projections, scale=(n, 1.0, 1.0), step_length=n)
+        dock.add_files(*map(str, paths))
+        studio.wait(lambda: not dock.planning.is_running)
+        dock.output.fold()
+        dock.panel.button.click()
+        studio.wait(lambda: dock.rows[0].state != "running" and dock.rows[1].state == "running")
+        dock.pieces.table.selectRow(0)
+        dock.open_result(0)
+        studio.wait(lambda: bool(viewer.layers) and "left" in dock.rows[1].time)
+        show_slice(studio)
+        studio.picture("batch")
+        dock.panel.stop.click()
+        studio.wait(lambda: not dock.runner.is_running)
+        assert not dock.messages.error.isVisible(), dock.messages.error.text()
+
+
 def video(studio: Studio) -> None:
     """A video with a reference, and the trace of a region."""
     studio.viewer.layers.clear()
@@ -157,6 +189,7 @@ def main() -> None:
         reconstruct(studio, arguments.samples, arguments.steps)
         compare(studio)
         adapt(studio, arguments.minutes)
+        batch(studio)
         video(studio)
         studio.viewer.close()
 

@@ -51,7 +51,8 @@ class Tour:
         sheet = Image.new("RGB", (WIDTH, pictures[0].height * len(pictures)))
         for index, picture in enumerate(pictures):
             sheet.paste(picture, (0, index * picture.height))
-        palette = sheet.quantize(COLOURS, dither=Image.Dither.NONE)
+        # By octree: the median cut spends all colours on greys, and an uncertainty would have none.
+        palette = sheet.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         drawn = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
         durations = [round(1000 * seconds) for _, seconds in self.frames]
         path.parent.mkdir(parents=True, exist_ok=True)

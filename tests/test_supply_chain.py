@@ -15,7 +15,7 @@ from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import write_image
 from napari_microdiffusion.reconstruction import priors
 
-EXTRAS = ("all", "zarr", "cluster", "nwb")
+EXTRAS = ("all", "zarr", "cluster", "nwb", "movie")
 WATCHED = """
 import os, sys
 

@@ -42,6 +42,11 @@ def test_one_or_several_time_points(series, asked, shape):
         (("--time", "1:9"), "no time points 1:9; all there are is 0:3"),
         (("--time", "3:x"), "first:end, such as 3:7"),
         (("--time", "0:2", "--average-frames"), "only one can be chosen"),
+        (
+            ("--time", "0:2", "--guide", "inr", "--save-inr", "i.safetensors"),
+            "--save-inr saves the INR of one",
+        ),
+        (("--time", "0:2", "--views", "series.ome.tif"), "--views names the file of one stack"),
         ((), "choose one with the setting time"),
     ],
 )
@@ -51,6 +56,12 @@ def test_what_cannot_be_chosen_gets_one_sentence(series, words, sentence):
     assert sentence in answer.stderr
     assert answer.stderr.count("\n") == 1
     assert [path.name for path in series.iterdir()] == ["series.ome.tif"]
+
+
+def test_samples_that_nothing_keeps_are_told_of_in_a_series_too(series):
+    assert "no samples" not in reconstruct("--time", "0:1").stderr
+    told = reconstruct("--time", "0:1", "--samples", "3")
+    assert "no samples are drawn, since nothing keeps them" in told.stderr
 
 
 def test_ctrl_c_keeps_finished_time_points_and_the_same_command_goes_on(series, monkeypatch):

@@ -8,6 +8,7 @@ from qtpy.QtGui import QDropEvent
 from napari_microdiffusion.batch import Piece
 from napari_microdiffusion.interpolation import histospline
 from napari_microdiffusion.io import read_image, write_image
+from napari_microdiffusion.plugin.reconstruct.view import ReconstructWidget
 from napari_microdiffusion.reconstruction.events import CancelToken, StageStarted
 from napari_microdiffusion.settings.asked import AskedSettings
 from napari_microdiffusion.tasks.several import batch as batch_task
@@ -79,6 +80,9 @@ def test_dropped_files_are_listed_and_reconstructed_and_one_failure_stops_no_oth
     assert batch.messages.error.isHidden(), batch.messages.error.text()
     assert [row.state for row in batch.rows] == ["done", "done", "done", "failed"]
     assert batch.messages.message.text() == "3 done, 1 failed."
+    times = [batch.pieces.table.item(row, 2).text() for row in range(4)]
+    assert all(time.endswith(" s") for time in times[:3])
+    assert times[3] == ""
     image = read_image(tmp_path / "volumes" / "two_t0001_volume.ome.tif")
     np.testing.assert_allclose(image.data, histospline(2 * projections, N), atol=1e-2)
     # Its one sentence, without options of the command line.
@@ -137,6 +141,8 @@ def test_stopping_leaves_the_piece_and_start_goes_on(batch, files, settings_file
     batch.start()
     qtbot.waitUntil(lambda: states(batch)[1] == "Starting estimate", timeout=PATIENCE_MS)
     assert not batch.pieces.add.isEnabled()
+    assert batch.pieces.table.item(2, 2).text().startswith("about ")
+    assert "left" in batch.pieces.table.item(1, 2).text()
     batch.panel.stop.click()
     wait(batch)
     assert [row.state for row in batch.rows] == ["done", "waiting", "waiting"]
@@ -153,6 +159,22 @@ def test_a_folder_holds_what_it_holds_and_pieces_can_be_taken_off_the_list(batch
     batch.pieces.table.selectRow(0)
     batch.pieces.remove.click()
     assert len(batch.rows) == 3
+
+
+@pytest.mark.window
+def test_it_stays_in_front_of_the_dock_whose_settings_it_takes(batch, files, wait, viewer, qtbot):
+    batch.add_files(str(files[2]), str(files[0]))
+    wait(batch)
+    viewer.window._qt_window.show()
+    qtbot.waitUntil(lambda: batch.has_place)
+    with qtbot.waitSignal(batch.runner.began):
+        batch.start()
+    (other,) = viewer.window._qt_window.findChildren(ReconstructWidget)
+    qtbot.waitUntil(lambda: other.has_place)
+    qtbot.wait(50)
+    assert not batch.panel.visibleRegion().isEmpty()
+    batch.runner.cancel()
+    wait(batch)
 
 
 @pytest.mark.window

@@ -187,3 +187,16 @@ def test_fields_are_made_in_one_place():
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") in by_hand
     ]
     assert made == []
+
+
+def test_a_tooltip_calls_the_choices_as_the_list_does(dock):
+    box = field_of(dock, "method.consistency")
+    told = box.toolTip()
+    for index in range(box.count()):
+        assert f"<i>{box.itemText(index)}</i>: " in told
+    assert "nonnegative" not in told
+
+
+def test_units_read_as_words(dock):
+    assert field_of(dock, "method.inr.minutes").toolTip().endswith("In minutes.</qt>")
+    assert "In of" not in field_of(dock, "method.inr.offset").toolTip()

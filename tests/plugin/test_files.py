@@ -151,6 +151,20 @@ def test_napari_saves_a_result_with_all_that_is_known(opened, tmp_path, finish, 
 
 
 @pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
+@pytest.mark.parametrize("kind", [np.float32, np.uint16])
+def test_of_several_resolutions_the_finest_is_saved(viewer, tmp_path, ending, kind):
+    finest = np.arange(2 * 4 * 6 * 8).reshape(2, 4, 6, 8).astype(kind)
+    how = {"scale": (1, 2, 1, 1), "units": ("s", "um", "um", "um"), "axis_labels": ("t", "z", "y", "x")}
+    viewer.add_image([finest, finest[..., ::2, ::2]], name="pyramid", multiscale=True, **how)
+    (path,) = viewer.layers.save(str(tmp_path / f"saved{ending}"), plugin="napari-microdiffusion")
+    image = read_image(path)
+    assert image.axes == "tzyx"
+    assert image.data.dtype == kind
+    np.testing.assert_array_equal(image.data, finest)
+    np.testing.assert_allclose(image.scale, (2, 1, 1))
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])
 def test_projections_keep_their_step_length(opened, tmp_path, ending):
     path = tmp_path / f"saved{ending}"
     opened.viewer.layers["bar"].save(str(path), plugin="napari-microdiffusion")

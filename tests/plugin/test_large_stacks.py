@@ -99,6 +99,8 @@ def test_a_large_stack_is_made_on_disk_and_saved_from_there(large, done, finish,
     finish(large)
     assert large.outcome.error.isHidden(), large.outcome.error.text()
     np.testing.assert_array_equal(read_image(tmp_path / "kept.ome.tif").data, values)
+    own, _ = layer.save(str(tmp_path / "own.ome.tif"), plugin="napari-microdiffusion")
+    np.testing.assert_array_equal(read_image(own).data, values)
     large.runs.export()
     finish(large)
     (exported,) = tmp_path.glob("*16 bit*")

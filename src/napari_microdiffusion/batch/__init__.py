@@ -2,7 +2,7 @@
 
 from .pieces import Piece, Report, Work
 from .planning import pieces_of
-from .running import overwriting, piece_events, run_batch, work_on
+from .running import cost_of, overwriting, piece_events, run_batch, work_on
 from .series import Series
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Report",
     "Series",
     "Work",
+    "cost_of",
     "overwriting",
     "piece_events",
     "pieces_of",

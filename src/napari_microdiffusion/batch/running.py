@@ -21,6 +21,9 @@ from .pieces import Piece, Report, Work
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+    from ..reconstruction.cost.estimate import Estimate
+    from ..reconstruction.cost.speed import MachineSpeed
+
 
 def work_on(piece: Piece, work: Work, cancel: CancelToken | None = None) -> Report:
     """Reconstruct one piece and write it; failures are reported, not raised.
@@ -72,6 +75,23 @@ def is_large(piece: Piece, work: Work) -> bool:
 
     with _opened(piece, work) as (image, settings):
         return needs_blocks(image.data.shape, settings.acquisition, settings.method)
+
+
+def cost_of(piece: Piece, work: Work, speed: "MachineSpeed | None" = None) -> "Estimate":
+    """What a piece would take, from the header of its file.
+
+    Raises
+    ------
+    UserError
+        If the file or its settings cannot be used.
+    """
+    from ..reconstruction.blocks.plan import blocks_gb
+    from ..reconstruction.cost.estimate import estimate
+
+    with _opened(piece, work) as (image, settings):
+        shape, acquisition, method = image.data.shape, settings.acquisition, settings.method
+        room = blocks_gb(shape, acquisition, method)
+        return estimate(shape, acquisition, method, speed=speed, blocks_gb=room)
 
 
 def begin_blocks_of(piece: Piece, work: Work) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..errors import UsageError, UserError
 from ..io import (
     depth_stack,
     open_image,
@@ -83,8 +83,14 @@ class Series:
         Raises
         ------
         UserError
-            For settings that cannot be, or outputs that cannot be written.
+            For settings that cannot be, or that are for single stacks, or outputs that cannot be written.
         """
+        if self.whole.outputs.inr is not None:
+            name = work.names.get("output.inr", "the INR")
+            raise UsageError(f"{name} saves the INR of one stack; choose a single time point for it")
+        if self.whole.input.second_view is not None:
+            name = work.names.get("acquisition.views", "the mirrored view")
+            raise UsageError(f"{name} names the file of one stack; choose a single time point for it")
         source = self.whole.source
         with open_image(source, self.whole.input.axes, self.whole.input.position) as opened:
             first = self.pieces[0].input

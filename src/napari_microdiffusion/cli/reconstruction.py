@@ -10,8 +10,9 @@ import typer
 from ..errors import Cancelled, RunFailed, UsageError, UserError
 from ..io import ImageStack, validate_projections
 from ..reconstruction.result import ReconstructionResult
-from ..settings.document import RunSettings
+from ..settings.document import RunSettings, Tables
 from ..settings.files import read_run
+from ..settings.method import ReconstructionConfig
 from ..settings.recorded import Recorded
 from ..settings.resolve import check_asked, keeping_samples_only_where_written, resolve, resolve_input
 from .options import (
@@ -94,8 +95,7 @@ def _reconstructed(image: ImageStack, asked: Asked, layers: dict[str, Any], outp
         image = with_second_view(image, read_stack(chosen.second_view, chosen))
     outputs.check(check_asked(asked, **layers), image.sources)
     resolved = keeping_samples_only_where_written(resolve(asked, Recorded.of_projections(image), **layers))
-    if asked.get("method", {}).get("samples") and not resolved.method.samples:
-        say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
+    _say_if_no_samples(asked, resolved.method)
     image = in_memory(image, resolved.acquisition, resolved.method)
     validate_projections(image.data, image.name, mask_missing=resolved.method.mask_missing)
     say_notes([*notes_of(image), *resolved.notices])
@@ -126,6 +126,7 @@ def _series(whole: "Piece", work: "Work") -> Answer:
 
     series, token = Series.of(whole), CancelToken()
     settings, count = series.settings(work), len(series.pieces)
+    _say_if_no_samples(work.asked, settings.method)
     say_notes(settings.notices)
     left = series.left(settings)
     done = count - len(left)
@@ -177,6 +178,11 @@ def with_second_view(image: ImageStack, second: ImageStack) -> ImageStack:
         )
     both = np.concatenate([image.data, second.data])
     return replace(image, data=both, sources=image.sources | second.sources)
+
+
+def _say_if_no_samples(asked: Tables, method: ReconstructionConfig) -> None:
+    if asked.get("method", {}).get("samples") and not method.samples:
+        say(f"{PROGRAM}: note: no samples are drawn, since nothing keeps them; add --uncertainty OUT")
 
 
 def _prior_file(prior: str) -> Path | None:

@@ -19,8 +19,8 @@ class DetectorNoise(BaseModel):
     photons: float | None = Field(
         None,
         title="Photons",
-        description="Photons detected in one projection pixel at the volume's 99.9 percentile; none is "
-        "noiseless.",
+        description="Photons that a bright projection pixel detects, one at the volume's 99.9 percentile; "
+        "none is noiseless.",
         gt=0,
         json_schema_extra={"unit": "photons"},
     )

@@ -1,5 +1,6 @@
 """Where networks run, the errors of that place, and going on after them."""
 
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,11 +58,16 @@ def limit_threads(count: int | None) -> None:
         torch.set_num_threads(count)
 
 
+def torch_is_loaded() -> bool:
+    """Whether torch can be used without waiting for its import, also for one that another thread is at."""
+    torch = sys.modules.get("torch")
+    # Private, and what the import system itself asks to know a module that is still being loaded.
+    return torch is not None and not getattr(torch.__spec__, "_initializing", False)
+
+
 def describe_device(name: str) -> str:
     """A device in words, without importing torch unless it was imported before."""
-    import sys
-
-    if "torch" not in sys.modules:
+    if not torch_is_loaded():
         return "this CPU" if name == "cpu" else "the best device found"
     device = choose_device(name)
     return {"cpu": "this CPU", "cuda": "the GPU", "mps": "the Apple GPU"}.get(device.type, device.type)

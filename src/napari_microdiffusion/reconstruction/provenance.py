@@ -11,6 +11,7 @@ import numpy as np
 
 from ..settings.document import DOCUMENT_VERSION
 from .data_consistency import Misfit
+from .device import torch_is_loaded
 from .facts import StackFacts
 from .run_state import RunState
 
@@ -33,7 +34,7 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
         "light": [round(float(gain), 4) for gain in facts.light.gains] if facts.light.is_changed else None,
         "device": state.device,
         "samples_in": state.samples_in,
-        "threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
+        "threads": sys.modules["torch"].get_num_threads() if torch_is_loaded() else None,
         "reference": _reference(state),
         "pedestal": round(state.pedestal, 4),
         "prior_weight": round(state.prior_weight, 4),
@@ -46,7 +47,7 @@ def provenance(facts: StackFacts, state: RunState, misfit: Misfit | None, stoppe
         "versions": {
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "torch": str(sys.modules["torch"].__version__) if "torch" in sys.modules else None,
+            "torch": str(sys.modules["torch"].__version__) if torch_is_loaded() else None,
         },
         "platform": platform.platform(),
     }

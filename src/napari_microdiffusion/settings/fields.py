@@ -69,7 +69,10 @@ class SettingsField:
     @property
     def text(self) -> str:
         """The description with the unit."""
-        return self.description + (f" In {self.unit}." if self.unit else "")
+        if self.unit.startswith("of "):
+            return f"{self.description} As a fraction {self.unit}."
+        unit = {"min": "minutes"}.get(self.unit, self.unit)
+        return self.description + (f" In {unit}." if unit else "")
 
 
 def fields_of(model: type[BaseModel], prefix: str = "") -> Iterator[SettingsField]:

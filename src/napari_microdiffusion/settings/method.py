@@ -42,9 +42,9 @@ class ReconstructionConfig(BaseModel):
         "noise",
         title="Match the images",
         description="How closely the volume, averaged along the beam, reproduces your images (data "
-        "consistency). noise: within their noise; where that is negligible, as nonnegative. nonnegative: "
-        "exactly, and no slice darker than the dark level. exact: exactly, slices may be darker. none: as it "
-        "comes.",
+        "consistency). noise: as closely as their noise allows, to the last digit where there is next to "
+        "none. nonnegative: to the last digit, and no slice darker than the dark level. exact: to the last "
+        "digit, slices may be darker. none: as it comes.",
     )
     light: Light = Field(
         "as recorded",
@@ -81,8 +81,8 @@ class ReconstructionConfig(BaseModel):
     prior: str = Field(
         "general",
         title="Prior",
-        description="Trained weights of the diffusion: general (shipped), or a safetensors file made by "
-        "train.",
+        description="Trained weights of the diffusion: general (shipped), or a file (.safetensors) of a "
+        "prior that was adapted or trained.",
     )
     device: Device = Field(
         "auto", title="Device", description="Where the networks run; auto takes a GPU if there is one."
@@ -97,13 +97,14 @@ class ReconstructionConfig(BaseModel):
     threads: int | None = Field(
         None,
         title="Threads",
-        description="Processor threads for the networks; none leaves the choice to torch.",
+        description="Processor threads for the networks; none leaves the choice to PyTorch.",
         ge=1,
     )
     memory_gb: float | None = Field(
         None,
         title="Memory",
-        description="Working memory that tiles are sized for.",
+        description="Working memory for the networks, and for stacks so large that they are worked on in "
+        "parts.",
         gt=0,
         json_schema_extra={"unit": "GB"},
     )

@@ -1,5 +1,6 @@
 """A stack (planes, rows, columns) inside an image layer of any number of axes."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,3 +125,12 @@ def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
         is_first = (y // side + x // side) % 2 == 0
     volumes = [planewise(volume)[:depth].astype(np.float32) for volume in (first, second)]
     return da.where(is_first, *volumes)
+
+
+def planes_of(volume: Any) -> Iterator[Any]:
+    """The planes of a volume (..., z, y, x), from the first to the last, one after the other."""
+    for part in volume:
+        if len(volume.shape) == 3:
+            yield part
+        else:
+            yield from planes_of(part)

@@ -1,7 +1,7 @@
 """The writer that the manifest names: image layers into OME-TIFF and OME-Zarr, with what is known of them."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..optics.recorded_beam import KEY
 from ..settings.files import short_record
 from .metadata import METADATA_KEY, LayerData
 from .placement import Placement
+from .stack import planes_of
 
 _LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
 
@@ -20,8 +21,9 @@ _LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
 def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
     """Write image layers into one file: one as a stack, several of the same shape and place as its channels.
 
-    Axes, scale and units are kept, and of our own layers the step length, the beam and the settings that made
-    them, which also go into a provenance file beside the image.
+    Of a layer at several resolutions the finest is written. Axes, scale and units are kept, and of our own
+    layers the step length, the beam and the settings that made them, which also go into a provenance file
+    beside the image.
 
     Parameters
     ----------
@@ -38,9 +40,10 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
     Raises
     ------
     UserError
-        For colour, several resolutions, axes without a name, layers that do not match, a file that one of
+        For colour, axes without a name, layers that do not match, a file that one of
         them was read from, and where the operating system refuses.
     """
+    layers = [(_finest(data, attributes), attributes, kind) for data, attributes, kind in layers]
     first, attributes, _ = layers[0]
     axes = _axes_of(first, attributes)
     names = [str(attributes["name"]) for _, attributes, _ in layers]
@@ -55,13 +58,13 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
                 f"“{names[0]}” and “{others['name']}” lie in different places or have different scales, so "
                 "they cannot be the channels of one file; save them one at a time."
             )
-    arrays = [np.asarray(data) for data, _, _ in layers]
-    if len(arrays) > 1:
+    written: Any = first if isinstance(first, FinestResolution) else np.asarray(first)
+    if len(layers) > 1:
         if "c" in axes:
             raise UserError(f"“{names[0]}” has channels already; save the layers one at a time.")
         place = axes.index("z")
         axes = f"{axes[:place]}c{axes[place:]}"
-        arrays = [np.stack(arrays, axis=place)]
+        written = np.stack([np.asarray(data) for data, _, _ in layers], axis=place)
     placement = _placement(attributes)
     if _is_turned(attributes):
         warnings.warn(TURNED.format(names[0]), stacklevel=2)
@@ -70,7 +73,7 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
     provenance = next((k["provenance"] for k in known if k.get("provenance")), None)
     write_image(
         path,
-        arrays[0],
+        written,
         axes=axes,
         scale=placement.scale if placement.is_known else None,
         unit=placement.units[-1] if placement.is_known else "um",
@@ -85,6 +88,42 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
     beside = provenance_path(path)
     write_json(beside, {**provenance, "outputs": {str(k.get("role", "image")): path for k in known}})
     return [path, str(beside)]
+
+
+class FinestResolution:
+    """The finest of several resolutions, read plane by plane since it may be larger than memory.
+
+    Parameters
+    ----------
+    volume : array_like, shape (..., Z, H, W)
+        float32.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, volume: Any) -> None:
+        self._volume = volume
+        self.shape = tuple(map(int, volume.shape))
+
+    @property
+    def nbytes(self) -> int:
+        """Of the pixels."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        """The whole of it."""
+        return np.asarray(self._volume)
+
+    def planes(self) -> Iterator[np.ndarray]:
+        """Every plane, from the first to the last."""
+        return map(np.asarray, planes_of(self._volume))
+
+
+def _finest(data: Any, attributes: Mapping[str, Any]) -> Any:
+    if not attributes.get("multiscale"):
+        return data
+    finest = data[0]
+    return FinestResolution(finest) if finest.dtype == np.float32 and len(finest.shape) > 2 else finest
 
 
 def _description(
@@ -120,9 +159,10 @@ def _is_turned(attributes: Mapping[str, Any]) -> bool:
 def _axes_of(data: Any, attributes: Mapping[str, Any]) -> str:
     """Return the letters of a layer's axes."""
     name = attributes["name"]
-    if attributes.get("rgb") or attributes.get("multiscale"):
-        what = "is a colour picture" if attributes.get("rgb") else "has several resolutions"
-        raise UserError(f"“{name}” {what}, which this writer does not keep; save it with another.")
+    if attributes.get("rgb"):
+        raise UserError(
+            f"“{name}” is a colour picture, which this writer does not keep; save it with another."
+        )
     dimensions = len(np.shape(data))
     if dimensions < 3:
         raise UserError(f"“{name}” is a single plane; this writer saves stacks (z, y, x).")

@@ -12,6 +12,7 @@ from ..io.metadata import Scale
 from ..reconstruction.events import CancelToken
 from ..reconstruction.outputs import Outputs
 from ..reconstruction.result import ReconstructionResult
+from ..stacks.stack import planes_of
 from ..stacks.writer import write_layers
 from .progress import Saved
 
@@ -95,7 +96,7 @@ class SixteenBits:
     @classmethod
     def of(cls, volume: Any) -> "SixteenBits":
         """Keep grey levels that fit, without fractions; stretch others over the range. NaN becomes 0."""
-        finite = [part for plane in _planes(volume) if (part := _ends(plane)) is not None]
+        finite = [part for plane in planes_of(volume) if (part := _ends(plane)) is not None]
         low = min((low for low, _ in finite), default=0.0)
         high = max((high for _, high in finite), default=1.0)
         factor, offset = 1.0, 0.0
@@ -116,18 +117,9 @@ class SixteenBits:
 
     def planes(self) -> Iterator[np.ndarray]:
         """The numbers of every plane, uint16, from the first to the last."""
-        for plane in _planes(self.volume):
+        for plane in planes_of(self.volume):
             numbers = np.nan_to_num(plane * np.float32(self.factor) + np.float32(self.offset), nan=0.0)
             yield np.rint(numbers).clip(0, _TOP).astype(np.uint16)
-
-
-def _planes(volume: Any) -> Iterator[np.ndarray]:
-    """The planes of a volume, or of several, from the first on."""
-    for part in volume:
-        if len(volume.shape) == 3:
-            yield part
-        else:
-            yield from _planes(part)
 
 
 def _ends(plane: np.ndarray) -> tuple[float, float] | None:

@@ -36,8 +36,14 @@ def time_left(progress: Step) -> str:
     seconds = progress.seconds_left
     if seconds is None or progress.fraction >= 1:
         return percent
-    time = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"{percent} · {time} left"
+    return f"{percent} · {short_duration(seconds)} left"
+
+
+def short_duration(seconds: float) -> str:
+    """Seconds to come in a few letters, e.g. "9 s" or "3 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def seconds_left(share: float, started: float) -> float | None:

@@ -1,5 +1,8 @@
 """What a run is said to cost."""
 
+import subprocess
+import sys
+
 import pytest
 
 from napari_microdiffusion.optics import Acquisition
@@ -7,6 +10,19 @@ from napari_microdiffusion.reconstruction.cost import estimate as module
 from napari_microdiffusion.reconstruction.cost.estimate import Estimate, estimate
 from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.settings.presets import preset
+
+LOADING = """
+import builtins, sys, threading
+sys.path.insert(0, sys.argv[1])
+builtins.begun, builtins.gate = threading.Event(), threading.Event()
+threading.Thread(target=__import__, args=("torch",), daemon=True).start()
+assert builtins.begun.wait(10)
+from napari_microdiffusion.optics import Acquisition
+from napari_microdiffusion.reconstruction.cost.estimate import estimate
+from napari_microdiffusion.settings.method import ReconstructionConfig
+print(estimate((4, 32, 32), Acquisition(step_length=3), ReconstructionConfig()))
+builtins.gate.set()
+"""
 
 SMALL, LARGE = (16, 128, 128), (16, 512, 512)
 OPTICS = Acquisition(step_length=6)
@@ -85,3 +101,11 @@ def test_beams_that_leave_their_slabs_cost_more_and_two_views_are_not_twice_the_
     views = of(32, tilt=0.5, views=2)
     assert views.bytes == bessel.bytes > plain.bytes
     assert views.seconds < 2 * bessel.seconds
+
+
+def test_an_estimate_does_not_wait_for_torch_that_is_being_imported(tmp_path):
+    (tmp_path / "torch.py").write_text("import builtins\nbuiltins.begun.set()\nbuiltins.gate.wait(60)\n")
+    said = subprocess.run(
+        [sys.executable, "-c", LOADING, str(tmp_path)], capture_output=True, text=True, timeout=30
+    )
+    assert said.stdout.startswith("about"), said.stderr

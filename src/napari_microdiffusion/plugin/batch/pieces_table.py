@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWi
 from ...tasks.several.batch import Row
 
 _HEIGHT = 260
-_STATE_WIDTH = 110
+_STATE_WIDTH, _TIME_WIDTH = 96, 72
 
 
 class PiecesTable(QTableWidget):
@@ -20,8 +20,8 @@ class PiecesTable(QTableWidget):
     opened = Signal(int)
 
     def __init__(self) -> None:
-        super().__init__(0, 2)
-        self.setHorizontalHeaderLabels(["Piece", "State"])
+        super().__init__(0, 3)
+        self.setHorizontalHeaderLabels(["Piece", "State", "Time"])
         self.setObjectName("pieces")
         self.setAccessibleName("Pieces")
         self.setToolTip("<qt>Double-click a finished piece to open its volume.</qt>")
@@ -34,8 +34,9 @@ class PiecesTable(QTableWidget):
         head, side = self.horizontalHeader(), self.verticalHeader()
         if head is not None:
             head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-            head.setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
-            head.resizeSection(1, _STATE_WIDTH)
+            for column, width in ((1, _STATE_WIDTH), (2, _TIME_WIDTH)):
+                head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+                head.resizeSection(column, width)
         if side is not None:
             side.hide()
             side.setDefaultSectionSize(24)
@@ -57,10 +58,11 @@ class PiecesTable(QTableWidget):
             self.show_state(number, row)
 
     def show_state(self, number: int, row: Row) -> None:
-        """Show the state of one row."""
-        item = QTableWidgetItem(str(row))
-        item.setToolTip(str(row))
-        self.setItem(number, 1, item)
+        """Show the state of one row, and what it took or will still take."""
+        for column, text in ((1, str(row)), (2, row.time)):
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            self.setItem(number, column, item)
 
     def _open(self, row: int, _column: int) -> None:
         self.opened.emit(row)

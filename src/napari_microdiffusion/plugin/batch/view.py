@@ -15,6 +15,7 @@ from ...tasks.several.batch import (
     Row,
     RowChanged,
     RunBatch,
+    TimesLeft,
     folder_for,
     work_as_asked,
     work_of_file,
@@ -123,11 +124,14 @@ class BatchWidget(Dock):
         if path is not None:
             return work_of_file(path)
         found = open_dock(self.viewer, "Reconstruct volume")
-        if (place := self.parentWidget()) is not None:
-            place.raise_()  # back in front of the other
+        found.stay_behind(self)
         return work_as_asked(found.document.run)
 
     def _take(self, event: Any) -> None:
+        if isinstance(event, TimesLeft):
+            for number, seconds in event.seconds.items():
+                self.rows[number].seconds = seconds
+                self.pieces.table.show_state(number, self.rows[number])
         if not isinstance(event, RowChanged):
             return
         row = self.rows[event.number]

@@ -13,6 +13,7 @@ from ..widgets.message_panel import MessagePanel
 from .activity import Activity
 from .activity_dock import ActivityDock
 from .job import Job
+from .precedence import free_old_layer
 from .run_panel import RunPanel
 
 # Whoever waited longer than this may be looking elsewhere, and a message says that it is done.
@@ -104,7 +105,10 @@ class Runner(QObject):
 
     def layer_removed(self, layer: Any) -> bool:
         """Cancel what cannot go on without a layer; say whether that was so."""
-        if self.activity is None or not self.activity.needs(layer):
+        if self.activity is None:
+            return False
+        free_old_layer()
+        if not self.activity.needs(layer):
             return False
         self.cancel(f"The layer “{layer.name}” was removed, so this was cancelled.")
         return True

@@ -30,6 +30,7 @@ class Dock(QWidget):
         self._runner: Any = None
         self._take_files: Callable[..., object] | None = None
         self._unsaved: Callable[[], list[str]] | None = None
+        self._in_front: QWidget | None = None
         self.setMinimumWidth(MIN_WIDTH)
 
     def sizeHint(self) -> QSize:
@@ -110,6 +111,12 @@ class Dock(QWidget):
             button.setProperty("keys", QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText))
             button.setToolTip(with_keys(button, button.toolTip()))
 
+    def stay_behind(self, other: "Dock") -> None:
+        """Leave another dock in front, where both share a place."""
+        self._in_front = other.parentWidget()
+        if self._in_front is not None:
+            self._in_front.raise_()
+
     def restyle(self, appearance: Appearance) -> None:
         """Follow the theme beyond the style sheet and what is drawn."""
 
@@ -176,7 +183,7 @@ class Dock(QWidget):
         for other in [dock.parent() for dock in window.findChildren(Dock) if dock.has_place]:
             if isinstance(other, QDockWidget) and not other.isFloating():
                 window.tabifyDockWidget(other, mine)
-                mine.raise_()
+                (self._in_front or mine).raise_()
                 break
         self.has_place = True
 

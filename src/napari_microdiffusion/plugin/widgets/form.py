@@ -4,6 +4,7 @@ A form is bound to the settings of a dock: each of its fields shows a value and 
 Where None is a value of a number, the lowest entry of its box stands for it and reads "automatic".
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -47,7 +48,8 @@ class BoundField:
     ) -> None:
         self.settings, self.path = settings, path
         self.field = settings.fields[path]
-        self.widget = _widget(self.field, words or {}, unset)
+        self.meaning = tooltip(self.field, words)
+        self.widget = _widget(self.field, words or {}, unset, self.meaning)
         _prepare(self.widget, self.field, unset)
         self.show()
         self.widget.changed.connect(self._write)
@@ -67,7 +69,7 @@ class BoundField:
 
     def switch(self, reason: str) -> None:
         """Switch the field off for a reason, which its tooltip then says, or on."""
-        switch(self.widget.native, reason, tooltip(self.field))
+        switch(self.widget.native, reason, self.meaning)
 
     def release(self) -> None:
         """Let go of the settings."""
@@ -141,9 +143,15 @@ class Form(QWidget):
         self._rows.close()
 
 
-def tooltip(field: SettingsField) -> str:
-    """The field's description with its unit, as rich text, so that Qt wraps it."""
-    return f"<qt>{field.text}</qt>"
+def tooltip(field: SettingsField, words: Mapping[Any, str] | None = None) -> str:
+    """The field's description with its unit, as rich text, so that Qt wraps it.
+
+    Choices that the description explains are called as they are in the field's list, by `words`.
+    """
+    text = field.text
+    for value, shown in (words or {}).items():
+        text = re.sub(rf"(?<=[.)] ){re.escape(str(value))}: ", f"<i>{shown}</i>: ", text)
+    return f"<qt>{text}</qt>"
 
 
 def switch(widget: QWidget, reason: str, meaning: str) -> None:
@@ -174,8 +182,8 @@ def check_box(text: str, meaning: str, is_on: bool = True) -> QCheckBox:
     return box
 
 
-def _widget(field: SettingsField, words: Mapping[Any, str], unset: str) -> ValueWidget[Any]:
-    options: dict[str, Any] = {"tooltip": tooltip(field)}
+def _widget(field: SettingsField, words: Mapping[Any, str], unset: str, meaning: str) -> ValueWidget[Any]:
+    options: dict[str, Any] = {"tooltip": meaning}
     kind: Any = field.annotation
     box: type | None = None
     if field.kind == "choice":
@@ -199,7 +207,7 @@ def _widget(field: SettingsField, words: Mapping[Any, str], unset: str) -> Value
     assert isinstance(made, ValueWidget)
     if box is not None:
         # magicgui tells only widgets of its own.
-        made.native.setToolTip(tooltip(field))
+        made.native.setToolTip(meaning)
     return made
 
 
@@ -243,7 +251,7 @@ def _label(bound: BoundField) -> None:
     direct = Qt.FindChildOption.FindDirectChildrenOnly
     found = [] if row is None else row.findChildren(QLabel, options=direct)
     for label in found:
-        label.setToolTip(tooltip(bound.field))
+        label.setToolTip(bound.meaning)
         label.setFixedWidth(LABEL_WIDTH)
         label.setWordWrap(True)
         label.setBuddy(box)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
-from ..device import describe_device
+from ..device import describe_device, torch_is_loaded
 from ..slab.evaluations import PIXELS_ON_CPU, STORED_PIXELS, passes
 from .speed import MachineSpeed
 
@@ -122,7 +122,7 @@ def estimate(
     seconds = {"start": 0.0, "preview": SECONDS_PER_VOXEL * voxels, "guide": 0.0}
     seconds |= {"posterior mean": 0.0, "samples": 0.0, "end": SECONDS_PER_VOXEL * voxels}
     memory: float = BYTES_TO_START + BYTES_PER_VOXEL * voxels
-    if (config.guide == "inr" or config.diffusion != "off") and "torch" not in sys.modules:
+    if (config.guide == "inr" or config.diffusion != "off") and not torch_is_loaded():
         seconds["start"] = SECONDS_TO_START
     beam = _kind_of_beam(acquisition)
     if beam is not None:
@@ -202,7 +202,7 @@ def _kind_of_beam(acquisition: Acquisition) -> str | None:
 def _device_text(name: str) -> str:
     """The device in words; where there is nothing but the CPU, "auto" need not wait for torch to say so."""
     is_apple = sys.platform == "darwin" and platform.machine() == "arm64"
-    if name == "auto" and "torch" not in sys.modules and not is_apple and shutil.which("nvidia-smi") is None:
+    if name == "auto" and not torch_is_loaded() and not is_apple and shutil.which("nvidia-smi") is None:
         return describe_device("cpu")
     return describe_device(name)
 

@@ -1,7 +1,7 @@
 """Pieces of a batch in a list: planned, worked on one after the other, with what became of each."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -9,6 +9,7 @@ from typing import Literal
 from ...batch import Piece, Report, Work, overwriting, piece_events, pieces_of
 from ...errors import Cancelled
 from ...io import output_folder
+from ...reconstruction.cost.speed import MachineSpeed
 from ...reconstruction.events import CancelToken, Progress, StageStarted
 from ...reconstruction.outputs import Outputs
 from ...reconstruction.result import duration
@@ -16,9 +17,13 @@ from ...settings.asked import STEP_LENGTH, AskedSettings
 from ...settings.files import read_run
 from ...settings.wording import sentence
 from ...stacks.reader import READABLE
-from ..progress import Step, seconds_left
+from ..progress import Step, short_duration
 from ..threads import spare_threads
 from ..torch_libraries import load_torch_libraries
+from .pieces_left import PiecesLeft
+
+# How often it is said how far a piece is.
+_SECONDS_BETWEEN = 1.0
 
 State = Literal["waiting", "running", "done", "failed"]
 
@@ -36,12 +41,15 @@ class Row:
         What is said of it beside its state.
     with_uncertainty : bool
         Whether its uncertainty is written, too.
+    seconds : float or None
+        What it took, or will still take.
     """
 
     piece: Piece
     state: State = "waiting"
     text: str = ""
     with_uncertainty: bool = False
+    seconds: float | None = None
 
     @property
     def outputs(self) -> Outputs:
@@ -59,12 +67,26 @@ class Row:
         """Its state in words."""
         if self.state == "running":
             return self.text or self.state
-        return f"{self.state}, {self.text}" if self.state == "done" else self.state
+        return f"{self.state}, {self.text}" if self.state == "done" and self.text else self.state
+
+    @property
+    def time(self) -> str:
+        """What it took, or about what it will still take, in words."""
+        if self.seconds is None or self.state == "failed":
+            return ""
+        if self.state == "done":
+            return duration(self.seconds)
+        return (
+            f"about {short_duration(self.seconds)}"
+            if self.state == "waiting"
+            else f"{short_duration(self.seconds)} left"
+        )
 
     def report(self, report: Report) -> None:
         """Take what became of it."""
         self.state = "failed" if report.error else "done"
-        self.text = sentence(report.error) if report.error else f"in {duration(report.seconds)}"
+        self.text = sentence(report.error) if report.error else ""
+        self.seconds = report.seconds
 
     def place(self, folder: Path, with_uncertainty: bool) -> None:
         """Have it written to a folder; what an earlier batch has finished there is done."""
@@ -74,11 +96,12 @@ class Row:
         self.with_uncertainty = with_uncertainty
         is_done = self.outputs.are_written()
         self.state, self.text = ("done", "before") if is_done else ("waiting", "")
+        self.seconds = None
 
     def stop(self) -> None:
         """It was left before its end."""
         if self.state == "running":
-            self.state, self.text = "waiting", ""
+            self.state, self.text, self.seconds = "waiting", "", None
 
 
 @dataclass(frozen=True)
@@ -127,6 +150,13 @@ class RowChanged:
     report: Report | None = None
 
 
+@dataclass(frozen=True)
+class TimesLeft:
+    """What rows that wait or are worked on will still take, in seconds; None where it is not known."""
+
+    seconds: Mapping[int, float | None]
+
+
 def work_as_asked(asked: AskedSettings) -> Work:
     """The work with settings as they stand in a window; their step length counts where a file records none.
 
@@ -172,36 +202,38 @@ class RunBatch:
     work: Work
     folder: Path
 
-    def __call__(self, cancel: CancelToken) -> Iterator[RowChanged | Step]:
-        """`RowChanged` as rows go on, and how far all of it is as a `Step`."""
+    def __call__(self, cancel: CancelToken) -> Iterator[RowChanged | TimesLeft | Step]:
+        """`RowChanged` as rows go on, what each will still take, and how far all of it is as a `Step`."""
         load_torch_libraries()
         output_folder(self.folder)
         waiting = [number for number, row in enumerate(self.rows) if row.state == "waiting"]
         pieces = [replace(self.rows[number].piece, outputs=self.rows[number].outputs) for number in waiting]
         refused = overwriting(pieces)
-        token, started = _EndsWith(cancel), time.perf_counter()
+        token, said = _EndsWith(cancel), 0.0
+        left = PiecesLeft(pieces, self.work, MachineSpeed.of_this_machine())
         for done, (number, piece) in enumerate(zip(waiting, pieces, strict=True)):
             if token.cancelled:
                 return
-            share = done / len(pieces)
-            left = seconds_left(share, started)
-            yield Step(f"Piece {done + 1} of {len(pieces)}: {piece.name}", share, left)
-            if done in refused:
-                yield RowChanged(number, report=refused[done])
-                continue
+            left.begin(done)
+            yield left.step()
+            yield TimesLeft({row: left.seconds(place) for place, row in enumerate(waiting) if place >= done})
             yield RowChanged(number)
+            report = refused.get(done)
             try:
-                stage = ""
-                for event in piece_events(piece, self.work, token):
+                for event in piece_events(piece, self.work, token) if report is None else ():
+                    left.handle(event)
                     if isinstance(event, Report):
-                        yield RowChanged(number, report=event)
+                        report = event
                     elif isinstance(event, StageStarted):
-                        stage = event.text
-                        yield RowChanged(number, stage)
-                    elif isinstance(event, Progress):
-                        yield RowChanged(number, f"{stage} {100 * event.fraction:.0f} %")
+                        yield RowChanged(number, event.text)
+                    elif isinstance(event, Progress) and time.monotonic() - said > _SECONDS_BETWEEN:
+                        said = time.monotonic()
+                        yield left.step()
+                        yield TimesLeft({number: left.seconds(done)})
             except Cancelled:
                 return
+            left.end(report is not None and not report.error)
+            yield RowChanged(number, report=report)
 
 
 class _EndsWith(CancelToken):

@@ -65,4 +65,4 @@ class DiffusionSection(Section):
             return f"off: n above {MAX_DIFFUSION_STEP_LENGTH}" if is_too_long else "off"
         prior, count = self.document.value(PRIOR), self.document.value(SAMPLES)
         name = "general prior" if prior == GENERAL else Path(prior).name
-        return f"{name}, {count} uncertainty draw{'' if count == 1 else 's'}"
+        return f"{name}, {count or 'no'} uncertainty draw{'' if count == 1 else 's'}"

@@ -24,7 +24,7 @@ class ProjectionsSection(Section):
         super().__init__("Projections", is_open=True, page="files")
         self.document = document
         self._last: int | None = None
-        self.open_file = button("…", "Open a TIFF of projections")
+        self.open_file = button("…", "Open a file of projections")
         self.open_file.setFixedWidth(36)
         tip = "Image layers that can be projections: stacks of at least two grey planes."
         if has_frames:
