@@ -1,6 +1,6 @@
 """What a reference stack is worth: null-space R2 with one that is aligned, moved, changed, foreign, or noisy.
 
-    python benchmarks/reference.py [VOLUME ...] [--frozen] [-n 6 12] [--shape 48 64 64] [--diffusion slab]
+    python benchmarks/reference.py [VOLUME ...] [--frozen] [-n 6 12] [--clean] [--shape 48 64 64]
 
 Of each volume the middle is projected. The reference is the middle with a margin around it, with photon noise
 (`--photons` in its brightest voxels): where it belongs; shifted by up to 3 slices and 5 pixels and turned by
@@ -195,6 +195,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, nargs="+", default=[6, 12])
     parser.add_argument("--shape", type=int, nargs=3, default=[48, 64, 64])
     parser.add_argument("--photons", type=float, default=200)
+    parser.add_argument("--clean", action="store_true", help="no noisy projections")
     parser.add_argument("--diffusion", default="slab")
     arguments = parser.parse_args()
     shape, rng = np.array(arguments.shape), np.random.default_rng(5)
@@ -209,10 +210,10 @@ def main() -> None:
                 (rng.uniform(-3, 3), rng.uniform(-5, 5), rng.uniform(-5, 5)), float(rng.uniform(-2, 2))
             )
             references = references_of(whole, other, shape, pose)
-            for light, projections in (
-                ("clean", clean),
-                (f"{VIDEO_PHOTONS} photons", photon_noise(clean, VIDEO_PHOTONS, 0)),
-            ):
+            lights = {"clean": clean}
+            if not arguments.clean:
+                lights[f"{VIDEO_PHOTONS} photons"] = photon_noise(clean, VIDEO_PHOTONS, 0)
+            for light, projections in lights.items():
                 where, rows = f"{title:24} n={n:<3} {light:11}", {}
                 for name, (reference, place) in references.items():
                     given = None if reference is None else photon_noise(reference, arguments.photons)
