@@ -1,6 +1,6 @@
 """What adapting the prior to one half of a volume gains on the other half.
 
-    python benchmarks/adaptation.py VOLUME ... [-n 6] [--minutes 3] [--prior general] [--keep 0.5]
+    python benchmarks/adaptation.py VOLUME ... [-n 6] [--minutes 3 | --steps 80] [--keep 0.5]
     python benchmarks/adaptation.py VOLUME ... --closed-form [--photons 30]
 
 The left half (columns) is the reference; projections of the right half alone are reconstructed, with the
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("volumes", nargs="+", type=Path)
     parser.add_argument("-n", type=int, default=6)
     parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--steps", type=int, help="of gradients, instead of minutes")
     parser.add_argument("--prior", default="general")
     parser.add_argument("--keep", type=float, help="share of the weights before; 0 is adapted all the way")
     parser.add_argument("--photons", type=float, help="in the projections, where they are brightest")
@@ -40,7 +41,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder) / "adapted.safetensors"
             recipe = TrainingRecipe(
-                minutes=arguments.minutes,
+                minutes=None if arguments.steps else arguments.minutes,
+                steps=arguments.steps,
                 learning_rate=ADAPTING_RATE,
                 step_length=arguments.n,
                 share_before=arguments.keep,

@@ -1,6 +1,6 @@
 """What a reference stack is worth: null-space R2 with one that is aligned, moved, changed, foreign, or noisy.
 
-    python benchmarks/reference.py [VOLUME ...] [--frozen] [-n 6 12] [--shape 48 64 64] [--diffusion slab]
+    python benchmarks/reference.py [VOLUME ...] [--frozen [NAME ...]] [-n 6 12] [--clean] [--shape 48 64 64]
 
 Of each volume the middle is projected. The reference is the middle with a margin around it, with photon noise
 (`--photons` in its brightest voxels): where it belongs; shifted by up to 3 slices and 5 pixels and turned by
@@ -140,11 +140,15 @@ def one_line(projections: np.ndarray, reference: np.ndarray, truth: np.ndarray, 
     return compare(made, truth, n)["null_space_r2"]
 
 
-def volumes_of(paths: list[Path], with_frozen: bool) -> dict[str, np.ndarray]:
-    """Volumes by name, zero being their dimmest."""
+def volumes_of(paths: list[Path], frozen: list[str] | None) -> dict[str, np.ndarray]:
+    """Volumes by name, zero being their dimmest; of the frozen set all where no name is given."""
     found = {path.stem: np.asarray(read_image(path).data, np.float32) for path in paths}
-    if with_frozen:
-        found |= {case.name: np.asarray(case.truth, np.float32) for case in frozen_cases()}
+    if frozen is not None:
+        found |= {
+            case.name: np.asarray(case.truth, np.float32)
+            for case in frozen_cases()
+            if not frozen or case.name in frozen
+        }
     return {name: volume - volume.min() for name, volume in found.items()}
 
 
@@ -191,10 +195,11 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("volumes", nargs="*", type=Path)
-    parser.add_argument("--frozen", action="store_true", help="the specimens of specimens.yaml, too")
+    parser.add_argument("--frozen", nargs="*", help="the specimens of specimens.yaml, too, or those named")
     parser.add_argument("-n", type=int, nargs="+", default=[6, 12])
     parser.add_argument("--shape", type=int, nargs=3, default=[48, 64, 64])
     parser.add_argument("--photons", type=float, default=200)
+    parser.add_argument("--clean", action="store_true", help="no noisy projections")
     parser.add_argument("--diffusion", default="slab")
     arguments = parser.parse_args()
     shape, rng = np.array(arguments.shape), np.random.default_rng(5)
@@ -209,10 +214,10 @@ def main() -> None:
                 (rng.uniform(-3, 3), rng.uniform(-5, 5), rng.uniform(-5, 5)), float(rng.uniform(-2, 2))
             )
             references = references_of(whole, other, shape, pose)
-            for light, projections in (
-                ("clean", clean),
-                (f"{VIDEO_PHOTONS} photons", photon_noise(clean, VIDEO_PHOTONS, 0)),
-            ):
+            lights = {"clean": clean}
+            if not arguments.clean:
+                lights[f"{VIDEO_PHOTONS} photons"] = photon_noise(clean, VIDEO_PHOTONS, 0)
+            for light, projections in lights.items():
                 where, rows = f"{title:24} n={n:<3} {light:11}", {}
                 for name, (reference, place) in references.items():
                     given = None if reference is None else photon_noise(reference, arguments.photons)

@@ -63,12 +63,13 @@ def correlations(light: np.ndarray, activity: np.ndarray) -> np.ndarray:
 def light_by_slice(volume: np.ndarray, regions: np.ndarray) -> np.ndarray:
     """Mean over the outline of every region in each slice, shape (K, Z)."""
     outlines = [(regions == k + 1).any(0) for k in range(int(regions.max()))]
-    return np.stack([volume[:, outline].mean(1) for outline in outlines])
+    return np.stack([volume[:, outline].sum(1) / max(int(outline.sum()), 1) for outline in outlines])
 
 
 def tell_depths(columns: np.ndarray, activity: np.ndarray, regions: np.ndarray, small: np.ndarray) -> None:
     """How far the slice that follows a region's activity most, (T, K, Z), lies from where its light is."""
-    known = activity.std(0) > 0.05
+    # A body that others cover altogether has no region.
+    known = (activity.std(0) > 0.05) & (np.bincount(regions.ravel(), minlength=len(small) + 1)[1:] > 0)
     changes = activity - activity.mean(0)
     follows = np.einsum("tk,tkz->kz", changes, columns - columns.mean(0))
     errors = np.full(len(small), np.inf)
@@ -137,7 +138,7 @@ def main() -> None:
         slab = int(mask.sum((1, 2, 3)).argmax())
         outline = mask[slab].any(0)
         others = ((regions > 0) & (regions != k + 1)).reshape(slabs, n, *shape[1:])[slab].any(0)
-        raw.append(frames[:, slab][:, outline].mean(1))
+        raw.append(frames[:, slab][:, outline].sum(1) / max(int(outline.sum()), 1))
         overlap.append(float((others & outline).sum() / max(outline.sum(), 1)))
     theirs_light = np.array(raw).T
     gain = float(np.percentile(frames, 99.9)) / arguments.photons

@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
+from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.training import closed_form
 from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
+from napari_microdiffusion.training.normal_equations import OUTPUTS, NormalEquations
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 
@@ -71,6 +73,25 @@ def test_what_teaches_nothing_changes_nothing(untrained, rng):
     found = adapted(untrained, [rng.random((24, 32, 64)).astype(np.float32)])
     assert found.gain < 0.1
     assert found.gain > 0 or found.prior is untrained
+
+
+def equations(slope) -> NormalEquations:
+    """What is missing is so many times a feature."""
+    feature = torch.linspace(-1, 1, 20)[:, None]
+    found = NormalEquations(1)
+    missing = (slope * feature[:, :, None]).expand(20, OUTPUTS, 4)
+    found.add(feature, torch.zeros(20, 4, LINEAR_CHANNELS), missing, torch.ones(20))
+    return found
+
+
+def test_what_helps_one_half_much_must_not_harm_the_other():
+    halves, nothing, alike = [equations(1.0), equations(0.4)], equations(0.0).scaled(0), torch.ones(OUTPUTS)
+    strength, share, gain = closed_form._chosen(halves, nothing, alike)
+    assert gain > 0
+    for judge, teacher in (halves, halves[::-1]):
+        assert float(judge.explained(share * teacher.solve(nothing, strength)).sum()) > 0
+    # Where they contradict each other nothing is taken.
+    assert closed_form._chosen([equations(1.0), equations(-0.4)], nothing, alike)[0] is None
 
 
 def test_an_adapted_prior_is_saved_and_read_again(untrained, tmp_path):

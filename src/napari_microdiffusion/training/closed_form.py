@@ -5,7 +5,8 @@ one of the condition itself, pixel by pixel, and one of the features around each
 answers are known, and the change of those combinations that errs least, clean and at little light, is the
 solution of linear equations. It is held to change little on procedural tissue like that of the training: the
 features that vary there are those that any sample may show. How far it may go is decided by the two halves of
-the references, each of which judges what the other taught; where neither gains, the prior stays as it is.
+the references, each of which judges what the other taught: what serves the half that gains least is taken.
+Where one would lose by all of them, the prior stays as it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,9 @@ from .recordings import noise_left
 # Step lengths that are learned from where none is asked for.
 STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
 # How strongly the change is held back on tissue like that of the training: those that are tried.
-STRENGTHS: tuple[float, ...] = (4.0, 12.0, 36.0)
+STRENGTHS: tuple[float, ...] = (4.0, 12.0, 36.0, 100.0)
+# How much of the solution is taken: those that are tried. Half-way errs far less where tissue varies.
+_SHARES: tuple[float, ...] = (0.5, 1.0)
 # Columns between the halves that count for neither, slabs and pixels along a side at most of a stack.
 _GAP, _SLABS, _SIDE = 8, 16, 96
 # Starts within a slab that a reference is cut at, as far as so many pixels of slabs in all allow.
@@ -44,7 +47,7 @@ _STARTS, _PIXELS = 3, 250_000
 _LIGHTS, _READ_NOISE = (100.0, 40.0), 0.01
 # Size of a specimen of the usual tissue, and how many there are of every kind.
 _SPECIMEN, _OF_A_KIND = (48, 48, 48), 2
-# dB across the halves that are believed.
+# dB that each half has to gain at least.
 _LEAST_GAIN = 0.02
 
 
@@ -121,10 +124,10 @@ def adapt_in_closed_form(
             halves = own if not halves else [a + b for a, b in zip(halves, own, strict=True)]
         yield (done + 1) / (len(looks) + len(usual_looks))
     assert usual is not None, "there are specimens for every step length"
-    strength, gain = _chosen(halves, usual, physical)
+    strength, share, gain = _chosen(halves, usual, physical)
     found = prior
     if strength is not None:
-        solution = (halves[0] + halves[1]).solve(usual, strength)
+        solution = share * (halves[0] + halves[1]).solve(usual, strength)
         card = {**prior.card, "adapted_in_closed_form": {"references": len(references), "gain_db": gain}}
         found = replace(prior, denoiser=_changed(denoiser, solution, usual.around), card=card)
     yield ClosedForm(found, gain, strength, perf_counter() - started)
@@ -168,19 +171,28 @@ def _usual(steps: Sequence[int], rng: np.random.Generator) -> Iterator[Look]:
 
 def _chosen(
     halves: list[NormalEquations], usual: NormalEquations, physical: Tensor
-) -> tuple[float | None, float]:
-    """The strength that serves best across the halves, and its gain in dB; None where none gains."""
-    before = float((physical * (halves[0].energy + halves[1].energy)).sum())
-    best: tuple[float | None, float] = (None, 0.0)
+) -> tuple[float | None, float, float]:
+    """The strength and the share that serve best the half that gains least, and the gain of both in dB.
+
+    One half may gain much by what does harm in the other, and elsewhere. No strength where one gains nothing.
+    """
+    best: tuple[float | None, float, float] = (None, 0.0, 0.0)
+    least = _LEAST_GAIN
     for strength in STRENGTHS:
-        explained = sum(
-            judge.explained(teacher.solve(usual, strength)) for judge, teacher in (halves, halves[::-1])
-        )
-        left = before - float((physical * explained).sum())
-        gain = float(10 * np.log10(before / left)) if 0 < left < before else 0.0
-        if gain > max(best[1], _LEAST_GAIN):
-            best = (strength, gain)
+        solutions = [half.solve(usual, strength) for half in halves[::-1]]
+        for share in _SHARES:
+            explained = [h.explained(share * own) for h, own in zip(halves, solutions, strict=True)]
+            lesser = min(_gain([h], [part], physical) for h, part in zip(halves, explained, strict=True))
+            if lesser > least:
+                least, best = lesser, (strength, share, _gain(halves, explained, physical))
     return best
+
+
+def _gain(halves: list[NormalEquations], explained: list[Tensor], physical: Tensor) -> float:
+    """By how many dB less the halves are missing; 0 where not less."""
+    before = sum(float((physical * half.energy).sum()) for half in halves)
+    left = before - sum(float((physical * part).sum()) for part in explained)
+    return float(10 * np.log10(before / left)) if 0 < left < before else 0.0
 
 
 def _changed(denoiser: Denoiser, solution: Tensor, around: int) -> Denoiser:

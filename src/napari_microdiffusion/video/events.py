@@ -1,5 +1,6 @@
 """What the reconstruction of a video says while it works."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,10 +30,20 @@ class StructureReady:
 
 @dataclass(frozen=True, eq=False)
 class FrameReady:
-    """The volume of one frame, shape (N*n, H, W), float32, in the projections' grey levels."""
+    """A frame is reconstructed.
+
+    Attributes
+    ----------
+    index : int
+    volume : ndarray, shape (N*n, H, W), float32
+        In the projections' grey levels.
+    traces : callable
+        Makes the traces of the frames up to this one.
+    """
 
     index: int
     volume: np.ndarray
+    traces: Callable[[], Traces]
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,12 +22,10 @@ from .frame_noise import frame_noise
 from .modulation import modulated
 from .motion import frame_shift, moved_back
 from .regions import find_regions
-from .traces import Traces, centres_of
+from .traces import GrowingTraces
 
 # Frames that the first template is the mean of, and those that tell the noise.
 _FIRST, _NOISY = 20, 40
-# Brightness, relative to the structure, below which read noise and background are the noise.
-_DIMMEST = 0.3
 # Shift in pixels from which motion is told.
 _MOVED = 0.3
 
@@ -162,7 +160,7 @@ def _resolved(
     light = np.maximum(structure.volume - np.float32(dark), 0)
     above = replace(noise, dark_level=noise.dark_level - dark)
     footprints = Footprints(light, np.asarray(regions, np.int64), forward, above)
-    brightness: list[np.ndarray] = []
+    traces = GrowingTraces.of(light, regions, footprints.deviation, video.rate)
     stopped, started = False, time.perf_counter()
     for t in range(len(video.frames)):
         # Before the first frame there is nothing to keep.
@@ -173,14 +171,13 @@ def _resolved(
         frame = moved_back(_frame(video, t), (shifts[t, 0], shifts[t, 1])) - np.float32(dark)
         now = footprints.brightness(frame)
         volume = modulated(frame, light, footprints, now, forward, above)
-        brightness.append(now[: footprints.regions])
-        yield FrameReady(t, volume + np.float32(dark))
+        traces.add(now[: footprints.regions])
+        yield FrameReady(t, volume + np.float32(dark), traces.so_far)
         pace = (t + 1) / (time.perf_counter() - started)
         left = (len(video.frames) - t - 1) / pace
         yield VideoProgress("Frames", (t + 1) / len(video.frames), left, pace)
-    traces = _traces(np.array(brightness), light, regions, footprints, video.rate)
     about = _provenance(video, structure.provenance, noise, largest)
-    yield VideoFinished(traces, shifts, stopped, about)
+    yield VideoFinished(traces.so_far(), shifts, stopped, about)
 
 
 def moved_sentence(shifts: np.ndarray) -> str | None:
@@ -212,18 +209,6 @@ def _mean(video: Video, cancel: CancelToken) -> Generator[VideoProgress, None, t
         total += moved_back(frame, (shifts[t, 0], shifts[t, 1]))
         yield VideoProgress("Mean of all frames", (t + 1) / count)
     return np.asarray(total / count, np.float32), shifts
-
-
-def _traces(
-    brightness: np.ndarray, light: np.ndarray, labels: np.ndarray, footprints: Footprints, rate: float | None
-) -> Traces:
-    count = footprints.regions
-    sizes = np.maximum(np.bincount(labels.ravel(), minlength=count + 1)[1:], 1)
-    mean = np.bincount(labels.ravel(), light.ravel(), minlength=count + 1)[1:] / sizes
-    own = brightness.reshape(len(brightness), count)
-    # Photon noise grows with the light.
-    deviation = footprints.deviation[:count] * np.sqrt(np.maximum(own, _DIMMEST)) * mean
-    return Traces(own * mean, deviation, centres_of(labels), rate)
 
 
 def _provenance(video: Video, structure: dict[str, Any], noise: NoiseModel, largest: float) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Traces of regions: light against time, with its uncertainty, for tables and other programs."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from .deconvolution import Deconvolved, deconvolved
 
 # Share of the frames that a region's baseline lies above.
 _BASELINE = 0.2
+# Brightness, relative to the structure, below which read noise and background are the noise.
+_DIMMEST = 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +86,48 @@ class Traces:
                     numbers = (column[t, k] for column in columns)
                     place = [f"{value:.2f}" for value in centre]
                     table.writerow([t, f"{now:g}", k + 1, *place, *(f"{value:.6g}" for value in numbers)])
+
+
+@dataclass(frozen=True, eq=False)
+class GrowingTraces:
+    """Traces that grow by a frame at a time.
+
+    Attributes
+    ----------
+    mean, deviation : ndarray, shape (K,)
+        Light of the regions in the structure, and the standard deviation of their brightness in one frame.
+    centres : ndarray, shape (K, 3)
+    rate : float or None
+        Volumes a second.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    centres: np.ndarray
+    rate: float | None
+    _brightness: list[np.ndarray] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, structure: np.ndarray, labels: np.ndarray, deviation: np.ndarray, rate: float | None
+    ) -> "GrowingTraces":
+        """Without a frame yet, of regions 1 to K of a structure above its dark level."""
+        centres = centres_of(labels)
+        count = len(centres)
+        sizes = np.maximum(np.bincount(labels.ravel(), minlength=count + 1)[1:], 1)
+        mean = np.bincount(labels.ravel(), structure.ravel(), minlength=count + 1)[1:] / sizes
+        return cls(mean, deviation[:count], centres, rate)
+
+    def add(self, brightness: np.ndarray) -> None:
+        """Take the next frame: how bright each region is, relative to the structure, shape (K,)."""
+        self._brightness.append(brightness)
+
+    def so_far(self) -> Traces:
+        """The traces of the frames until now."""
+        own = np.array(self._brightness).reshape(-1, len(self.mean))
+        # Photon noise grows with the light.
+        deviation = self.deviation * np.sqrt(np.maximum(own, _DIMMEST)) * self.mean
+        return Traces(own * self.mean, deviation, self.centres, self.rate)
 
 
 def centres_of(labels: np.ndarray) -> np.ndarray:

@@ -9,11 +9,13 @@ from napari_microdiffusion.reconstruction.cost.speed import MachineSpeed
 from napari_microdiffusion.reconstruction.events import CancelToken
 from napari_microdiffusion.settings.method import ReconstructionConfig
 from napari_microdiffusion.tasks.progress import Step
+from napari_microdiffusion.tasks.video import resolving
 from napari_microdiffusion.tasks.video.plan import VideoPlan
 from napari_microdiffusion.tasks.video.resolving import (
     FrameStored,
     ResolveVideo,
     StructureMade,
+    TracesGrown,
     VideoResolved,
 )
 from napari_microdiffusion.video.reconstruction import Video
@@ -33,7 +35,7 @@ def task_of(regions=None):
 
 
 def test_the_structure_comes_first_then_each_frame_then_the_traces():
-    events = [event for event in task_of()(CancelToken()) if not isinstance(event, Step)]
+    events = [event for event in task_of()(CancelToken()) if not isinstance(event, Step | TracesGrown)]
     kinds = [type(event) for event in events]
     assert kinds == [StructureMade, *[FrameStored] * T, VideoResolved]
     made, resolved = events[0], events[-1]
@@ -42,6 +44,18 @@ def test_the_structure_comes_first_then_each_frame_then_the_traces():
     assert all(volume.any() for volume in made.frames)
     assert made.regions.dtype == np.uint16
     assert resolved.traces.regions == made.regions.max()
+
+
+def test_traces_grow_while_frames_arrive(monkeypatch):
+    monkeypatch.setattr(resolving, "_BETWEEN_TRACES", 0.0)
+    monkeypatch.setattr(resolving, "_SHARE_OF_TRACES", 0)
+    *events, resolved = task_of()(CancelToken())
+    grown = [event.traces for event in events if isinstance(event, TracesGrown)]
+    assert [len(traces.times) for traces in grown] == list(range(1, T + 1))
+    last, whole = (traces.of(1, "light") for traces in (grown[-1], resolved.traces))
+    np.testing.assert_array_equal(last.values, whole.values)
+    np.testing.assert_array_equal(last.deviation, whole.deviation)
+    assert grown[0].regions == resolved.traces.regions
 
 
 def test_regions_that_are_painted_on_meanwhile_are_those_of_the_next_run():

@@ -1,5 +1,6 @@
 """Resolves a video in depth: volumes go to disk as they are made, and the window hears of each."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Activity is brighter than the structure, which is a mean.
 _HEADROOM = 1.3
+# Seconds between two plots of growing traces at least, and how many times as long as they took to work out.
+_BETWEEN_TRACES, _SHARE_OF_TRACES = 1.0, 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,13 @@ class FrameStored:
     """The volume of one frame is on disk."""
 
     index: int
+
+
+@dataclass(frozen=True, eq=False)
+class TracesGrown:
+    """Traces of the frames until now."""
+
+    traces: ShownTraces
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +108,10 @@ class ResolveVideo:
     folder: Path | None = None
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
-        """`Step`s and `Notice`s, a `StructureMade`, a `FrameStored` for every frame, then `VideoResolved`."""
+        """`Step`s and `Notice`s, `StructureMade`, `FrameStored` and `TracesGrown`, then `VideoResolved`.
+
+        There is a `FrameStored` for every frame, and traces about every second.
+        """
         yield Step("Starting")
         if self.config.guide == "inr" or self.config.diffusion != "off":
             load_torch_libraries()
@@ -112,10 +125,16 @@ class ResolveVideo:
         events = reconstruct_video(
             video, self.acquisition, self.config, reference=self.reference, cancel=cancel
         )
+        due = 0.0
         for event in events:
             if isinstance(event, FrameReady):
                 store.write(event.index, event.volume)
                 yield FrameStored(event.index)
+                started = time.monotonic()
+                if started >= due:
+                    yield TracesGrown(ShownTraces(event.traces(), is_whole=False))
+                    took = time.monotonic() - started
+                    due = started + max(_BETWEEN_TRACES, _SHARE_OF_TRACES * took)
             elif isinstance(event, VideoFinished):
                 yield Step("Traces without their noise", 1.0)
                 yield VideoResolved(event, ShownTraces(event.traces), remaining)
@@ -130,3 +149,4 @@ class ResolveVideo:
                 low, high = limits_of(sampled(event.result.volume))
                 bright = low + _HEADROOM * (high - low)
                 yield StructureMade(event.result, regions, store.frames, (low, bright), (low, high))
+                due = time.monotonic() + _BETWEEN_TRACES

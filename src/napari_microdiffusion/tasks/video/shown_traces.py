@@ -29,6 +29,8 @@ class ShownTraces:
     Parameters
     ----------
     traces : Traces
+    is_whole : bool
+        Whether these are all frames; without its noise a trace is shown then alone, as that takes longer.
 
     Attributes
     ----------
@@ -38,12 +40,12 @@ class ShownTraces:
         The region that changes most beyond its noise; 0 where there is none.
     """
 
-    def __init__(self, traces: Traces) -> None:
+    def __init__(self, traces: Traces, is_whole: bool = True) -> None:
         self.times, self.rate, self.centres = traces.times, traces.rate, traces.centres
         self.regions = traces.light.shape[1]
         beyond = traces.light.std(axis=0) / np.maximum(np.median(traces.deviation, axis=0), 1e-12)
         self.liveliest = int(np.argmax(beyond)) + 1 if self.regions else 0
-        found = traces.deconvolved
+        found = traces.deconvolved if is_whole else None
         clean = None if found is None else found.light
         relative = None if clean is None else (clean - traces.baseline) / traces.at_rest
         self._values: dict[Quantity, tuple[np.ndarray, np.ndarray, np.ndarray | None]] = {
