@@ -210,6 +210,20 @@ def test_it_can_be_stopped_and_keeps_what_is_done(dock, frames_layer, viewer, qt
     assert dock.messages.message.text().startswith(f"Stopped: {done} volumes")
 
 
+def test_traces_grow_with_the_frames(dock, frames_layer, qtbot, finish, slowly, monkeypatch):
+    monkeypatch.setattr("napari_microdiffusion.tasks.video.resolving._BETWEEN_TRACES", 0.0)
+    section = dock.traces
+    dock.start()
+    qtbot.waitUntil(lambda: section.has_traces and len(section.plot.curves[0].y) > 2, timeout=PATIENCE_MS)
+    assert dock.runner.is_running
+    assert len(section.plot.curves[0].y) < T
+    section.region.value = 1
+    finish(dock)
+    # The region that was chosen meanwhile stays.
+    assert section.region.value == 1
+    assert len(section.plot.curves[0].y) == T
+
+
 def test_stopped_before_there_is_anything_it_says_so(dock, frames_layer, viewer, qtbot, finish, slowly):
     dock.start()
     qtbot.waitUntil(lambda: "Mean" in dock.runner._step.text, timeout=PATIENCE_MS)
@@ -219,9 +233,10 @@ def test_stopped_before_there_is_anything_it_says_so(dock, frames_layer, viewer,
     assert list(viewer.layers) == [frames_layer]
 
 
-def test_cancelled_it_leaves_nothing(dock, frames_layer, viewer, qtbot, finish, slowly):
+def test_cancelled_it_leaves_nothing(dock, frames_layer, viewer, qtbot, finish, slowly, monkeypatch):
+    monkeypatch.setattr("napari_microdiffusion.tasks.video.resolving._BETWEEN_TRACES", 0.0)
     dock.start()
-    qtbot.waitUntil(lambda: bool(volumes_of(viewer)), timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: bool(volumes_of(viewer)) and dock.traces.has_traces, timeout=PATIENCE_MS)
     dock.panel.cancel.click()
     finish(dock)
     assert list(viewer.layers) == [frames_layer]

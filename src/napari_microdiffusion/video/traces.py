@@ -124,7 +124,7 @@ class GrowingTraces:
 
     def so_far(self) -> Traces:
         """The traces of the frames until now."""
-        own = np.array(self._brightness).reshape(-1, len(self.mean))
+        own = np.array(self._brightness).reshape(len(self._brightness), len(self.mean))
         # Photon noise grows with the light.
         deviation = self.deviation * np.sqrt(np.maximum(own, _DIMMEST)) * self.mean
         return Traces(own * self.mean, deviation, self.centres, self.rate)

@@ -10,13 +10,14 @@ from ...stacks.projections import Projections
 from ...tasks.opening import LayersMade, Question
 from ...tasks.threads import End, Source
 from ...tasks.video.plan import FRAMES
-from ...tasks.video.resolving import StructureMade, VideoResolved
+from ...tasks.video.resolving import StructureMade, TracesGrown, VideoResolved
 from ...video.reconstruction import moved_sentence
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
 from ..widgets.message_panel import MessagePanel
 from .layers import VideoLayers
 from .sections import Sections
+from .traces import TracesSection
 
 
 class ResolvingVideo(Activity):
@@ -31,6 +32,7 @@ class ResolvingVideo(Activity):
         has_regions: bool,
         panel: RunPanel,
         messages: MessagePanel,
+        traces: TracesSection,
     ) -> None:
         super().__init__("Starting", source, needed=(projections.layer,), can_stop=True)
         self.done = "The video is resolved."
@@ -42,7 +44,7 @@ class ResolvingVideo(Activity):
         self.regions: Any = None
         self.is_saved = False
         self._said: list[str] = []
-        self._panel, self._messages = panel, messages
+        self._panel, self._messages, self._traces = panel, messages, traces
 
     def _handle(self, event: Any) -> None:
         """Stream frames; hold the result."""
@@ -54,8 +56,11 @@ class ResolvingVideo(Activity):
                 self._messages.say(" ".join(self._said))
         elif isinstance(event, StructureMade):
             self.regions = event.regions
+        elif isinstance(event, TracesGrown):
+            self._traces.show_traces(event.traces, self.regions, self.layers)
         elif isinstance(event, VideoResolved):
             self.resolved = event
+            self._traces.show_traces(event.traces, self.regions, self.layers)
             self._messages.say(" ".join([outcome_of(event), *self._said]))
         self.layers.handle(event)
 
@@ -69,6 +74,8 @@ class ResolvingVideo(Activity):
 
     def _end(self, end: End) -> None:
         """Take away what a cancelled run left; keep the frames that a failed one had done."""
+        if self.resolved is None:
+            self._traces.clear()
         if self.resolved is None and end.message and not end.cancelled and self.layers.volumes is not None:
             self.layers.keep_unfinished()
         elif self.resolved is None:

@@ -28,6 +28,7 @@ class TracesSection(Section):
         self._traces: ShownTraces | None = None
         self._layers: VideoLayers | None = None
         self._regions = np.zeros((0, 0, 0), np.int32)
+        self._is_chosen = False
         self._hint = label("There are traces once a video is resolved.", tone="dim", wrap=True)
         self.region = SpinBox(name="region", value=1, min=1, max=1)
         self.region.native.setObjectName("region")
@@ -64,20 +65,29 @@ class TracesSection(Section):
         self._update()
 
     def show_traces(self, traces: ShownTraces, regions: np.ndarray, layers: VideoLayers) -> None:
-        """Show the traces of a video in its layers; the brightest change first."""
+        """Show the traces of a video in its layers; the brightest change first.
+
+        Those of the same layers take the place of earlier ones, which they have outgrown; a region that the
+        person has chosen stays.
+        """
+        is_new = layers is not self._layers
+        self._is_chosen &= not is_new
         self._traces, self._regions, self._layers = traces, regions, layers
         self.plot.x_title = "time, s" if traces.rate else "frame"
         if self.has_traces:
             with self.region.changed.blocked():
                 self.region.max = traces.regions
-                self.region.value = traces.liveliest
+                if not self._is_chosen:
+                    self.region.value = traces.liveliest
         self._update()
-        self.open()
+        if is_new:
+            self.open()
         self._draw()
 
     def show_region(self, region: int) -> None:
         """Show the trace of a region, from 1."""
         if self.has_traces and self._traces is not None and 1 <= region <= self._traces.regions:
+            self._is_chosen = True
             with self.region.changed.blocked():
                 self.region.value = region
             self._draw()
@@ -141,6 +151,7 @@ class TracesSection(Section):
 
     def _picked(self, _region: int) -> None:
         """Show the trace of the region of the box, and the slice that it lies in."""
+        self._is_chosen = True
         self._draw()
         if self._layers is not None and self._traces is not None and self._viewer.dims.ndim >= 3:
             place, z = self._layers.placement, self._traces.centres[int(self.region.value) - 1][0]

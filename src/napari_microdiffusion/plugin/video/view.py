@@ -105,7 +105,16 @@ class VideoWidget(Dock):
             return
         has_regions = self.document.regions is not None
         self.runner.begin(
-            ResolvingVideo(task, self.viewer, found, task.acquisition, has_regions, self.panel, self.messages)
+            ResolvingVideo(
+                task,
+                self.viewer,
+                found,
+                task.acquisition,
+                has_regions,
+                self.panel,
+                self.messages,
+                self.traces,
+            )
         )
 
     def open_file(self, path: str, **choice: Any) -> None:
@@ -182,7 +191,6 @@ class VideoWidget(Dock):
             self.last = activity
             if not activity.resolved.finished.stopped:
                 activity.resolved.remaining.teach(self.document.speed)
-            self.traces.show_traces(activity.resolved.traces, activity.regions, activity.layers)
             # Below what was set, which may fill the dock.
             QTimer.singleShot(0, self._scroll_to_traces)
 
