@@ -26,6 +26,14 @@ settings.register_profile("repeatable", derandomize=True, deadline=None, databas
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(autouse=True)
+def own_threads():
+    """Give torch back the threads that it began with: as many more as there are workers would only wait."""
+    yield
+    if (give := getattr(sys.modules.get("torch"), "set_num_threads", None)) is not None:
+        give(int(os.environ["OMP_NUM_THREADS"]))
+
+
 def has_screen() -> bool:
     """Say whether windows can be opened; only Linux runs without a window system."""
     return not sys.platform.startswith("linux") or bool(
