@@ -6,8 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Read when the libraries load, so set before anything else is imported.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+# Read when the libraries load, so set before anything else is imported. Workers inherit what the process that
+# starts them has set; two threads of each of them would only wait for the other's.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
 # napari's own fixtures reset the preferences: not those of whoever runs the tests.
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="microdiffusion-")) / "settings.yaml")
