@@ -211,7 +211,8 @@ def missing_room(what: str, size: int, folder: str | PathLike[str], remedy: str)
     if size <= free:
         return None
     return (
-        f"{what} needs {size / 1e9:.1f} GB, but the disk of {folder} has {free / 1e9:.1f} GB left; {remedy}"
+        f"{what} needs {size / 1e9:.1f} GB while it is made, but the disk of {folder} has "
+        f"{free / 1e9:.1f} GB left; {remedy}"
     )
 
 

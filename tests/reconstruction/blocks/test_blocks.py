@@ -261,7 +261,7 @@ def test_a_disk_without_room_is_known_before(noisy, configure, tmp_path, monkeyp
     from napari_microdiffusion.reconstruction.outputs import Outputs
 
     outputs = Outputs(tmp_path / "v.ome.tif", tmp_path / "u.ome.tif")
-    with pytest.raises(UserError, match=r"v.ome.tif needs .* GB while it is made, but its disk has"):
+    with pytest.raises(UserError, match=r"v.ome.tif needs .* GB while it is made, but the disk of"):
         outputs.check_room(10**18)
     with pytest.raises(UserError, match=r"more than an ImageJ TIFF holds; use .ome.tif"):
         Outputs(tmp_path / "v.tif").check_room(5 * 10**9)
