@@ -130,3 +130,13 @@ def test_the_origins_are_recorded_where_they_are_no_defaults():
         "acquisition.step_length": "asked",
         "acquisition.width": "asked",
     }
+
+
+def test_a_result_does_not_tell_the_threads_that_a_batch_gave_its_worker():
+    from napari_microdiffusion.settings.files import short_record
+
+    records = [
+        short_record({"version": 2, "settings": {"seed": 3, "threads": threads}, "threads": threads})
+        for threads in (None, 1)
+    ]
+    assert records[0] == records[1] == {"version": 2, "settings": {"seed": 3}}

@@ -113,9 +113,15 @@ def record(document: RunSettings) -> dict[str, Any]:
 
 
 def short_record(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a provenance that a result itself carries, from which `read_run` has the settings."""
+    """The part of a provenance that a result itself carries, from which `read_run` has the settings.
+
+    Without the threads, which a batch shares out among its workers: one and two of them leave the same file.
+    """
     carried = ("program", "version", "acquisition", "settings", "stopped")
-    return {key: provenance[key] for key in carried if key in provenance}
+    record = {key: provenance[key] for key in carried if key in provenance}
+    if isinstance(settings := record.get("settings"), Mapping):
+        record["settings"] = {name: value for name, value in settings.items() if name != "threads"}
+    return record
 
 
 def read_table(path: Path) -> dict[str, Any]:
