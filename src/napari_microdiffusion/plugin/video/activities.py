@@ -74,11 +74,12 @@ class ResolvingVideo(Activity):
 
     def _end(self, end: End) -> None:
         """Take away what a cancelled run left; keep the frames that a failed one had done."""
-        if self.resolved is None:
-            self._traces.clear()
-        if self.resolved is None and end.message and not end.cancelled and self.layers.volumes is not None:
+        if self.resolved is not None:
+            return
+        self._traces.clear()
+        if end.message and not end.cancelled and self.layers.volumes is not None:
             self.layers.keep_unfinished()
-        elif self.resolved is None:
+        else:
             self.layers.remove()
 
 
