@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 # How long a Ctrl-C waits at most to be noticed while a cluster works.
 _PATIENCE_S = 0.2
+# What a worker's allocator is told: keep memory that was freed. Dask has it given back to the system beyond
+# 64 kB, so that each of a network's images is cleared page by page anew: 1.8 times the time.
+_KEEPS_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
 
 
 @contextmanager
@@ -38,12 +41,14 @@ def connected(scheduler: str | None, workers: int) -> "Iterator[Client | None]":
         return
     if find_spec("distributed") is None:
         raise UserError('Several workers need Dask: pip install "napari-microdiffusion[cluster]".')
+    import dask
     from distributed import Client, LocalCluster
 
     if scheduler is None:
+        environ = {f"distributed.nanny.pre-spawn-environ.{name}": n for name, n in _KEEPS_MEMORY.items()}
         # Any free port for what Dask shows of itself, so that two batches do not quarrel over one.
         options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
-        with LocalCluster(**options) as cluster, Client(cluster) as client:
+        with dask.config.set(environ), LocalCluster(**options) as cluster, Client(cluster) as client:
             yield client
         return
     try:
