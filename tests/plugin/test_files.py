@@ -7,7 +7,7 @@ import pytest
 import tifffile
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QInputDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import provenance_path, read_image, write_image
@@ -150,8 +150,49 @@ def test_napari_saves_a_result_with_all_that_is_known(opened, tmp_path, finish, 
     assert (acquisition["step_length"], settings["diffusion"]) == (N, "off")
     beside = read_settings(provenance_path(path))
     assert beside[1].pop("threads") == spare_threads()  # Of this run, and not told by the image.
-    assert settings.pop("threads") is None
+    assert "threads" not in settings
     assert beside == (acquisition, settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "saved", "version"),
+    [
+        ("OME-TIFF (*.ome.tif)", "bar volume.ome.tif", "bar volume.ome.tif", None),
+        ("OME-TIFF (*.ome.tif)", "typed.ome.zarr", "typed.ome.zarr", "0.4"),
+        ("OME-Zarr (*.ome.zarr)", "bar volume.ome.tif", "bar volume.ome.zarr", "0.4"),
+        ("OME-Zarr 0.5 (*.ome.zarr)", "bar volume.ome.tif", "bar volume.ome.zarr", "0.5"),
+        ("OME-Zarr 0.5 (*.ome.zarr)", "other.ome.zarr", "other.ome.zarr", "0.5"),
+        ("ImageJ TIFF (*.tif)", "bar volume.ome.tif", "bar volume.tif", None),
+    ],
+)
+def test_a_result_is_saved_as_the_kind_that_was_chosen(
+    opened, tmp_path, finish, monkeypatch, kind, name, saved, version
+):
+    opened.runs.start()
+    finish(opened)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / name), kind))
+    opened.dialogs.result()
+    finish(opened)
+    path = tmp_path / saved
+    np.testing.assert_array_equal(read_image(path).data, opened.viewer.layers["bar volume"].data)
+    if version == "0.4":
+        assert json.loads((path / ".zattrs").read_text())["multiscales"][0]["version"] == "0.4"
+    elif version == "0.5":
+        assert json.loads((path / "zarr.json").read_text())["attributes"]["ome"]["version"] == "0.5"
+    else:
+        assert path.is_file()
+
+
+def test_a_kind_chosen_for_a_name_overwrites_nothing(opened, tmp_path, finish, monkeypatch):
+    opened.runs.start()
+    finish(opened)
+    (tmp_path / "bar volume.tif").write_text("another's")
+    answer = (str(tmp_path / "bar volume.ome.tif"), "ImageJ TIFF (*.tif)")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: answer)
+    opened.dialogs.result()
+    finish(opened)
+    assert (tmp_path / "bar volume.tif").read_text() == "another's"
+    assert (tmp_path / "bar volume 2.tif").is_file()
 
 
 @pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr"])

@@ -11,6 +11,7 @@ from ..errors import UsageError, UserError
 from ..io import (
     IMAGE_SUFFIXES,
     ImageStack,
+    ZarrKind,
     check_not_read,
     check_output,
     check_size,
@@ -141,7 +142,12 @@ class Outputs:
         )
 
     def write(
-        self, result: ReconstructionResult, source: ImageStack, settings: Resolved | None = None
+        self,
+        result: ReconstructionResult,
+        source: ImageStack,
+        settings: Resolved | None = None,
+        *,
+        zarr: ZarrKind | None = None,
     ) -> dict[str, str]:
         """Write what the result has, each file whole or not at all, and the provenance last.
 
@@ -155,6 +161,8 @@ class Outputs:
             The projections, with their scale.
         settings : Resolved, optional
             The document of the run and where its values came from, for the provenance.
+        zarr : str, optional
+            Version of an OME-Zarr, instead of the document's.
 
         Returns
         -------
@@ -170,7 +178,7 @@ class Outputs:
         # Projections that record no origin are put where their volume begins at zero, whatever their n.
         slabs = StackPlacement.recorded(source.scale, source.unit, source.origin, step_length=n)
         output = OutputSettings() if settings is None else settings.document.output
-        how: dict[str, Any] = {"unit": source.unit, "zarr": output.zarr}
+        how: dict[str, Any] = {"unit": source.unit, "zarr": zarr or output.zarr}
         if source.scale is not None:
             volume = slabs.of_volume(n)
             how |= {"scale": volume.scale, "origin": volume.translate}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..io import check_not_read, provenance_path, sources_of, write_image, write_json
+from ..io import ZarrKind, check_not_read, provenance_path, sources_of, write_image, write_json
 from ..optics.placement import TURNED
 from ..optics.recorded_beam import KEY
 from ..settings.files import short_record
@@ -18,7 +18,7 @@ from .stack import planes_of
 _LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
 
 
-def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
+def write_layers(path: str, layers: Sequence[LayerData], zarr: ZarrKind = "0.4") -> list[str]:
     """Write image layers into one file: one as a stack, several of the same shape and place as its channels.
 
     Of a layer at several resolutions the finest is written. Axes, scale and units are kept, and of our own
@@ -31,6 +31,8 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
         Ends in `.ome.tif`, `.ome.tiff` or `.ome.zarr`.
     layers
         Data, attributes and type of each, as napari hands them over.
+    zarr
+        Version of an OME-Zarr.
 
     Returns
     -------
@@ -79,6 +81,7 @@ def write_layers(path: str, layers: Sequence[LayerData]) -> list[str]:
         unit=placement.units[-1] if placement.is_known else "um",
         origin=placement.translate if placement.is_known else None,
         channels=names if len(layers) > 1 else (),
+        zarr=zarr,
         step_length=known[0].get("step_length") if known[0].get("role") == "projections" else None,
         beam=known[0].get("beam") if known[0].get("role") == "projections" else None,
         description=_description([str(k.get("role", "image")) for k in known], provenance, known[0].get(KEY)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io import ImageStack, write_image
+from ..io import ImageStack, ZarrKind, write_image
 from ..io.metadata import Scale
 from ..reconstruction.events import CancelToken
 from ..reconstruction.outputs import Outputs
@@ -49,10 +49,11 @@ class SaveResult:
     outputs: Outputs
     result: ReconstructionResult
     source: ImageStack
+    zarr: ZarrKind = "0.4"
 
     def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
         """One `Saved`."""
-        yield Saved(self.outputs.write(self.result, self.source))
+        yield Saved(self.outputs.write(self.result, self.source, zarr=self.zarr))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,7 @@ class SaveLayers:
     outputs: Outputs
     volume: Any
     uncertainty: Any = None
+    zarr: ZarrKind = "0.4"
 
     def __call__(self, _cancel: CancelToken) -> Iterator[Saved]:
         """One `Saved`."""
@@ -69,7 +71,7 @@ class SaveLayers:
         if self.uncertainty is not None and self.outputs.uncertainty is not None:
             parts["uncertainty"] = (self.outputs.uncertainty, self.uncertainty)
         for path, layer in parts.values():
-            write_layers(str(path), [layer.as_layer_data_tuple()])
+            write_layers(str(path), [layer.as_layer_data_tuple()], self.zarr)
         yield Saved({what: str(path) for what, (path, _) in parts.items()})
 
 
@@ -160,6 +162,15 @@ class ExportSixteenBits:
         place: dict[str, Any] = {"scale": self.scale, "unit": self.unit, "origin": self.origin}
         write_image(path, found, axes=self.axes, description=about, **place)
         yield Saved({"volume": str(path)})
+
+
+def named_as(path: Path, ending: str) -> Path:
+    """The path with another ending for its image, one that no file has; the path itself if it ends so."""
+    endings = (".ome.tif", ".ome.tiff", ".ome.zarr", ".tif", ".tiff", ".zarr")
+    own = next((known for known in endings if path.name.lower().endswith(known)), "")
+    if own == ending:
+        return path
+    return free_path(path.parent, path.name[: len(path.name) - len(own)], ending)
 
 
 def free_path(folder: Path, name: str, ending: str) -> Path:

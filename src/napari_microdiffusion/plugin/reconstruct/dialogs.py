@@ -5,8 +5,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QWidget
 
+from ...io import ZarrKind
 from ...stacks.metadata import known_of
-from ...tasks.exporting import free_path
+from ...tasks.exporting import free_path, named_as
 from ...tasks.opening import Question
 from .controller import Controller
 
@@ -15,7 +16,13 @@ IMAGES = (
     "Images (*.tif *.tiff *.lsm zarr.json .zattrs .zgroup);;"
     "Settings of a result (*.json *.yaml *.yml);;All files (*)"
 )
-RESULTS = "OME-TIFF (*.ome.tif);;OME-Zarr (*.ome.zarr);;ImageJ TIFF (*.tif)"
+# What a result can be saved as: its ending, and the version where that is OME-Zarr. The first is suggested.
+RESULTS: dict[str, tuple[str, ZarrKind]] = {
+    "OME-TIFF (*.ome.tif)": (".ome.tif", "0.4"),
+    "OME-Zarr (*.ome.zarr)": (".ome.zarr", "0.4"),
+    "OME-Zarr 0.5 (*.ome.zarr)": (".ome.zarr", "0.5"),
+    "ImageJ TIFF (*.tif)": (".tif", "0.4"),
+}
 MOVIES = "Movies (*.mp4)"
 MODELS = "Checkpoints (*.safetensors)"
 
@@ -61,8 +68,12 @@ class Dialogs:
         suggested = free_path(Path(beside).parent if beside else Path.home(), volume.name, ".ome.tif")
         if folder := self._runs.preferences.folder("save"):
             suggested = Path(folder) / suggested.name
-        if path := self._new("Save the volume", str(suggested), RESULTS):
-            self._runs.save_to(path)
+        path, kind = self._asked("Save the volume", str(suggested), ";;".join(RESULTS))
+        if path is None:
+            return
+        ending, zarr = RESULTS.get(kind, (".ome.tif", "0.4"))
+        # A name that ends otherwise was typed; unless another kind than the suggested one was chosen.
+        self._runs.save_to(path if ending == ".ome.tif" else named_as(path, ending), zarr)
 
     def movie(self) -> Path | None:
         """Where a movie of the result is to be saved."""
@@ -90,11 +101,15 @@ class Dialogs:
         return Path(path)
 
     def _new(self, title: str, suggested: str, kinds: str) -> Path | None:
-        path, _ = QFileDialog.getSaveFileName(self._dock.window(), title, suggested, kinds)
+        return self._asked(title, suggested, kinds)[0]
+
+    def _asked(self, title: str, suggested: str, kinds: str) -> tuple[Path | None, str]:
+        """A new path, and the kind that was chosen for it."""
+        path, kind = QFileDialog.getSaveFileName(self._dock.window(), title, suggested, kinds)
         if not path:
-            return None
+            return None, kind
         self._runs.preferences.store_folder("save", Path(path))
-        return Path(path)
+        return Path(path), kind
 
 
 def answer_to(question: Question, dock: QWidget) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 from qtpy.QtWidgets import QWidget
 
 from ...errors import UserError
-from ...io import read_table
+from ...io import ZarrKind, read_table
 from ...optics.placement import TURNED
 from ...reconstruction.outputs import Outputs
 from ...settings.method import ReconstructionConfig
@@ -40,22 +40,25 @@ class Saving(Runner):
         self.document, self.outcome, self.results = document, outcome, results
         self.preferences = Preferences()
 
-    def save_to(self, path: Path) -> None:
-        """Write the chosen result: volume, uncertainty and settings, as the layers hold them now."""
+    def save_to(self, path: Path, zarr: ZarrKind = "0.4") -> None:
+        """Write the chosen result: volume, uncertainty and settings, as the layers hold them now.
+
+        `zarr` is the version of an OME-Zarr.
+        """
         volume, uncertainty, run = self.results.volume, self.results.uncertainty, self.results.run
         if volume is None or self.is_running:
             return
         outputs = Outputs.beside(path, uncertainty is not None)
         try:
             if run is None:
-                task: Source = SaveLayers(outputs, volume, uncertainty)
+                task: Source = SaveLayers(outputs, volume, uncertainty, zarr)
             else:
                 source, result = (
                     run.projections.source_of(volume),
                     as_layers_hold(run.result, volume, uncertainty),
                 )
                 outputs.check(ReconstructionConfig(**result.provenance["settings"]), [source.path])
-                task = SaveResult(outputs, result, source)
+                task = SaveResult(outputs, result, source, zarr)
         except UserError as error:
             self.fail(str(error))
             return
