@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io import ImageStack, ZarrKind, write_image
+from ..io import IMAGE_SUFFIXES, ImageStack, ZarrKind, write_image
 from ..io.metadata import Scale
 from ..reconstruction.events import CancelToken
 from ..reconstruction.outputs import Outputs
@@ -166,8 +166,7 @@ class ExportSixteenBits:
 
 def named_as(path: Path, ending: str) -> Path:
     """The path with another ending for its image, one that no file has; the path itself if it ends so."""
-    endings = (".ome.tif", ".ome.tiff", ".ome.zarr", ".tif", ".tiff", ".zarr")
-    own = next((known for known in endings if path.name.lower().endswith(known)), "")
+    own = next((known for known in IMAGE_SUFFIXES if path.name.lower().endswith(known)), "")
     if own == ending:
         return path
     return free_path(path.parent, path.name[: len(path.name) - len(own)], ending)
