@@ -1,7 +1,5 @@
 """Threads and their events, without a viewer."""
 
-import gc
-import sys
 import threading
 import time
 
@@ -175,27 +173,3 @@ def test_stopping_while_the_cancelled_run_is_waited_for_keeps_nothing_and_is_no_
     assert signal.args[0].message == "The run was stopped before it began."
     assert signal.args[0].defect is None
     assert not gone_on
-
-
-def test_a_run_leaves_pythons_own_settings_as_they_were(job, end_of, qtbot):
-    def settings():
-        return sys.getswitchinterval(), gc.get_freeze_count()
-
-    def forever(cancel):
-        while True:
-            cancel.check()
-            time.sleep(0.01)
-            yield Progress("guide", 0.1)
-
-    before = settings()
-    other = Job()
-    other.start(forever)
-    assert settings() != before
-    end_of(lambda _cancel: iter([Notice("info", "hello")]))
-    assert settings() != before
-    with qtbot.waitSignal(other.ended):
-        other.cancel()
-    assert settings() == before
-    job.start(forever)
-    job.abandon()
-    assert settings() == before

@@ -19,7 +19,7 @@ from .progress import Step
 Source = Callable[[CancelToken], Iterable[Any]]
 
 KEPT_CORES = 1
-"""Cores that a run leaves to the window."""
+"""Cores of more than two that a run leaves to the window."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,10 @@ def warm_up(module: str) -> None:
 
 
 def spare_threads() -> int:
-    """Processor threads for a run in the dock: all cores that are ours but one, which the window needs."""
+    """Processor threads for a run in the dock: all cores that are ours but one, which the window needs.
+
+    Of two both: the window works little, and the system gives it a core when it has to.
+    """
     # A job scheduler or `taskset` may have given us fewer than there are.
     ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, ours - KEPT_CORES)
+    return max(min(2, ours), ours - KEPT_CORES)

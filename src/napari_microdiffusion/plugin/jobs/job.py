@@ -7,7 +7,6 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from ...reconstruction.events import CancelToken
 from ...tasks.threads import End, Mailbox, Source, work
-from .precedence import Precedence
 
 # How often events are handed over, and for how long at most, so that the window always answers.
 TICK_MS = 30
@@ -31,7 +30,6 @@ class Job(QObject):
         self._token: CancelToken | None = None
         self._mailbox = Mailbox()
         self._thread: threading.Thread | None = None
-        self._precedence: Precedence | None = None
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._hand_over)
@@ -58,10 +56,8 @@ class Job(QObject):
             raise RuntimeError("a job is running already")
         token = self._token = CancelToken()
         self._mailbox = Mailbox()
-        self._precedence = Precedence()
         # Neither closing the dock nor quitting may leave a run behind. The token alone is held, not this.
         self.destroyed.connect(token.cancel)
-        self.destroyed.connect(self._precedence.end)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(token.cancel)
@@ -92,8 +88,6 @@ class Job(QObject):
         self.cancel()
         self._timer.stop()
         self._forget()
-        if self._precedence is not None:
-            self._precedence.end()
 
     def _hand_over(self) -> None:
         started = time.perf_counter()
@@ -106,10 +100,7 @@ class Job(QObject):
                 self._forget()
                 if not event.cancelled:  # what is about to go need not be drawn
                     self.flushed.emit()
-                precedence = self._precedence
                 self.ended.emit(event)  # which removes the layers of a cancelled run
-                if precedence is not None:
-                    precedence.end()
                 return
             self.arrived.emit(event)
             if self._token is None:  # abandoned by a slot

@@ -13,7 +13,6 @@ from ..widgets.message_panel import MessagePanel
 from .activity import Activity
 from .activity_dock import ActivityDock
 from .job import Job
-from .precedence import free_old_layer
 from .run_panel import RunPanel
 
 # Whoever waited longer than this may be looking elsewhere, and a message says that it is done.
@@ -107,7 +106,6 @@ class Runner(QObject):
         """Cancel what cannot go on without a layer; say whether that was so."""
         if self.activity is None:
             return False
-        free_old_layer()
         if not self.activity.needs(layer):
             return False
         self.cancel(f"The layer “{layer.name}” was removed, so this was cancelled.")
