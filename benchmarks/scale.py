@@ -70,12 +70,13 @@ def run(words: list[str]) -> tuple[float, float]:
 
 
 def killed(words: list[str], times: int, longest: float, seed: int) -> int:
-    """Kill a run so often at random moments, then let it end; how often it was really killed."""
+    """Kill a run at so many random moments of its `longest` seconds, then let it end; how often it was."""
     chance, count = random.Random(seed), 0
-    for _ in range(times):
+    moments = sorted(chance.uniform(0.03, 0.97) for _ in range(times))
+    for after, moment in zip([0.0, *moments], moments, strict=False):
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
         try:
-            process.wait(timeout=chance.uniform(0.05, 0.9) * longest)
+            process.wait(timeout=(moment - after) * longest)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
