@@ -66,6 +66,29 @@ def test_none_leaves_everything_as_it_comes(truth, beam):
     assert misfit(facts, consistency, state.volume) is None
 
 
+@pytest.mark.parametrize("photons", [15, 60])
+def test_the_misfit_is_not_judged_by_pixels_that_no_photon_can_reach(photons):
+    """Photons are counted, most of the image is zero, and the noise is estimated from that."""
+    truth = make_specimen("neurons", (48, 96, 96), 5)
+    truth *= photons / np.percentile(truth.reshape(8, 6, 96, 96).mean(1), 99.9)
+    measured = np.random.default_rng(0).poisson(truth.reshape(8, 6, 96, 96).mean(1)).astype(np.float32)
+    config = ReconstructionConfig(guide="nearest", diffusion="off", consistency="noise")
+    facts = StackFacts(measured, Acquisition(step_length=6), config)
+    found = misfit(facts, data_consistency(facts, lambda: None), truth)
+    assert found.rms == pytest.approx(1, abs=0.2)
+    assert 0 < found.pixels < measured.size
+
+
+def test_noise_in_the_dark_of_a_sparse_specimen_is_no_fine_structure(rng):
+    light = np.zeros((8, 96, 96), np.float32)
+    light[:, 40, 10:40] = 1000
+    noisy = light + rng.normal(0, 12, light.shape).astype(np.float32)
+    config = ReconstructionConfig()
+    noise = StackFacts(noisy, Acquisition(step_length=6), config).noise
+    assert noise.read_noise == pytest.approx(12, rel=0.15)
+    assert StackFacts(light, Acquisition(step_length=6), config).noise.is_negligible
+
+
 @pytest.mark.parametrize("photons", [5, 15, 240])
 def test_the_misfit_of_the_truth_is_one_even_where_hardly_a_photon_is_expected(photons):
     truth = np.zeros((24, 48, 48), np.float32)

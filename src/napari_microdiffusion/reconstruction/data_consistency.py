@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from ..optics import make_consistent
-from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, shown_noise
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, shown_noise
 from .any_beam import AnyBeamConsistency
 from .events import Events, Region, Stage
 from .facts import StackFacts
@@ -21,6 +21,8 @@ _UNDERSTATED = 1.6
 _NOISY = 0.02
 # Groups of pixels, equally many and about equally bright, that share a variance where noise is the unit.
 _GROUPS = 16
+# Noise, in photons, that is none to be compared with: what is estimated is never below two thirds of it.
+_FEW_PHOTONS = 0.15
 
 
 class DataConsistency(Protocol):
@@ -140,35 +142,49 @@ class Misfit:
     """About 1 for a volume that is consistent within the noise."""
     correlation: float
     """Of neighbouring pixels, along rows and columns: about 0 where nothing but noise is left."""
+    pixels: int
+    """That tell: those with noise, or with more than it left."""
 
 
 def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) -> Misfit | None:
-    """The misfit of a volume; None where the data consistency in effect is not `noise`."""
+    """The misfit of a volume; None where nothing tells, or the data consistency in effect is not `noise`."""
     if facts.consistency != "noise":
         return None
     inner = (facts.inner or facts.region).index
     seen, observed = (part[:, *inner] for part in (consistency.reprojected(volume), facts.observed))
-    deviation = _deviation_by_brightness(facts.noise.deviation(seen))
-    left = (observed - seen) / np.maximum(deviation, 1e-6 * facts.scale.span)
-    mean = np.mean if facts.missing is None else np.nanmean
-    square = float(mean(np.square(left, dtype=np.float64)))
+    left = observed - seen
+    least = max(NEGLIGIBLE * facts.scale.span, _FEW_PHOTONS * facts.noise.photon_gain)
+    deviation, has_something = _by_brightness(np.square(facts.noise.deviation(seen)), left, least)
+    left /= deviation
+    # Photons that are counted leave nothing where none come from: zeros, which would hide what is wrong.
+    tells = np.isfinite(left) & has_something
+    if not tells.any():
+        return None
+    left[~tells] = np.nan
+    square = float(np.nanmean(np.square(left, dtype=np.float64)))
     pairs = [(left[:, 1:] * left[:, :-1]), (left[:, :, 1:] * left[:, :, :-1])]
-    likeness = [float(mean(pair, dtype=np.float64)) for pair in pairs if np.isfinite(pair).any()]
+    likeness = [float(np.nanmean(pair, dtype=np.float64)) for pair in pairs if np.isfinite(pair).any()]
     correlation = float(np.mean(likeness)) / square if likeness and square else 0.0
-    return Misfit(float(np.sqrt(square)), correlation)
+    return Misfit(float(np.sqrt(square)), correlation, int(np.count_nonzero(tells)))
 
 
-def _deviation_by_brightness(deviation: np.ndarray) -> np.ndarray:
-    """The noise of pixels about as bright together.
+def _by_brightness(variance: np.ndarray, left: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """The noise of pixels about as bright together, and whether it or what is left there is above the least.
 
     Where hardly a photon is expected in a pixel, a single one is many times the noise there: but not of that
     among all such pixels.
     """
-    variance = np.square(deviation)
     groups = np.digitize(variance, np.quantile(variance, np.arange(1, _GROUPS) / _GROUPS))
-    count = np.maximum(np.bincount(groups.ravel(), minlength=_GROUPS), 1)
-    means = np.bincount(groups.ravel(), variance.ravel(), minlength=_GROUPS) / count
-    return np.asarray(np.sqrt(means)[groups], dtype=np.float32)
+    found = np.isfinite(left)
+
+    def means(values: np.ndarray) -> np.ndarray:
+        count = np.bincount(groups[found], minlength=_GROUPS)
+        return np.bincount(groups[found], values[found], minlength=_GROUPS) / np.maximum(count, 1)
+
+    expected = means(variance)
+    is_above = np.maximum(expected, means(np.square(left))) >= least**2
+    deviation = np.sqrt(np.maximum(expected, least**2))
+    return deviation[groups].astype(np.float32), is_above[groups]
 
 
 def noise_warning(facts: StackFacts) -> str | None:

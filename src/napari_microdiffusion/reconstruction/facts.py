@@ -12,7 +12,7 @@ from ..optics.detector.denoising import denoise
 from ..optics.detector.denoising_error import DenoisingError
 from ..optics.detector.light import EvenedLight, even_light, with_gains
 from ..optics.detector.missing import fill_missing, whole_rectangle
-from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, NoiseModel, likely_noise
+from ..optics.detector.noise import AMBIGUOUS, MID_LIGHT, NEGLIGIBLE, TELLING, NoiseModel, likely_noise
 from ..optics.operators.conjugate_gradients import unchecked
 from ..settings.method import Consistency, ReconstructionConfig
 from .events import Region
@@ -167,8 +167,11 @@ class StackFacts:
         """The noise that is taken into account: the same, or none where it is negligible or ambiguous."""
         if self.survey is not None and self.survey.noise is not None:
             return self.survey.noise
-        least = NEGLIGIBLE if self.acquisition.has_noise_model else AMBIGUOUS
-        return self.likely_noise.if_above(least, IntensityScale.of(self.known(self.measured)).span)
+        measured, found = self.known(self.measured), self.likely_noise
+        # Fine structure that passes for noise is bright: what is dark and noisy all the same is noisy, and of
+        # a sparse specimen that is nearly everything.
+        is_told = self.acquisition.has_noise_model or found.read_noise > TELLING * float(measured.std())
+        return found.if_above(NEGLIGIBLE if is_told else AMBIGUOUS, IntensityScale.of(measured).span)
 
     @property
     def noise_record(self) -> dict[str, float | str]:

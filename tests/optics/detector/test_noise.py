@@ -81,6 +81,28 @@ def test_sparse_structures_at_few_photons_do_not_hide_the_noise(photons):
     assert 0.7 < ratio < 1.4
 
 
+@pytest.mark.parametrize("kind", ["neurons", "dendrites", "vasculature"])
+@pytest.mark.parametrize("photons", [15, 60, 240])
+def test_where_photons_are_counted_and_none_come_there_is_no_noise(kind, photons):
+    """A sparse specimen on a counter: zeros nearly everywhere, and bright structures few pixels wide."""
+    light = make_specimen(kind, (48, 96, 96), 5).reshape(8, 6, 96, 96).mean(1)
+    light *= photons / np.percentile(light, 99.9)
+    found = estimate_noise_model(np.random.default_rng(0).poisson(light))
+    bright = np.percentile(light, 99.5)
+    assert float(found.deviation(np.array(bright))) == pytest.approx(np.sqrt(bright), rel=0.25)
+    assert float(found.deviation(np.array(0.0))) < 0.6
+
+
+def test_a_frame_of_zeros_as_motion_correction_leaves_is_not_the_dark_level(rng):
+    light = make_specimen("nuclei", (24, 96, 96), 2).reshape(4, 6, 96, 96).mean(1)
+    measured = 100 + rng.poisson(80 * light) * 5 + rng.normal(0, 4, light.shape)
+    measured[:, :9] = measured[:, :, -7:] = 0
+    found = estimate_noise_model(measured)
+    inner = np.array([105.0, 180.0, 350.0])
+    expected = np.sqrt(5 * (inner - 100) + 16)
+    np.testing.assert_allclose(found.deviation(inner), expected, rtol=0.35)
+
+
 def test_the_dark_level_is_what_the_darkest_places_show():
     light = make_specimen("nuclei", (24, 80, 80), 2).reshape(4, 6, 80, 80).mean(1)
     measured = (

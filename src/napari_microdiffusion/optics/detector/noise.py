@@ -17,6 +17,14 @@ MID_LIGHT = 0.2
 # Noise, relative to the range, that is too little to matter; and estimated noise that may as well be fine
 # structure, which would be lost with it.
 NEGLIGIBLE, AMBIGUOUS = 0.002, 0.015
+# Read noise relative to the standard deviation of the projections that is no structure.
+TELLING = 0.15
+# Read noise that is left at least where photons are counted, in photons.
+_LEAST_READ = 0.1
+# How much brighter the brightest block of a class may be than its darkest.
+_UNEVEN = 4.0
+# Quantile of the means of 4 x 4 pixels that stands for the darkest light.
+_DARK_QUANTILE = 0.05
 # How often the line of variance against light is fitted.
 _REFITS = 4
 # Slabs, and pixels along each side, that tell how noisy a stack is.
@@ -112,9 +120,11 @@ def estimate_noise_model(projections: np.ndarray) -> NoiseModel:
 
     The mean square of second differences along rows and columns (Immerkaer 1996), which smooth structure
     hardly moves, in blocks of 12 x 12 pixels. In classes of blocks of like brightness a low quantile of it
-    stands for the noise, since structure only adds to it; then the line a*x + b^2 with a, b^2 >= 0 that fits
-    best, relative to the variances, classes above it counting less. What the darkest class shows is the dark
-    level, and its noise the read noise. Fine structure passes for noise all the same.
+    stands for the noise, each block compared with what the line says of its brightness, since structure only
+    adds to it; then the line a*x + b^2 with a, b^2 >= 0 that fits best, relative to the variances, classes
+    above it counting less. What the darkest class shows is the dark level, and its noise the read noise,
+    unless some places are far darker: the line is followed down to them. Fine structure passes for noise all
+    the same.
 
     Parameters
     ----------
@@ -127,7 +137,6 @@ def estimate_noise_model(projections: np.ndarray) -> NoiseModel:
         In the projections' grey levels; where there are too few blocks the noise is one figure, and none for
         images too small to tell.
     """
-    from scipy.optimize import nnls
     from scipy.stats import chi2
 
     x = np.asarray(projections, dtype=np.float32)
@@ -137,22 +146,60 @@ def estimate_noise_model(projections: np.ndarray) -> NoiseModel:
         return NoiseModel(read_noise=estimate_noise(projections))
     order = np.argsort(brightness)
     parts = np.array_split(order, classes)
-    light = np.array([brightness[part].mean() for part in parts])
-    dark = float(light[0])
-    light -= dark
+    dark = float(brightness[parts[0]].mean())
+    brightness -= dark
+    # Of a sparse specimen few blocks are bright, and those of the brightest class hardly alike.
+    while len(parts[-1]) >= 2 * _BLOCKS_IN_CLASS and _is_uneven(brightness[parts[-1]]):
+        parts[-1:] = np.array_split(parts[-1], 2)
     # Differences of overlapping neighbourhoods are correlated: of 3.78 pixels, one counts.
     freedom = _BLOCK**2 / 3.78
     usual = float(chi2.ppf(_LOW_QUANTILE, freedom)) / freedom
-    noise = np.array([np.quantile(variance[part], _LOW_QUANTILE) for part in parts]) / usual
+    gain, square = _line(brightness, variance / usual, parts)
+    found = NoiseModel(gain, float(np.sqrt(square)), dark)
+    return _down_to_darkest(x, found)
+
+
+def _is_uneven(ascending: np.ndarray) -> bool:
+    return bool(ascending[-1] > _UNEVEN * ascending[0])
+
+
+def _line(brightness: np.ndarray, variance: np.ndarray, parts: list[np.ndarray]) -> tuple[float, float]:
+    """Slope and intercept, both >= 0, of the variance against brightness of blocks in classes."""
+    from scipy.optimize import nnls
+
+    light = np.array([brightness[part].mean() for part in parts])
+    noise = np.array([np.quantile(variance[part], _LOW_QUANTILE) for part in parts])
     least = 1e-12 + 1e-3 * float(noise.max())
-    line = np.maximum(noise, least)
-    doubt = np.ones_like(line)
+    line, doubt = np.maximum(noise, least), np.ones_like(noise)
     for _ in range(_REFITS):
         weight = doubt / line
         (gain, square), _ = nnls(np.stack([light, np.ones_like(light)], 1) * weight[:, None], noise * weight)
         line = np.maximum(gain * light + square, least)
+        # Blocks of one class differ in brightness, those of a sparse specimen's brightest by far: each is
+        # compared with what the line says of it.
+        ratio = variance / np.maximum(gain * brightness + square, least)
+        noise = line * [np.quantile(ratio[part], _LOW_QUANTILE) for part in parts]
         doubt = np.minimum(line / np.maximum(noise, least), 1)
-    return NoiseModel(float(gain), float(np.sqrt(square)), dark)
+    return float(gain), float(square)
+
+
+def _down_to_darkest(x: np.ndarray, found: NoiseModel) -> NoiseModel:
+    """The same line, followed down where there is light far darker than all blocks it was fitted to."""
+    rows, columns = (size // 4 * 4 for size in x.shape[1:])
+    means = x[:, :rows, :columns].reshape(len(x), rows // 4, 4, columns // 4, 4).mean((2, 4))
+    if found.photon_gain <= 0 or not np.isfinite(means).any():
+        return found
+    darkest = float(np.nanquantile(means, _DARK_QUANTILE))
+    # As dark as any pixel are means of many where photons are counted, and none come.
+    is_empty = darkest <= float(np.nanmin(x))
+    if not is_empty and found.dark_level - darkest <= found.read_noise:
+        return found
+    square = found.read_noise**2
+    dark = min(max(darkest, found.dark_level - square / found.photon_gain), found.dark_level)
+    left = max(0.0, square - found.photon_gain * (found.dark_level - dark))
+    # Where the line ends is not known well enough for no noise at all below it.
+    read = max(float(np.sqrt(left)), _LEAST_READ * found.photon_gain)
+    return NoiseModel(found.photon_gain, read, dark)
 
 
 def _blocks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -169,10 +216,10 @@ def _blocks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     inner = blocks(x[:, 1:-1, 1:-1])
     square = blocks(np.square(bent)).mean((3, 4), dtype=np.float64)
     known = np.isfinite(square) & np.isfinite(inner).all((3, 4))
-    # What is cut off at the bottom has no noise to tell of.
-    lit = ((inner > np.nanmin(x)).mean((3, 4)) >= _LIT_SHARE) & known
-    if int(lit.sum()) < 2 * _BLOCKS_IN_CLASS:
-        lit = known
+    # What is cut off at the bottom has no noise to tell of; blocks in which all of it is have none at all.
+    share = (inner > np.nanmin(x)).mean((3, 4))
+    choices = (known & (share >= least) for least in (_LIT_SHARE, np.finfo(float).tiny, 0.0))
+    lit = next((chosen for chosen in choices if int(chosen.sum()) >= 2 * _BLOCKS_IN_CLASS), known)
     return inner.mean((3, 4), dtype=np.float64)[lit], square[lit]
 
 

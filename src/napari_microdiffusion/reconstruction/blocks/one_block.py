@@ -41,8 +41,7 @@ def reconstruct_block(
             if data is not None:
                 data[gaps] = np.nan
     record = {
-        "misfit": None if left is None else [left.rms, left.correlation],
-        "pixels": volume[0].size,
+        "misfit": None if left is None else [left.rms, left.correlation, left.pixels],
         "off": off,
         "device": state.device,
         "samples_in": state.samples_in,

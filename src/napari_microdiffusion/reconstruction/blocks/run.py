@@ -172,10 +172,10 @@ def notices(facts: StackFacts, found: StackSurvey) -> Iterator[str]:
 
 def _together(records: list[dict[str, Any]]) -> Misfit | None:
     """The misfit of all blocks."""
-    known = [(record["pixels"], *record["misfit"]) for record in records if record["misfit"] is not None]
+    known = [record["misfit"] for record in records if record["misfit"] is not None]
     if not known:
         return None
-    pixels, rms, correlation = (np.array(column, np.float64) for column in zip(*known, strict=True))
+    rms, correlation, pixels = (np.array(column, np.float64) for column in zip(*known, strict=True))
     squares = pixels * rms**2
     shared = float((correlation * squares).sum() / squares.sum()) if squares.sum() else 0.0
-    return Misfit(float(np.sqrt(squares.sum() / pixels.sum())), shared)
+    return Misfit(float(np.sqrt(squares.sum() / pixels.sum())), shared, int(pixels.sum()))
