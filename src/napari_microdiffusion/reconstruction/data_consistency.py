@@ -154,37 +154,60 @@ def misfit(facts: StackFacts, consistency: DataConsistency, volume: np.ndarray) 
     seen, observed = (part[:, *inner] for part in (consistency.reprojected(volume), facts.observed))
     left = observed - seen
     least = max(NEGLIGIBLE * facts.scale.span, _FEW_PHOTONS * facts.noise.photon_gain)
-    deviation, has_something = _by_brightness(np.square(facts.noise.deviation(seen)), left, least)
-    left /= deviation
-    # Photons that are counted leave nothing where none come from: zeros, which would hide what is wrong.
-    tells = np.isfinite(left) & has_something
-    if not tells.any():
+    groups, deviation, tells = _by_brightness(np.square(facts.noise.deviation(seen)), left, least)
+    squares, pairs = _Mean(), [_Mean(), _Mean()]
+    for own, group in zip(left, groups, strict=True):
+        relative = np.where(tells[group], own / deviation[group], np.nan)
+        squares.add(np.square(relative))
+        pairs[0].add(relative[1:] * relative[:-1])
+        pairs[1].add(relative[:, 1:] * relative[:, :-1])
+    if not squares.count:
         return None
-    left[~tells] = np.nan
-    square = float(np.nanmean(np.square(left, dtype=np.float64)))
-    pairs = [(left[:, 1:] * left[:, :-1]), (left[:, :, 1:] * left[:, :, :-1])]
-    likeness = [float(np.nanmean(pair, dtype=np.float64)) for pair in pairs if np.isfinite(pair).any()]
-    correlation = float(np.mean(likeness)) / square if likeness and square else 0.0
-    return Misfit(float(np.sqrt(square)), correlation, int(np.count_nonzero(tells)))
+    likeness = [pair.value for pair in pairs if pair.count]
+    correlation = float(np.mean(likeness)) / squares.value if likeness and squares.value else 0.0
+    return Misfit(float(np.sqrt(squares.value)), correlation, squares.count)
 
 
-def _by_brightness(variance: np.ndarray, left: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
-    """The noise of pixels about as bright together, and whether it or what is left there is above the least.
+class _Mean:
+    """The mean of the finite values of many arrays, which are not kept."""
+
+    def __init__(self) -> None:
+        self.count, self._sum = 0, 0.0
+
+    def add(self, values: np.ndarray) -> None:
+        self.count += int(np.count_nonzero(np.isfinite(values)))
+        self._sum += float(np.nansum(values, dtype=np.float64))
+
+    @property
+    def value(self) -> float:
+        return self._sum / max(self.count, 1)
+
+
+def _by_brightness(
+    variance: np.ndarray, left: np.ndarray, least: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which pixels are about as bright, their noise, and whether it or what is left is above the least.
 
     Where hardly a photon is expected in a pixel, a single one is many times the noise there: but not of that
-    among all such pixels.
+    among all such pixels. And photons that are counted leave nothing where none come from: zeros, which would
+    hide what is wrong elsewhere.
+
+    Returns
+    -------
+    groups : ndarray, shape of `left`, uint8
+    deviation : ndarray, shape (_GROUPS,)
+        Of each group, at least `least`.
+    tells : ndarray, shape (_GROUPS,)
     """
-    groups = np.digitize(variance, np.quantile(variance, np.arange(1, _GROUPS) / _GROUPS))
-    found = np.isfinite(left)
-
-    def means(values: np.ndarray) -> np.ndarray:
-        count = np.bincount(groups[found], minlength=_GROUPS)
-        return np.bincount(groups[found], values[found], minlength=_GROUPS) / np.maximum(count, 1)
-
-    expected = means(variance)
-    is_above = np.maximum(expected, means(np.square(left))) >= least**2
-    deviation = np.sqrt(np.maximum(expected, least**2))
-    return deviation[groups].astype(np.float32), is_above[groups]
+    edges = np.quantile(variance, np.arange(1, _GROUPS) / _GROUPS)
+    groups = np.stack([np.digitize(own, edges).astype(np.uint8) for own in variance])
+    sums = np.zeros((3, _GROUPS))
+    for group, expected, found in zip(groups, variance, left, strict=True):
+        known = np.isfinite(found)
+        for total, values in zip(sums, (None, expected[known], np.square(found[known])), strict=True):
+            total += np.bincount(group[known], values, minlength=_GROUPS)
+    expected, found = sums[1:] / np.maximum(sums[0], 1)
+    return groups, np.sqrt(np.maximum(expected, least**2)), np.maximum(expected, found) >= least**2
 
 
 def noise_warning(facts: StackFacts) -> str | None:
