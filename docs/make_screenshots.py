@@ -153,14 +153,18 @@ def batch(studio: Studio) -> None:
 
 
 def video(studio: Studio) -> None:
-    """A video with a reference, and the trace of a region."""
+    """A video with a reference while its frames arrive, and the trace of a region once they all have."""
     studio.viewer.layers.clear()
     dock = studio.open("Reconstruct video")
     dock.empty.linkActivated.emit("sample")
     studio.wait(lambda: not dock.runner.is_running)
     dock.sections.beam.fold()
     dock.panel.button.click()
-    studio.wait(lambda: not dock.runner.is_running)
+    over = lambda: not dock.runner.is_running  # noqa: E731
+    studio.wait(lambda: (dock.traces.has_traces and "a second" in dock.panel.stage.text()) or over())
+    dock.traces.region.value = VIDEO_REGION
+    studio.picture("video-run")
+    studio.wait(over)
     assert not dock.messages.error.isVisible(), dock.messages.error.text()
     # A region whose noise can be seen, in its slice and in the midst of its brightest event.
     dock.traces.region.value = VIDEO_REGION
