@@ -45,7 +45,7 @@ class TracesSection(Section):
             titled("Region", self.region.native, region_tip),
             titled("Plotted", narrow(self.quantity.native), "Light, or its change relative to rest."),
         )
-        self._shown = [self.region.native, self.quantity.native, self.plot, self._about, self.save]
+        self._shown = [self.region.native, self.quantity.native, self.save]
         self.set_content(column(self._hint, *fields, self.plot, self._about, flow(self.save)))
         self.region.changed.connect(self._picked)
         self.quantity.changed.connect(self._draw)
@@ -107,7 +107,8 @@ class TracesSection(Section):
         self._hint.setVisible(not self.has_traces)
         for widget in self._shown:
             widget.setEnabled(self.has_traces)
-        self.plot.setVisible(self.has_traces)
+        for widget in (self.plot, self._about):
+            widget.setVisible(self.has_traces)
         count = 0 if self._traces is None else self._traces.count
         self.set_state(f"{count} region{'' if count == 1 else 's'}" if self._traces is not None else "")
 
