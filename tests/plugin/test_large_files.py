@@ -117,6 +117,11 @@ def test_sections_of_a_volume_in_a_file_are_read_in_a_thread(
     sections.go_to(y=3)
     sections._read.clear()
     qtbot.waitUntil(lambda: 0 in sections._read, timeout=PATIENCE_MS)
+    # Whatever else happens meanwhile to the same volume.
+    sections._read.clear()
+    sections._want()
+    made.results.changed.emit()
+    qtbot.waitUntil(lambda: 0 in sections._read, timeout=PATIENCE_MS)
     sections.grab()
 
 

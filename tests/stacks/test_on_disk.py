@@ -3,6 +3,7 @@
 import gc
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,16 +34,19 @@ def everything_is_large(monkeypatch):
 
 @pytest.fixture
 def read(monkeypatch):
-    """How many values are read of an open file, by the shape of what they are read of."""
+    """How many values are read of an open file, with the shape of what they are read of."""
     found: list[tuple[tuple[int, ...], int]] = []
-    original = reading.Pixels.__getitem__
 
-    def note(self, key):
-        values = original(self, key)
-        found.append((self.shape, values.size))
-        return values
+    class Noting(reading.Pixels):
+        def __init__(self, source):
+            def load(at):
+                values = source.load(at)
+                found.append((source.shape, values.size))
+                return values
 
-    monkeypatch.setattr(reading.Pixels, "__getitem__", note)
+            super().__init__(replace(source, load=load))
+
+    monkeypatch.setattr(reading, "Pixels", Noting)
     return found
 
 

@@ -103,9 +103,9 @@ class Pixels:
                     rest.append(own)
                 continue
             part = range(size)[own]
-            if part.step == 1 and 0 < len(part) < size:
-                at[axis] = slice(part.start, part.stop)
-                rest.append(slice(None))
+            if part.step > 0 and 0 < len(part) < size:
+                at[axis] = slice(part[0], part[-1] + 1)
+                rest.append(slice(None, None, part.step))
             else:
                 rest.append(own)
         loaded = self._source.load(at)

@@ -53,19 +53,19 @@ class Shown:
         """The same for the same data."""
         return self.data.name if self.is_in_file else id(self.data)
 
-    def through(self, y: int, x: int) -> tuple[Any, Any]:
-        """The planes xz and yz through a pixel of the volume."""
+    def pixel(self, y: int, x: int) -> tuple[int, int]:
+        """Where a pixel of the volume lies in the data."""
         _, height, width = self.shape
         rows, columns = self.data.shape[1:]
-        return self.data[:, y * rows // height, :], self.data[:, :, x * columns // width]
+        return y * rows // height, x * columns // width
 
 
 class CrossSections(QWidget):
     """Pictures of the planes xz and yz of several volumes through the viewer's cursor.
 
-    `moved` is emitted with the slice that the viewer shows. Clicks go to a slice. `wanted` is emitted with
-    the sections of the volumes that lie in files, by number, lazy, once the point rests; whoever has read
-    one gives it to `take`.
+    `moved` is emitted with the slice that the viewer shows. Clicks go to a slice. `wanted` is emitted once
+    the point rests, with the volumes that lie in files, by number, each with its row and column there;
+    whoever has read the sections of one gives them to `take`. With none, those before are wanted no more.
     """
 
     moved = Signal(int)
@@ -100,6 +100,8 @@ class CrossSections(QWidget):
         before = self._volumes[0].shape if self._volumes else ()
         if [one.identity for one in volumes] != [one.identity for one in self._volumes]:
             self._read, self._is_wanted = {}, False
+            self._rest.stop()
+            self.wanted.emit({})
         self._volumes, self._limits, self._place = volumes, limits, place
         self._aspect = place.scale[0] / place.scale[2]
         if volumes and volumes[0].shape != before:
@@ -160,7 +162,7 @@ class CrossSections(QWidget):
 
     def _want(self) -> None:
         _, y, x = self.point
-        shown = {n: one.through(y, x) for n, one in enumerate(self._volumes) if one.is_in_file}
+        shown = {n: (one.data, *one.pixel(y, x)) for n, one in enumerate(self._volumes) if one.is_in_file}
         if shown:
             self.wanted.emit(shown)
 
@@ -218,8 +220,10 @@ class CrossSections(QWidget):
             across = ((x + 0.5) / width, (y + 0.5) / height)
             for box, section, at in zip((xz, yz), self._sections(number, y, x), across, strict=True):
                 box.translate(0, top + _TITLE)
-                if section is not None:
-                    painter.drawImage(box, self._image(section))
+                if section is None:
+                    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "reading …")
+                    continue
+                painter.drawImage(box, self._image(section))
                 self._draw_cross(painter, box, (z + 0.5) / depth, at)
         painter.end()
 
@@ -227,7 +231,8 @@ class CrossSections(QWidget):
         """Sections xz and yz of a volume; of one in a file as they were read last, None before that."""
         volume = self._volumes[number]
         if not volume.is_in_file:
-            return volume.through(y, x)
+            row, column = volume.pixel(y, x)
+            return volume.data[:, row, :], volume.data[:, :, column]
         if number not in self._read and not self._is_wanted:
             self._is_wanted = True
             self._rest.start()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...reconstruction.events import CancelToken
+from ...stacks.stack import planes_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,18 +21,22 @@ class SectionsRead:
 
 @dataclass(frozen=True, eq=False)
 class ReadSections:
-    """Reads the planes xz and yz of volumes.
+    """Reads the planes xz and yz of volumes, each in one pass through its file.
 
     Attributes
     ----------
-    sections : mapping of int to two array_like
-        xz and yz of each volume, lazy, by its number.
+    volumes : mapping of int to (array_like, int, int)
+        By their numbers: a volume (Z, H, W), a row and a column.
     """
 
-    sections: Mapping[int, tuple[Any, Any]]
+    volumes: Mapping[int, tuple[Any, int, int]]
 
     def __call__(self, cancel: CancelToken) -> Iterator[SectionsRead]:
         """A `SectionsRead` for each volume."""
-        for number, (xz, yz) in self.sections.items():
-            cancel.check()
-            yield SectionsRead(number, np.asarray(xz), np.asarray(yz))
+        for number, (volume, row, column) in self.volumes.items():
+            xz, yz = [], []
+            for plane in planes_of(volume):
+                cancel.check()
+                xz.append(plane[row].copy())
+                yz.append(plane[:, column].copy())
+            yield SectionsRead(number, np.stack(xz), np.stack(yz))

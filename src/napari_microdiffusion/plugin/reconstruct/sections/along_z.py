@@ -41,10 +41,11 @@ class AlongZSection(Section):
         self._viewer.dims.events.point.disconnect(self._follow)
         self._job.abandon()
 
-    def _read(self, sections: Any) -> None:
+    def _read(self, volumes: Any) -> None:
         """Read what lies in a file, in a thread."""
         self._job.abandon()
-        self._job.start(ReadSections(sections))
+        if volumes:
+            self._job.start(ReadSections(volumes))
 
     def _take(self, event: Any) -> None:
         if isinstance(event, SectionsRead):
@@ -64,7 +65,6 @@ class AlongZSection(Section):
     def refresh(self) -> None:
         """Show what is chosen."""
         volume, truth = self._results.volume, self._results.truth
-        self._job.abandon()
         self._hint.setText(NO_RESULT)
         self._hint.setVisible(volume is None)
         self.sections.setVisible(volume is not None)
