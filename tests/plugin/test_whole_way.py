@@ -16,8 +16,8 @@ from napari_microdiffusion.video.regions import find_regions
 
 from .conftest import PATIENCE_MS, dock_in, set_field
 
-N, FRAMES, RATE, MARGIN = 6, 40, 10.0, 6
-SHAPE = (24, 64, 64)
+N, FRAMES, RATE, MARGIN = 6, 30, 10.0, 6
+SHAPE = (24, 56, 56)
 
 
 def record(folder):
