@@ -61,6 +61,20 @@ def test_projections_that_stay_in_their_file_are_reconstructed(made, stack, path
     np.testing.assert_allclose(means, stack, atol=1e-3)
 
 
+def test_a_damaged_part_is_told_when_a_run_comes_to_it(dock, finish, tmp_path, stack):
+    write_image(tmp_path / "large.ome.zarr", stack, scale=(8.0, 2.0, 2.0), step_length=N)
+    (chunk,) = (file for file in (tmp_path / "large.ome.zarr" / "0").rglob("0") if file.is_file())
+    chunk.write_bytes(b"garbage!")
+    dock.runs.open_file(str(tmp_path / "large.ome.zarr"))
+    finish(dock)
+    assert dock.outcome.error.isHidden()
+    set_field(dock, "method.prior", "off")
+    dock.runs.start()
+    finish(dock)
+    assert "large.ome.zarr is damaged" in dock.outcome.error.text()
+    assert [layer.name for layer in dock.viewer.layers] == ["large"]
+
+
 def test_a_saved_result_that_stays_in_its_file_has_all_its_buttons(made, finish, tmp_path, viewer, qtbot):
     made.runs.save_to(tmp_path / "volume.ome.zarr")
     finish(made)
