@@ -70,11 +70,11 @@ class Studio:
         end = time.monotonic() + seconds
         self.wait(lambda: time.monotonic() > end)
 
-    def picture(self, name: str) -> None:
-        """Take one."""
+    def picture(self, name: str, seconds: float = 0.6) -> None:
+        """Take one, once everything has had time to be drawn."""
         if self.only and name not in self.only:
             return
-        self.pause()
+        self.pause(seconds)
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{name}{'' if self.theme == 'dark' else '-' + self.theme}.png"
         self.shot().quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)

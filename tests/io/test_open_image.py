@@ -97,6 +97,8 @@ def test_an_open_image_is_indexed_as_an_array(tmp_path):
         np.testing.assert_array_equal(pixels[1, :, 2, 3:5], DATA[1, :, 2, 3:5])
         np.testing.assert_array_equal(pixels[0, 1, 2, 3, 4], DATA[0, 1, 2, 3, 4])
         np.testing.assert_array_equal(pixels[:, 0], DATA[:, 0])
+        np.testing.assert_array_equal(pixels[::2, :, 1:5:3, ::-1], DATA[::2, :, 1:5:3, ::-1])
+        np.testing.assert_array_equal(pixels[1:1, :, -2:], DATA[1:1, :, -2:])
         np.testing.assert_array_equal(np.asarray(pixels), DATA)
         with pytest.raises(IndexError):
             pixels[3]

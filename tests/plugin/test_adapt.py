@@ -68,6 +68,19 @@ def test_the_adapted_prior_is_saved_and_chosen_in_the_other_dock(dock, finish, t
     section.adapt.click()
 
 
+def test_what_it_learns_is_in_sight_in_a_low_window(dock, finish, tmp_path, qtbot):
+    dock.resize(400, 560)
+    with qtbot.waitExposed(dock):
+        dock.show()
+    dock.adapt_to(tmp_path / "mine.safetensors")
+
+    def is_in_sight() -> bool:
+        return dock.plot.visibleRegion().boundingRect().height() == dock.plot.height()
+
+    qtbot.waitUntil(is_in_sight, timeout=PATIENCE_MS)
+    finish()
+
+
 def test_one_that_is_no_better_is_kept_and_not_chosen(dock, finish, tmp_path, judged, viewer, qtbot):
     other = dock_in(viewer, qtbot, "Reconstruct volume")
     judged[1] = 0.5

@@ -355,7 +355,7 @@ def test_a_fitted_inr_becomes_a_layer_and_is_used(opened, finish, tmp_path):
     guide = opened.sections.guide
     # One curve, which says what it shows and whether the fit has converged.
     assert len(guide.plot.curves) == 1
-    assert guide.plot.y_title.endswith(("levelled off", "still falling"))
+    assert guide.plot.y_title.endswith(("levelled off", "still changing"))
     assert opened.document.value("method.guide") == "inr"
     assert guide.state == "INR, fitted"
     assert opened.document.usable_inr.fitted is not None

@@ -45,6 +45,9 @@ def test_a_layer_is_registered_and_shown(with_reference, viewer, finish):
     assert not overlay.visible
     assert overlay.data.shape == dock.runs.last.result.volume.shape
     assert any("it matches" in notice for notice in dock.runs.last.result.notices)
+    # Also once the run is over.
+    said = dock.outcome.message.text()
+    assert said.startswith("Done in ") and "The reference is shifted by" in said
 
 
 def test_a_place_set_by_hand_counts(with_reference, viewer):

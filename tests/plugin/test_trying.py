@@ -32,7 +32,7 @@ def test_a_rectangle_is_tried_before_the_whole(dock, projections, finish):
     whole = histospline(wide, N)
     np.testing.assert_allclose(part.data, whole[:, 10:50, 20:60], atol=1)
     assert tuple(part.translate) == (0, 20, 40)
-    assert "A part alone" in dock.outcome.warnings.text()
+    assert "a part alone" in dock.outcome.warnings.text()
     dock.panel.button.click()
     finish(dock)
     assert dock.viewer.layers["wide volume"].data.shape == whole.shape

@@ -106,7 +106,7 @@ def test_the_plan_is_said_before(dock, frames_layer):
     text = dock.panel.estimate.text()
     assert text.startswith("8 volumes of 12 slices of 32 × 36, 1 MB on disk; about")
     assert dock.panel.button.isEnabled()
-    assert dock.sections.frames.state == "8 frames, 2 a second"
+    assert dock.sections.frames.state == "8 frames, 2/s"
 
 
 def test_without_a_time_axis_there_is_no_video(dock, viewer):

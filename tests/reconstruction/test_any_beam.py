@@ -121,7 +121,7 @@ def test_what_cannot_be_is_refused_in_words(specimen, configure):
     projections = simulate_projections(specimen, acquisition)
     with pytest.raises(UserError, match="2 views need as many"):
         next(reconstruct(projections[:-1], acquisition, configure()))
-    with pytest.raises(UsageError, match="diffusion is paper"):
+    with pytest.raises(UsageError, match="the paper's diffusion is made for straight beams"):
         next(reconstruct(projections, acquisition, configure(diffusion="paper")))
 
 

@@ -57,14 +57,14 @@ def test_the_last_layers_are_solved_for_before_the_training(adapt):
     assert kinds.count(Loss) == 2
     assert events[-1].is_held_out
     assert "gained 0.30 dB" in str(next(event for event in events if isinstance(event, Solved)))
-    assert any("Solving" in event.text for event in events if isinstance(event, Step))
+    assert any("quick adaptation" in event.text for event in events if isinstance(event, Step))
 
 
 def test_what_was_solved_for_is_kept_where_the_training_does_not_better_it(adapt, monkeypatch):
     judged(monkeypatch, 0.5, 0.6, 0.55)
     *_, adapted = adapt()
     assert (adapted.before, adapted.after, adapted.is_solved) == (0.5, 0.6, True)
-    assert "2 steps did not better" in str(adapted)
+    assert "2 further steps did not better" in str(adapted)
     assert "adapted_in_closed_form" in Prior.load(adapted.path).card
 
 

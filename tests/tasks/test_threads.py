@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from napari_microdiffusion.reconstruction.events import Notice, Progress, Region, SliceReady
-from napari_microdiffusion.tasks.threads import Mailbox
+from napari_microdiffusion.reconstruction.events import CancelToken, Notice, Progress, Region, SliceReady
+from napari_microdiffusion.tasks.threads import End, Mailbox, work
 
 REGION = Region(0, 2, 0, 2)
 
@@ -25,3 +25,15 @@ def test_mailbox_keeps_order_and_only_the_newest_of_a_slice():
     assert [event.z for event in taken if isinstance(event, SliceReady)] == [1, 0]
     assert taken[2].plane[0, 0] == 2.0
     assert [event.fraction for event in taken if isinstance(event, Progress)] == [0.7]
+
+
+def test_a_machine_that_is_too_small_is_told_in_a_sentence():
+    def too_much(_token):
+        yield Notice("info", "first")
+        raise MemoryError
+
+    box = Mailbox()
+    work(too_much, CancelToken(), box, None)
+    assert box.take() == Notice("info", "first")
+    end = box.take()
+    assert isinstance(end, End) and "more memory" in end.message and end.defect is None

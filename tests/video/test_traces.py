@@ -70,6 +70,22 @@ def test_an_nwb_file_has_regions_and_traces(traces, tmp_path):
         assert len(module["ImageSegmentation"]["regions"]["voxel_mask"][0]) == 2
 
 
+def test_a_number_that_no_voxel_has_is_left_out(traces, tmp_path):
+    """As of a region that a person has erased."""
+    pynwb = pytest.importorskip("pynwb")
+    labels = np.where(LABELS == 1, 0, LABELS)
+    erased = Traces(traces.light, traces.deviation, centres_of(labels), 4.0)
+    assert erased.regions == [2]
+    erased.write_csv(tmp_path / "traces.csv")
+    with (tmp_path / "traces.csv").open(newline="") as handle:
+        assert {row["region"] for row in csv.DictReader(handle)} == {"2"}
+    write_nwb(tmp_path / "traces.nwb", erased, labels)
+    with pynwb.NWBHDF5IO(str(tmp_path / "traces.nwb"), "r") as handle:
+        module = handle.read().processing["ophys"]
+        np.testing.assert_allclose(module["Fluorescence"]["fluorescence"].data[:], traces.light[:, 1:])
+        assert module["ImageSegmentation"]["regions"].id[:].tolist() == [2]
+
+
 def test_without_pynwb_it_says_what_to_install(traces, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pynwb", None)
     with pytest.raises(UsageError, match="napari-microdiffusion\\[nwb\\]"):

@@ -94,7 +94,7 @@ def _answer(events: Any, show: Any) -> Answer:
         elif isinstance(event, dict):
             data |= event
     assert finished is not None
-    frames, regions = finished.traces.light.shape
+    frames, regions = len(finished.traces.light), len(finished.traces.regions)
     if (sentence := moved_sentence(finished.shifts)) is not None:
         say(f"{PROGRAM}: note: {sentence}")
     data |= {"frames": frames, "regions_found": regions, "stopped": finished.stopped}

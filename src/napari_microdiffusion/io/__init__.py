@@ -32,17 +32,19 @@ from napari_microdiffusion.io.projections import validate_projections
 from napari_microdiffusion.io.reading import (
     is_stack,
     open_image,
+    open_resolutions,
     read_header,
     read_image,
     read_sizes,
     sources_of,
 )
-from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, check_size, write_image
+from napari_microdiffusion.io.writing import IMAGE_SUFFIXES, Planes, check_size, write_image
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "Checkpoint",
     "ImageStack",
+    "Planes",
     "UnchosenPosition",
     "UnnamedAxes",
     "ZarrKind",
@@ -59,6 +61,7 @@ __all__ = [
     "load_checkpoint",
     "missing_room",
     "open_image",
+    "open_resolutions",
     "output_folder",
     "provenance_path",
     "read_header",

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.formats.ome_zarr.folders import is_zarr
-from napari_microdiffusion.io.formats.ome_zarr.images import check_zarr_installed
+from napari_microdiffusion.io.formats.ome_zarr.pixels import check_zarr_installed
 
 # How often, and how long after a failure, a folder may come back from writers in the background.
 _LATE_WRITES, _LATE_WRITE_S = 20, 0.1

@@ -74,32 +74,58 @@ def open_image(
     """
     path = _image_path(path)
     with _opened(path, axes, position) as source:
-        metadata, pixels = source.metadata, Pixels(source)
-        name = image_name(path)
-        if source.positions:
-            name = f"{name} {source.positions[source.position].name or source.position}"
-        yield ImageStack(
-            data=pixels,
-            axes=pixels.axes,
-            scale=metadata.scale,
-            unit=metadata.unit,
-            step_length=metadata.step_length,
-            beam=metadata.beam,
-            origin=metadata.origin,
-            path=path,
-            name=name,
-            metadata={
-                "format": metadata.format,
-                "channels": metadata.channels,
-                "pixel_size": metadata.pixel_size,
-                "description": metadata.description,
-                "notes": list(source.notes),
-                "positions": tuple(one.name or str(index) for index, one in enumerate(source.positions)),
-                "position": source.position,
-                "axes": axes,
-            },
-            sources=source.sources,
-        )
+        yield _stack_of(source, path, axes)
+
+
+@contextmanager
+def open_resolutions(
+    path: str | PathLike[str], axes: str | None = None, position: int | str | None = None
+) -> Iterator[tuple[ImageStack, ...]]:
+    """Open a stack as `open_image` does, and the same at coarser resolutions, where an OME-Zarr has them.
+
+    From the finest on. Of the others the data alone are their own; what is wrong with one leaves it and all
+    that follow it out.
+
+    Raises
+    ------
+    UserError
+        As `read_image`.
+    UsageError
+        As `read_image`.
+    """
+    path = _image_path(path)
+    with _opened(path, axes, position) as source:
+        finest = _stack_of(source, path, axes)
+        yield finest, *(replace(finest, data=Pixels(coarse)) for coarse in source.coarser())
+
+
+def _stack_of(source: ImageSource, path: Path, axes: str | None) -> ImageStack:
+    metadata, pixels = source.metadata, Pixels(source)
+    name = image_name(path)
+    if source.positions:
+        name = f"{name} {source.positions[source.position].name or source.position}"
+    return ImageStack(
+        data=pixels,
+        axes=pixels.axes,
+        scale=metadata.scale,
+        unit=metadata.unit,
+        step_length=metadata.step_length,
+        beam=metadata.beam,
+        origin=metadata.origin,
+        path=path,
+        name=name,
+        metadata={
+            "format": metadata.format,
+            "channels": metadata.channels,
+            "pixel_size": metadata.pixel_size,
+            "description": metadata.description,
+            "notes": list(source.notes),
+            "positions": tuple(one.name or str(index) for index, one in enumerate(source.positions)),
+            "position": source.position,
+            "axes": axes,
+        },
+        sources=source.sources,
+    )
 
 
 def read_header(

@@ -1,6 +1,7 @@
 """Volumes into files that other programs open at the right place and size."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 from math import prod
@@ -101,7 +102,7 @@ def write_image(
 
 @runtime_checkable
 class PlaneByPlane(Protocol):
-    """A stack of float32, its last axes (z, y, x), that is too large for memory."""
+    """A stack, its last axes (z, y, x), that is too large for memory."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -109,7 +110,7 @@ class PlaneByPlane(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """float32."""
+        """Of the pixels, one that the format has."""
 
     @property
     def nbytes(self) -> int:
@@ -117,6 +118,34 @@ class PlaneByPlane(Protocol):
 
     def planes(self) -> Iterator[npt.NDArray[Any]]:
         """Every plane, from the first to the last."""
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """A `PlaneByPlane` of what lies elsewhere.
+
+    Attributes
+    ----------
+    shape
+        Its axes.
+    dtype
+        Of the pixels, one that the format has.
+    read
+        Gives every plane, from the first to the last.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    read: Callable[[], Iterator[npt.NDArray[Any]]]
+
+    @property
+    def nbytes(self) -> int:
+        """Of the pixels."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    def planes(self) -> Iterator[npt.NDArray[Any]]:
+        """Every plane, from the first to the last."""
+        return self.read()
 
 
 def check_size(path: str | PathLike[str], size: int) -> None:

@@ -231,7 +231,7 @@ def noise_notice(facts: StackFacts) -> str | None:
         return None
     return (
         f"The noise of the projections is about {facts.noise_share:.0%} of their range, and a volume that "
-        'reproduces them exactly takes it over. The consistency "within the noise" (noise) leaves it out.'
+        "reproduces them exactly takes it over. Matching the images within their noise (noise) leaves it out."
     )
 
 

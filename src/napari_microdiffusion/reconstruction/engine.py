@@ -198,7 +198,7 @@ def _check(
         )
     if config.diffusion == "paper" and not acquisition.is_disjoint:
         raise UsageError(
-            "diffusion is paper, which is made for straight beams no wider than the step; choose slab or off"
+            "the paper's diffusion is made for straight beams no wider than the step; choose another one"
         )
     if config.guide == "reference":
         if reference is None:
@@ -249,7 +249,7 @@ def _stages(facts: StackFacts, state: RunState, consistency: DataConsistency) ->
 
 def _preview(facts: StackFacts, state: RunState, consistency: DataConsistency) -> Events:
     """The histospline, slab by slab: something to look at within a second."""
-    yield StageStarted("preview", "Preview (histospline)")
+    yield StageStarted("preview", "Quick preview")
     clock = StageClock("preview", facts.shape[0])
     for i in range(facts.shape[0]):
         state.cancel.check()

@@ -97,7 +97,7 @@ class ReconstructionConfig(BaseModel):
     threads: int | None = Field(
         None,
         title="Threads",
-        description="Processor threads for the networks; none leaves the choice to PyTorch.",
+        description="Processor threads for the networks; where none are set, PyTorch chooses.",
         ge=1,
     )
     memory_gb: float | None = Field(

@@ -25,6 +25,10 @@ def part_marked(layer: Any, layers: Any, active: Any) -> Part:
     drawn = [one for one in layers if hasattr(one, "shape_type") and one.visible and len(one.data)]
     if not drawn:
         low, high = np.asarray(layer.corner_pixels)[:, -2:]
+        if layer.multiscale:
+            # They count the pixels of the resolution that is shown.
+            factors = layer.downsample_factors[layer.data_level][-2:]
+            low, high = low * factors, high * factors
         return part_between(low, high, layer.data.shape[-2:])
     shapes = active if active in drawn else drawn[-1]
     corners = np.asarray(shapes.data[-1])

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..io import ImageStack, UnchosenPosition, is_stack, read_image
+from ..io import ImageStack, UnchosenPosition, is_stack
 from ..optics.recorded_beam import KEY, beam_in
 from .contrast_limits import limits_of, sampled
 from .metadata import METADATA_KEY, UNCERTAINTY_COLOURS, LayerData
+from .on_disk import open_stack
 from .placement import Placement, rule_record
 
 Reader = Callable[[Any], list[LayerData]]
@@ -41,6 +42,8 @@ def get_reader(path: str | PathLike[str] | Sequence[str]) -> Reader | None:
 def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
     """Read a stack into image layers with scale, units and axis labels, one for each channel and position.
 
+    A large one stays in its file, which is read as the viewer asks for it; see `on_disk.open_stack`.
+
     Raises
     ------
     UserError
@@ -49,35 +52,47 @@ def read_layers(path: str | PathLike[str] | Sequence[str]) -> list[LayerData]:
     if isinstance(path, Sequence) and not isinstance(path, str):
         path = path[0]
     try:
-        return image_layers(read_image(path))
+        return image_layers(*open_stack(path))
     except UnchosenPosition as several:
         positions = range(len(several.positions))
-        return [layer for at in positions for layer in image_layers(read_image(path, position=at))]
+        return [layer for at in positions for layer in image_layers(*open_stack(path, position=at))]
 
 
-def image_layers(image: ImageStack) -> list[LayerData]:
-    """Turn a stack into layer data; a time axis stays the first axis of its layers."""
+def image_layers(image: ImageStack, *coarser: ImageStack) -> list[LayerData]:
+    """Turn a stack into layer data; a time axis stays the first axis of its layers.
+
+    Parameters
+    ----------
+    image : ImageStack
+    *coarser : ImageStack
+        The same at coarser resolutions, from the finest on.
+    """
     placed = Placement.of_image(image)
     arguments = placed.over_time() if "t" in image.axes else placed.layer_arguments()
     placed_by_rule = rule_record(image)
+    levels = [level.data for level in (image, *coarser)]
     if "c" not in image.axes:
         known = {METADATA_KEY: _known_of(image), **placed_by_rule}
-        look = _look(image.data, known[METADATA_KEY]["role"])
-        return [(image.data, {"name": image.name, "metadata": known, **look, **arguments}, "image")]
+        look = {**_look(levels[-1], known[METADATA_KEY]["role"]), **arguments}
+        return [_layer(levels, {"name": image.name, "metadata": known, **look})]
     axis, names = image.axes.index("c"), image.metadata.get("channels") or ()
     layers: list[LayerData] = []
     for index in range(image.data.shape[axis]):
         name = names[index] if index < len(names) else f"channel {index}"
-        channel, known = np.take(image.data, index, axis), _known_of(image, index)
+        channel, known = [np.take(level, index, axis) for level in levels], _known_of(image, index)
         look = {
             "name": f"{image.name} {name}",
             "colormap": _CHANNEL_COLOURS[index % len(_CHANNEL_COLOURS)],
             "blending": "additive",
             "metadata": {METADATA_KEY: known, **placed_by_rule},
-            **_look(channel, known["role"]),
+            **_look(channel[-1], known["role"]),
         }
-        layers.append((channel, {**look, **arguments}, "image"))
+        layers.append(_layer(channel, {**look, **arguments}))
     return layers
+
+
+def _layer(levels: list[Any], look: dict[str, Any]) -> LayerData:
+    return (levels[0], look, "image") if len(levels) == 1 else (levels, look | {"multiscale": True}, "image")
 
 
 def _look(data: Any, role: str) -> dict[str, Any]:

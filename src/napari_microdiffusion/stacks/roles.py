@@ -46,7 +46,7 @@ def why_no_video(layer: Any) -> str:
     if layer.ndim != 4:
         more = "has no time axis" if layer.ndim == 3 else "has more axes than (t, z, y, x): split it first"
         return f"“{layer.name}” {more}"
-    if layer.multiscale or array_of(layer).shape[0] < 2 or str(axes[0]).lower() in CHANNEL_LABELS:
+    if array_of(layer).shape[0] < 2 or str(axes[0]).lower() in CHANNEL_LABELS:
         return f"“{layer.name}” holds no frames one after the other"
     return ""
 

@@ -99,6 +99,13 @@ def array_of(layer: Any) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
+def coarse_array_of(layer: Any) -> Any:
+    """The layer's data at the coarsest resolution that has all slices."""
+    levels = layer.data if layer.multiscale else [layer.data]
+    depth = levels[0].shape[-3]
+    return next(level for level in reversed(levels) if level.shape[-3] == depth)
+
+
 def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
     """Two volumes on one grid in one picture, made plane by plane as the viewer asks for it.
 
@@ -127,10 +134,13 @@ def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
     return da.where(is_first, *volumes)
 
 
-def planes_of(volume: Any) -> Iterator[Any]:
+def planes_of(volume: Any) -> Iterator[np.ndarray]:
     """The planes of a volume (..., z, y, x), from the first to the last, one after the other."""
-    for part in volume:
-        if len(volume.shape) == 3:
-            yield part
-        else:
+    if len(volume.shape) > 3:
+        for part in volume:
             yield from planes_of(part)
+        return
+    # Of what lies in a file several planes may be read at once.
+    step = max(volume.chunks[0]) if hasattr(volume, "dask") else 1
+    for first in range(0, len(volume), step):
+        yield from np.asarray(volume[first : first + step])

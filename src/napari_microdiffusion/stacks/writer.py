@@ -1,13 +1,14 @@
 """The writer that the manifest names: image layers into OME-TIFF and OME-Zarr, with what is known of them."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
-from ..io import ZarrKind, check_not_read, provenance_path, sources_of, write_image, write_json
+from ..io import Planes, ZarrKind, check_not_read, provenance_path, sources_of, write_image, write_json
 from ..optics.placement import TURNED
 from ..optics.recorded_beam import KEY
 from ..settings.files import short_record
@@ -15,15 +16,16 @@ from .metadata import METADATA_KEY, LayerData
 from .placement import Placement
 from .stack import planes_of
 
+_OF_EVERY_FORMAT = ("uint8", "uint16", "float32")
 _LEADING = {"t": "t", "time": "t", "c": "c", "channel": "c"}
 
 
 def write_layers(path: str, layers: Sequence[LayerData], zarr: ZarrKind = "0.4") -> list[str]:
     """Write image layers into one file: one as a stack, several of the same shape and place as its channels.
 
-    Of a layer at several resolutions the finest is written. Axes, scale and units are kept, and of our own
-    layers the step length, the beam and the settings that made them, which also go into a provenance file
-    beside the image.
+    Of a layer at several resolutions the finest is written; what lies in a file is read plane by plane. Axes,
+    scale and units are kept, and of our own layers the step length, the beam and the settings that made them,
+    which also go into a provenance file beside the image.
 
     Parameters
     ----------
@@ -45,7 +47,7 @@ def write_layers(path: str, layers: Sequence[LayerData], zarr: ZarrKind = "0.4")
         For colour, axes without a name, layers that do not match, a file that one of
         them was read from, and where the operating system refuses.
     """
-    layers = [(_finest(data, attributes), attributes, kind) for data, attributes, kind in layers]
+    layers = [(data[0] if look.get("multiscale") else data, look, kind) for data, look, kind in layers]
     first, attributes, _ = layers[0]
     axes = _axes_of(first, attributes)
     names = [str(attributes["name"]) for _, attributes, _ in layers]
@@ -60,8 +62,10 @@ def write_layers(path: str, layers: Sequence[LayerData], zarr: ZarrKind = "0.4")
                 f"“{names[0]}” and “{others['name']}” lie in different places or have different scales, so "
                 "they cannot be the channels of one file; save them one at a time."
             )
-    written: Any = first if isinstance(first, FinestResolution) else np.asarray(first)
-    if len(layers) > 1:
+    written: Any
+    if len(layers) == 1:
+        written = _planes_of_file(first) or np.asarray(first)
+    else:
         if "c" in axes:
             raise UserError(f"“{names[0]}” has channels already; save the layers one at a time.")
         place = axes.index("z")
@@ -93,40 +97,14 @@ def write_layers(path: str, layers: Sequence[LayerData], zarr: ZarrKind = "0.4")
     return [path, str(beside)]
 
 
-class FinestResolution:
-    """The finest of several resolutions, read plane by plane since it may be larger than memory.
+def _planes_of_file(stack: Any) -> Planes | None:
+    """A stack that lies in a file, plane by plane since it may be larger than memory; None for another.
 
-    Parameters
-    ----------
-    volume : array_like, shape (..., Z, H, W)
-        float32.
+    None also where its type is one that not every format has.
     """
-
-    dtype = np.dtype(np.float32)
-
-    def __init__(self, volume: Any) -> None:
-        self._volume = volume
-        self.shape = tuple(map(int, volume.shape))
-
-    @property
-    def nbytes(self) -> int:
-        """Of the pixels."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
-
-    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
-        """The whole of it."""
-        return np.asarray(self._volume)
-
-    def planes(self) -> Iterator[np.ndarray]:
-        """Every plane, from the first to the last."""
-        return map(np.asarray, planes_of(self._volume))
-
-
-def _finest(data: Any, attributes: Mapping[str, Any]) -> Any:
-    if not attributes.get("multiscale"):
-        return data
-    finest = data[0]
-    return FinestResolution(finest) if finest.dtype == np.float32 and len(finest.shape) > 2 else finest
+    if isinstance(stack, np.ndarray) or stack.dtype.name not in _OF_EVERY_FORMAT:
+        return None
+    return Planes(tuple(map(int, stack.shape)), stack.dtype, partial(planes_of, stack))
 
 
 def _description(

@@ -51,10 +51,13 @@ class Solved:
 
     def __str__(self) -> str:
         if self.gain == 0:
-            return "Solving for the last layers gained nothing on the halves held out; the training goes on."
+            return (
+                "A first, quick adaptation gained nothing on halves of the references that it had not seen; "
+                "the training goes on."
+            )
         return (
-            f"Solving for the last layers gained {self.gain:.2f} dB on the halves held out, in "
-            f"{self.seconds:.0f} s; the training goes on from there."
+            f"A first, quick adaptation gained {self.gain:.2f} dB on halves of the references that it had "
+            f"not seen, in {self.seconds:.0f} s; the training goes on from there."
         )
 
 
@@ -68,7 +71,7 @@ class TooShort:
     def __str__(self) -> str:
         return (
             f"At this machine's speed the time is enough for about {self.steps} steps. Fewer than "
-            f"{FEWEST_STEPS} hardly change a model: allow about {self.minutes:.0f} minutes."
+            f"{FEWEST_STEPS} hardly change a prior: allow about {self.minutes:.0f} minutes."
         )
 
 
@@ -101,7 +104,7 @@ class Adapted:
     def __str__(self) -> str:
         where = "a part of the references that it has not seen" if self.is_held_out else "the references"
         how = (
-            f"with its last layers solved for, which {self.steps} steps did not better"
+            f"as the first, quick adaptation left it, which {self.steps} further steps did not better"
             if self.is_solved
             else f"after {self.steps} steps"
         )
@@ -112,7 +115,7 @@ class Adapted:
         )
         if not self.is_better:
             return (
-                f"{text}That is no gain, so the model in use stays; more time or other references may help."
+                f"{text}That is no gain, so the prior in use stays; more time or other references may help."
             )
         return f"{text}It is chosen in the dock Reconstruct volume."
 
@@ -235,5 +238,5 @@ def _solved(
         if isinstance(event, ClosedForm):
             yield Solved(event.gain, event.seconds)
             return event.prior
-        yield Step("Solving for the last layers", event)
+        yield Step("A first, quick adaptation", event)
     raise AssertionError("it ends with what it found")

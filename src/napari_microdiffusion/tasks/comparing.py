@@ -13,6 +13,10 @@ from ..optics import MAX_STEP_LENGTH, MIN_STEP_LENGTH
 from ..reconstruction.events import CancelToken
 from .progress import Saved, Step, seconds_left
 
+MOST_VOXELS = 500_000_000
+"""Of a volume that lies in a file, to be read into memory and compared: with the copies that measuring takes,
+both volumes need some 20 bytes a voxel."""
+
 
 class CompareSettings(BaseModel):
     """What a comparison must know beside the volumes."""

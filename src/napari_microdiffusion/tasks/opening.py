@@ -6,11 +6,11 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from ..io import UnchosenPosition, read_image
+from ..io import UnchosenPosition
 from ..io.axes import UnnamedAxes
 from ..reconstruction.events import CancelToken
-from ..stacks.frames_on_disk import open_frames
 from ..stacks.metadata import LayerData
+from ..stacks.on_disk import open_frames, open_stack
 from ..stacks.reader import image_layers, read_layers
 from ..stacks.sample_data import open_activity, open_vasculature
 
@@ -57,7 +57,7 @@ def _which_image(path: str, axes: str | None, error: UnchosenPosition) -> Questi
 class ReadFile:
     """Reads files with our reader; `axes` and `position` say what the first leaves open.
 
-    With `lazily` frames stay in the first file, to be read as they are asked for.
+    With `lazily` frames stay in the first file, however small, to be read as they are asked for.
     """
 
     path: str
@@ -69,8 +69,8 @@ class ReadFile:
     def __call__(self, _cancel: CancelToken) -> Iterator[LayersMade | Question]:
         """One `LayersMade`, or one `Question`."""
         try:
-            read = open_frames if self.lazily else read_image
-            made = image_layers(read(self.path, self.axes, self.position))
+            chosen = (self.path, self.axes, self.position)
+            made = image_layers(*((open_frames(*chosen),) if self.lazily else open_stack(*chosen)))
         except UnnamedAxes as error:
             yield _which_axes(self.path, error)
         except UnchosenPosition as error:

@@ -18,6 +18,7 @@ from .progress import Step
 
 Source = Callable[[CancelToken], Iterable[Any]]
 
+NO_MEMORY = "This takes more memory than the machine has free: close other programs, or take a smaller stack."
 KEPT_CORES = 1
 """Cores of more than two that a run leaves to the window."""
 
@@ -77,6 +78,8 @@ def work(source: Source, token: CancelToken, mailbox: Mailbox, previous: threadi
         mailbox.put(End(cancelled=True, message="" if token.cancelled else sentence(str(error))))
     except (UserError, RunFailed) as error:
         mailbox.put(End(cancelled=token.cancelled, message=sentence(str(error))))
+    except MemoryError:
+        mailbox.put(End(message=NO_MEMORY))
     except BaseException as error:  # whatever it is, the GUI must hear that the thread is gone
         text = sentence(f"A defect of the program ended this: {type(error).__name__}: {error}")
         mailbox.put(End(message=text, defect=error))

@@ -3,15 +3,14 @@
 import tempfile
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from ..errors import UserError
-from ..io import missing_room
+from ..io import Planes, missing_room
 
 
 class FrameStore:
@@ -54,9 +53,18 @@ class FrameStore:
             raise UserError(why)
         self.frames = np.memmap(self._file, np.float32, "r", shape=shape)
 
-    def first(self, count: int) -> "StoredFrames":
-        """The first volumes, to be written elsewhere plane by plane."""
-        return StoredFrames(self._file, (count, *self.frames.shape[1:]))
+    def first(self, count: int) -> Planes:
+        """The first volumes, (t, z, y, x), to be written elsewhere plane by plane."""
+        shape = (count, *self.frames.shape[1:])
+        return Planes(shape, self.frames.dtype, partial(self._planes, count * shape[1]))
+
+    def _planes(self, count: int) -> Iterator[np.ndarray]:
+        """The first slices. Read, not mapped: what is mapped counts as the memory of a process."""
+        height, width = self.frames.shape[2:]
+        size = height * width * self.frames.dtype.itemsize
+        for index in range(count):
+            self._file.seek(index * size)
+            yield np.frombuffer(self._file.read(size), self.frames.dtype).reshape(height, width)
 
     def write(self, index: int, volume: np.ndarray) -> None:
         """Write the volume of one frame.
@@ -75,34 +83,3 @@ class FrameStore:
             raise UserError(
                 f"frame {index} could not be written in {self._place}: {error.strerror or error}"
             ) from error
-
-
-@dataclass(frozen=True, eq=False)
-class StoredFrames:
-    """Volumes in a store, read as one (t, z, y, x), plane by plane.
-
-    Read, not mapped: what is mapped counts as the memory of a process for as long as there is room.
-
-    Attributes
-    ----------
-    file : binary file
-    shape : tuple of int
-        Frames, slices, rows, columns.
-    """
-
-    file: IO[bytes]
-    shape: tuple[int, ...]
-
-    dtype = np.dtype(np.float32)
-
-    @property
-    def nbytes(self) -> int:
-        """Of the pixels."""
-        return prod(self.shape) * self.dtype.itemsize
-
-    def planes(self) -> Iterator[np.ndarray]:
-        """Every slice, from the first of the first frame on."""
-        size = prod(self.shape[2:]) * self.dtype.itemsize
-        for index in range(self.shape[0] * self.shape[1]):
-            self.file.seek(index * size)
-            yield np.frombuffer(self.file.read(size), self.dtype).reshape(self.shape[2:])

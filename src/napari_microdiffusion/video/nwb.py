@@ -88,13 +88,14 @@ def _content(traces: Traces, labels: np.ndarray, about: Sequence[str]) -> Any:
     segmentation = images.create_plane_segmentation(
         description="regions of the volume", imaging_plane=plane, name="regions"
     )
-    for k in range(traces.light.shape[1]):
-        z, y, x = np.nonzero(labels == k + 1)
+    for region in traces.regions:
+        z, y, x = np.nonzero(labels == region)
         mask = [(int(a), int(b), int(c), 1.0) for a, b, c in zip(x, y, z, strict=True)]
-        segmentation.add_roi(voxel_mask=mask)
+        segmentation.add_roi(voxel_mask=mask, id=region)
     module = nwb.create_processing_module(name="ophys", description="Traces of the regions")
     module.add(images)
-    every = list(range(traces.light.shape[1]))
+    columns = [region - 1 for region in traces.regions]
+    every = list(range(len(columns)))
     light, change = Fluorescence(name="Fluorescence"), DfOverF(name="DfOverF")
     module.add(light)
     module.add(change)
@@ -107,5 +108,7 @@ def _content(traces: Traces, labels: np.ndarray, about: Sequence[str]) -> Any:
         series.append((light, "events", traces.deconvolved.events, "grey levels"))
     for container, name, values, unit in series:
         regions = segmentation.create_roi_table_region(description="all regions", region=every)
-        container.create_roi_response_series(name=name, data=values, rois=regions, unit=unit, rate=rate)
+        container.create_roi_response_series(
+            name=name, data=values[:, columns], rois=regions, unit=unit, rate=rate
+        )
     return nwb

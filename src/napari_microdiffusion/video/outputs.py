@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..io import (
     IMAGE_SUFFIXES,
     ImageStack,
+    Planes,
     ZarrKind,
     check_not_read,
     check_output,
@@ -22,7 +23,7 @@ from ..optics.placement import StackPlacement
 from ..reconstruction.outputs import Outputs
 from ..settings.files import short_record
 from .events import FrameReady, StructureReady, VideoFinished
-from .frame_store import FrameStore, StoredFrames
+from .frame_store import FrameStore
 from .nwb import check_nwb, write_nwb
 
 TRACE_SUFFIXES = (".csv", ".nwb")
@@ -101,7 +102,7 @@ class VideoOutputs:
     def write(
         self,
         finished: VideoFinished,
-        frames: np.ndarray | StoredFrames,
+        frames: np.ndarray | Planes,
         regions: np.ndarray,
         source: ImageStack,
         step_length: int,

@@ -65,6 +65,11 @@ class Traces:
         return np.maximum(self.baseline, np.maximum(np.median(self.deviation, axis=0), 1e-12))
 
     @property
+    def regions(self) -> list[int]:
+        """The numbers of the regions, from 1 to K, without those that no voxel has."""
+        return [int(k) + 1 for k in np.flatnonzero(np.isfinite(self.centres).all(axis=1))]
+
+    @property
     def times(self) -> np.ndarray:
         """In seconds where the rate is known, else in frames; shape (T,)."""
         return np.arange(len(self.light)) / (self.rate or 1.0)
@@ -82,10 +87,10 @@ class Traces:
             table = csv.writer(handle)
             table.writerow(header)
             for t, now in enumerate(self.times):
-                for k, centre in enumerate(self.centres):
-                    numbers = (column[t, k] for column in columns)
-                    place = [f"{value:.2f}" for value in centre]
-                    table.writerow([t, f"{now:g}", k + 1, *place, *(f"{value:.6g}" for value in numbers)])
+                for region in self.regions:
+                    numbers = (column[t, region - 1] for column in columns)
+                    place = [f"{value:.2f}" for value in self.centres[region - 1]]
+                    table.writerow([t, f"{now:g}", region, *place, *(f"{value:.6g}" for value in numbers)])
 
 
 @dataclass(frozen=True, eq=False)

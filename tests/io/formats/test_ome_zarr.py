@@ -214,7 +214,7 @@ class TestOmeZarr:
             read_image(tmp_path / "a.zarr")
 
     def test_the_header_needs_no_zarr(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from napari_microdiffusion.io.formats.ome_zarr import images as ome_zarr
+        from napari_microdiffusion.io.formats.ome_zarr import pixels as ome_zarr
 
         write_ngff(tmp_path / "a.zarr", ramp(), "zyx", (3, 1, 1))
         monkeypatch.setattr(ome_zarr, "find_spec", lambda _name: None)

@@ -13,7 +13,7 @@ import zarr
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io import read_image, write_image
-from napari_microdiffusion.io.formats.ome_zarr import images as images_module
+from napari_microdiffusion.io.formats.ome_zarr import pixels as pixels_module
 from napari_microdiffusion.io.formats.ome_zarr import pyramid, writing
 
 KINDS = ("0.4", "0.5", "0.5-sharded")
@@ -219,7 +219,7 @@ def test_a_store_whose_coarse_copies_fail_is_none(tmp_path: Path, monkeypatch: p
 
 
 def test_a_zarr_that_is_too_old_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images_module, "package_version", lambda _name: "2.18.7")
+    monkeypatch.setattr(pixels_module, "package_version", lambda _name: "2.18.7")
     with pytest.raises(UserError, match=r"zarr 3\.1 is needed, not 2\.18\.7: pip install"):
         write_image(tmp_path / "a.ome.zarr", blob())
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from math import prod
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,12 +142,16 @@ def _chosen(images: list[TiffImage], path: Path, axes: str | None, position: int
     page = tuple(size for size in image.series.keyframe.shape if size > 1)
     outer = next((k for k in range(len(kept) - 1) if tuple(s for s in kept[k:] if s > 1) == page), 0)
 
-    def pixels(at: Mapping[str, int]) -> npt.NDArray[Any]:
+    one_at_a_time = Lock()  # an open file has one place at which it is read
+
+    def pixels(at: Mapping[str, int | slice]) -> npt.NDArray[Any]:
         if not at.keys() & set(letters[:outer]):
-            return load(image, path).reshape(kept)[_index(letters, at)]
+            with one_at_a_time:
+                return load(image, path).reshape(kept)[_index(letters, at)]
         # The pages that are chosen, and of them the samples that are.
         pages = np.arange(prod(kept[:outer])).reshape(kept[:outer])[_index(letters[:outer], at)]
-        some = load_planes(image, path, pages).reshape(*pages.shape, *kept[outer:])
+        with one_at_a_time:
+            some = load_planes(image, path, pages).reshape(*pages.shape, *kept[outer:])
         return some[(slice(None),) * pages.ndim + _index(letters[outer:], at)]
 
     return ImageSource(
@@ -159,6 +164,7 @@ def _chosen(images: list[TiffImage], path: Path, axes: str | None, position: int
         image.sources | {path},
         listed if len(images) > 1 else (),
         index,
+        (*(1 for _ in kept[:outer]), *kept[outer:]),
     )
 
 
@@ -166,5 +172,5 @@ def _planes(image: TiffImage) -> int:
     return prod(size for axis, size in zip(image.axes, image.shape, strict=True) if axis not in "YXSC")
 
 
-def _index(letters: str, at: Mapping[str, int]) -> tuple[int | slice, ...]:
+def _index(letters: str, at: Mapping[str, int | slice]) -> tuple[int | slice, ...]:
     return tuple(at.get(letter, slice(None)) for letter in letters)

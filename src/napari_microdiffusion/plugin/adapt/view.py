@@ -62,6 +62,7 @@ class AdaptWidget(Dock):
         self.plot.clear()
         self._idle.hide()
         self.plot.show()
+        self.reveal(self.plot)
         needed = [stack.layer for stack in stacks]
         self.runner.begin(
             Activity("Adapting", task, self._take, needed, "The prior is adapted.", can_stop=True)

@@ -29,7 +29,7 @@ class LookingSection(Section):
     error_wanted = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
-        super().__init__("Look", is_open=True)
+        super().__init__("View", is_open=True)
         self._busy, self._is_ready, self._mode = "", False, ""
         self.modes = {mode: QPushButton(word) for mode, word in MODES.items()}
         self.error = QPushButton("Error map")

@@ -1,5 +1,6 @@
 """Which volumes are compared: the ground truth, and the reconstructions of the same place."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ...optics.recorded_beam import KEY
 from ...stacks.metadata import known_of
 from ...stacks.roles import why_no_volume
 from ...stacks.stack import Stack
-from ...tasks.comparing import CompareSettings
+from ...tasks.comparing import MOST_VOXELS, CompareSettings
 from ..document import FormSettings
 from ..widgets.form import Form
 from ..widgets.layer_chooser import LayerChooser
@@ -86,6 +87,13 @@ class VolumesSection(Section):
             return self._hint.text()
         if not self.chosen:
             return "Tick a reconstruction."
+        truth = self.truth_stack
+        for stack in (*([truth] if truth is not None else []), *self.chosen):
+            if not isinstance(stack.data, np.ndarray) and (count := prod(stack.shape)) > MOST_VOXELS:
+                return (
+                    f"“{stack.name}” lies in a file and has {count / 1e6:,.0f} million voxels; up to "
+                    f"{MOST_VOXELS / 1e6:,.0f} million can be compared here: open a part of it."
+                )
         n = self.n
         for stack in self.chosen:
             if n is not None and stack.shape[0] % n:

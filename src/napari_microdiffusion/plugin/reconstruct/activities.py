@@ -48,6 +48,7 @@ class Reconstructing(Activity):
         self._panel, self._outcome, self._sections = panel, outcome, sections
         self.result: Any = None
         self.is_saved = False
+        self._said: list[str] = []
 
     @property
     def layers(self) -> ResultLayers:
@@ -67,14 +68,19 @@ class Reconstructing(Activity):
             self._add_to(self._empty)
             self._empty = None
             self.layers.handle(event)
+        elif isinstance(event, Notice) and event.level == "warning":
+            self._outcome.warn(event.text)
         elif isinstance(event, Notice):
-            (self._outcome.warn if event.level == "warning" else self._outcome.say)(event.text)
+            # Of several stacks the last one's alone.
+            self._said = [event.text] if self.is_series else [*self._said, event.text]
+            self._outcome.say(" ".join(self._said))
         elif isinstance(event, Judged):
             # Held as long as its layer; the starting estimate would take as much memory again.
             self.result = replace(event.result, guide=event.result.guide[:0])
             if event.result.stopped:
                 self.done = "The run was stopped; what there was is kept."
-            self._outcome.say(describe_outcome(event.result, event.median_uncertainty, event.metrics))
+            outcome = describe_outcome(event.result, event.median_uncertainty, event.metrics)
+            self._outcome.say(" ".join([outcome, *self._said]))
         elif isinstance(event, LossPoint):
             if event.stage == "posterior mean":
                 self._sections.advanced.show_loss(event.step, event.loss)

@@ -298,7 +298,7 @@ class Controller(Saving):
             if activity.projections.is_same_as(self.document.projections) and not activity.is_series:
                 self._hold_inr(activity.result, "fitted in the last run")
             if activity.projections.part is not None:
-                self.outcome.warn("A part alone: its noise and grey levels were judged without the rest.")
+                self.outcome.warn("This is a part alone; noise and grey levels were judged without the rest.")
         elif isinstance(activity, FittingInr):
             self._learn_speed(activity)
             self._hold_inr(activity.result, "fitted")

@@ -51,6 +51,7 @@ class Opening(Activity):
 def put_scale(made: LayersMade, layer: Any) -> str:
     """Put the scale of a file on the layer that another reader opened; says why where it cannot be."""
     data, look, _ = made.layers[0]
+    data = data[0] if look.get("multiscale") else data
     if tuple(data.shape[-3:]) != tuple(layer.data.shape[-3:]):
         return (
             f"The file holds stacks of shape {tuple(data.shape)}, the layer {layer.data.shape}; "

@@ -73,7 +73,7 @@ class OutcomePanel(MessagePanel):
         _switch(
             self.save,
             busy,
-            f"The volume{and_uncertainty} with their scale and the settings that are enough to run it again.",
+            f"The volume{and_uncertainty}, with the scale and all settings that are needed to run it again.",
         )
         _switch(
             self.export,

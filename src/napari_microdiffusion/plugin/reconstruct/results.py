@@ -112,9 +112,10 @@ class Results(QObject):
             return None
         own = None if self.run is None else self.run.layers.truth
         truth = own if own is not None and own in self._viewer.layers else self._document.truth
-        own_shape = array_of(self.volume).shape
-        fits = truth is not None and truth.data.shape[1:] == own_shape[1:]
-        return truth if fits and len(truth.data) >= own_shape[0] else None
+        if truth is None:
+            return None
+        shape, own_shape = array_of(truth).shape, array_of(self.volume).shape
+        return truth if shape[1:] == own_shape[1:] and shape[0] >= own_shape[0] else None
 
     def _uncertainty_of(self, volume: Image) -> Image | None:
         run, record = self.runs.get(volume), record_of(volume)

@@ -38,7 +38,7 @@ class SettingsOffer(QWidget):
         if not isinstance(provenance, dict) or not isinstance(provenance.get("settings"), dict):
             return
         self._record, self._layer = provenance, layer
-        self._text.setText(f"“{layer.name}” tells the settings that made it.")
+        self._text.setText(f"“{layer.name}” records the settings that made it.")
         self.show()
 
     def forget_missing(self, layers: Any) -> None:

@@ -70,7 +70,7 @@ class Saving(Runner):
             if run is not None:
                 run.is_saved = True
                 if is_edited(run.result, volume, uncertainty):
-                    self.outcome.warn("The layers were edited since the run; the files hold them so.")
+                    self.outcome.warn("The layers were edited since the run, and are saved as they are now.")
 
         self.begin(Activity("Saving", task, take, keeps_messages=True))
 

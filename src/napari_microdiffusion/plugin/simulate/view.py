@@ -138,6 +138,8 @@ class SimulateWidget(Dock):
         def take(event: Any) -> None:
             if isinstance(event, PointReady):
                 tab.add(event.point)
+                if len(tab.points) == 1:
+                    self.reveal(tab.plot)
                 self.messages.say(event.answer(tab.points, *depth))
 
         tab.begin()

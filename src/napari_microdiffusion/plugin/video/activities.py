@@ -35,7 +35,7 @@ class ResolvingVideo(Activity):
         traces: TracesSection,
     ) -> None:
         super().__init__("Starting", source, needed=(projections.layer,), can_stop=True)
-        self.done = "The video is resolved."
+        self.done = "The video is reconstructed."
         self.handle, self.flush, self.ended = self._handle, self._flush, self._end
         self.projections, self.acquisition = projections, acquisition
         place = projections.volume_placement(acquisition.step_length)
@@ -109,7 +109,7 @@ class OpeningVideo(Activity):
 def outcome_of(event: VideoResolved) -> str:
     """The line under a finished video."""
     finished, spent = event.finished, event.remaining.spent
-    frames, regions = finished.traces.light.shape
+    frames, regions = len(finished.traces.light), len(finished.traces.regions)
     seconds = spent.get(FRAMES, 0.0)
     pace = f", {frames / seconds:.3g} a second" if seconds > 0 else ""
     text = (

@@ -70,7 +70,7 @@ class VideoDocument(ReconstructionDocument):
         """
         settings, found = self.video.made(), self.projections
         acquisition, method = self.acquisition_of_run(), self.method_of_run()
-        regions = None if self.regions is None else self.regions.data
+        regions = None if self.regions is None else array_of(self.regions)
         video = Video(array_of(found.layer), settings.rate, regions, settings.corrects_motion)
         plan, reference = self.plan(acquisition, method), self.reference_of(found)
         return ResolveVideo(video, acquisition, method, plan, reference, settings.folder)

@@ -15,7 +15,7 @@ from ..widgets.layer_chooser import LayerChooser
 from ..widgets.section import Section, column, titled
 from .document import VideoDocument
 
-FOUND = "found by themselves"
+FOUND = "found automatically"
 _TIP = (
     "A labels layer in the shape of the volumes: 0 outside, 1 and up inside. A run adds the regions that it "
     "finds as such a layer, to be painted on and chosen here for the next run."
@@ -52,7 +52,7 @@ class FramesSection(Section):
                 self.document.video.ask({"rate": rate})
         rate, regions = self.document.video.value("rate"), self.document.regions
         frames = f"{self.document.frames} frames" if found is not None else ""
-        parts = (frames, f"{rate:g} a second" if rate else "", "" if regions is None else regions.name)
+        parts = (frames, f"{rate:g}/s" if rate else "", "" if regions is None else regions.name)
         self.set_state(", ".join(part for part in parts if part))
 
     def _why_not(self, layer: Any) -> str:

@@ -29,7 +29,7 @@ class TracesSection(Section):
         self._layers: VideoLayers | None = None
         self._regions = np.zeros((0, 0, 0), np.int32)
         self._is_chosen = False
-        self._hint = label("There are traces once a video is resolved.", tone="dim", wrap=True)
+        self._hint = label("Traces are shown here once a video is reconstructed.", tone="dim", wrap=True)
         self.region = SpinBox(name="region", value=1, min=1, max=1)
         self.region.native.setObjectName("region")
         ignore_wheel(self.region.native)
@@ -45,7 +45,7 @@ class TracesSection(Section):
             titled("Region", self.region.native, region_tip),
             titled("Plotted", narrow(self.quantity.native), "Light, or its change relative to rest."),
         )
-        self._shown = [self.region.native, self.quantity.native, self.plot, self._about, self.save]
+        self._shown = [self.region.native, self.quantity.native, self.save]
         self.set_content(column(self._hint, *fields, self.plot, self._about, flow(self.save)))
         self.region.changed.connect(self._picked)
         self.quantity.changed.connect(self._draw)
@@ -107,8 +107,9 @@ class TracesSection(Section):
         self._hint.setVisible(not self.has_traces)
         for widget in self._shown:
             widget.setEnabled(self.has_traces)
-        self.plot.setVisible(self.has_traces)
-        count = 0 if self._traces is None else self._traces.regions
+        for widget in (self.plot, self._about):
+            widget.setVisible(self.has_traces)
+        count = 0 if self._traces is None else self._traces.count
         self.set_state(f"{count} region{'' if count == 1 else 's'}" if self._traces is not None else "")
 
     def _draw(self, _value: Any = None) -> None:
@@ -129,6 +130,8 @@ class TracesSection(Section):
         if self._traces is None or self._layers is None:
             return ""
         place, centre = self._layers.placement, self._traces.centres[region - 1]
+        if not np.isfinite(centre).all():
+            return f"No voxel has the number {region}."
         unit = short_unit(place.units[0])
         z, y, x = (
             at * step + first for at, step, first in zip(centre, place.scale, place.translate, strict=True)

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from napari import Viewer
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QFileDialog, QScrollArea
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog
 
 from ...errors import UserError
 from ...stacks.metadata import known_of
@@ -192,16 +192,12 @@ class VideoWidget(Dock):
             if not activity.resolved.finished.stopped:
                 activity.resolved.remaining.teach(self.document.speed)
             # Below what was set, which may fill the dock.
-            QTimer.singleShot(0, self._scroll_to_traces)
+            self.reveal(self.traces)
 
     def _not_saved(self) -> list[str]:
         """The volumes that no file holds."""
         volumes = None if self.last is None or self.last.is_saved else self.last.layers.volumes
         return [volumes.name] if volumes is not None and volumes in self.viewer.layers else []
-
-    def _scroll_to_traces(self) -> None:
-        for scroll in self.findChildren(QScrollArea):
-            scroll.ensureWidgetVisible(self.traces)
 
     def _layer_removed(self, layer: Any) -> None:
         self.document.forget_layer(layer)

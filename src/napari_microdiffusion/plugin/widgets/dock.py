@@ -13,7 +13,7 @@ from .theme import Appearance
 
 PLUGIN = "napari-microdiffusion"
 MIN_WIDTH = 280
-WIDTH = 400
+WIDTH = 420
 # Docks that were closed while something ran in them; nothing else holds them.
 _OUTLASTING: set["Dock"] = set()
 
@@ -31,6 +31,7 @@ class Dock(QWidget):
         self._take_files: Callable[..., object] | None = None
         self._unsaved: Callable[[], list[str]] | None = None
         self._in_front: QWidget | None = None
+        self._revealed: QWidget | None = None
         self.setMinimumWidth(MIN_WIDTH)
 
     def sizeHint(self) -> QSize:
@@ -119,6 +120,16 @@ class Dock(QWidget):
 
     def restyle(self, appearance: Appearance) -> None:
         """Follow the theme beyond the style sheet and what is drawn."""
+
+    def reveal(self, widget: QWidget) -> None:
+        """Scroll to a widget, once the layout knows where it lies."""
+        self._revealed = widget
+        QTimer.singleShot(0, self._scroll)
+
+    def _scroll(self) -> None:
+        for scroll in self.findChildren(QScrollArea):
+            if self._revealed is not None and scroll.isAncestorOf(self._revealed):
+                scroll.ensureWidgetVisible(self._revealed, 0)
 
     def close_down(self) -> None:
         """End what is running and leave the viewer alone."""

@@ -150,7 +150,7 @@ def _failures() -> Iterator[None]:
 def _in_blocks(run: BlockRun, next_of: Callable[[Sequence[Block]], Block], keeps_unfinished: bool) -> Events:
     blocks = list(run.plan.blocks())
     finished, run_state = run.begin(), _no_state(run)
-    yield StageStarted("preview", f"Survey of the stack, for {len(blocks)} blocks")
+    yield StageStarted("preview", "Brightness and noise of the whole stack")
     started = time.perf_counter()
     found = run.survey()
     facts = run.corner(found)

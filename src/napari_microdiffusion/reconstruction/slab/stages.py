@@ -104,7 +104,8 @@ class SlabDiffusion:
         if state.prior_weight < LITTLE_WEIGHT:
             yield state.notice(
                 "This sample confirms little of what the prior would add, so "
-                f"{100 * state.prior_weight:.0f} % of it is used. The volume stays near the start."
+                f"{100 * state.prior_weight:.0f} % of it is used. The volume stays near the starting "
+                "estimate."
             )
 
     def _one_pass(self, clock: StageClock) -> Events:

@@ -35,14 +35,16 @@ class ShownTraces:
     Attributes
     ----------
     regions : int
-        How many there are.
+        The largest number of one.
+    count : int
+        How many have voxels.
     liveliest : int
         The region that changes most beyond its noise; 0 where there is none.
     """
 
     def __init__(self, traces: Traces, is_whole: bool = True) -> None:
         self.times, self.rate, self.centres = traces.times, traces.rate, traces.centres
-        self.regions = traces.light.shape[1]
+        self.regions, self.count = traces.light.shape[1], len(traces.regions)
         beyond = traces.light.std(axis=0) / np.maximum(np.median(traces.deviation, axis=0), 1e-12)
         self.liveliest = int(np.argmax(beyond)) + 1 if self.regions else 0
         found = traces.deconvolved if is_whole else None

@@ -68,6 +68,14 @@ def pixel_type(header: Mapping[str, Any], name: str) -> np.dtype[Any]:
     return dtype.newbyteorder("=")
 
 
+def piece_shape(header: Mapping[str, Any]) -> list[int]:
+    """Return the size of what is read at once: a chunk, and of those that lie together in a file one."""
+    for codec in header.get("codecs") or ():
+        if codec.get("name") == "sharding_indexed":
+            return [int(size) for size in codec["configuration"]["chunk_shape"]]
+    return _grid(header)[0]
+
+
 def _grid(header: Mapping[str, Any]) -> tuple[list[int], str, str]:
     """Return the size of a chunk, and how the names of chunks are made."""
     if "chunk_grid" not in header:

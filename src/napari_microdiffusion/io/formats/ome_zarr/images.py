@@ -3,24 +3,18 @@
 The header is read as the JSON it is; the package zarr, an extra, is needed for the pixels alone.
 """
 
-import asyncio
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version as package_version
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.axes import NAME_AXES, NAMED_OTHERWISE, kept_shape, named_axes, stack_axes
 from napari_microdiffusion.io.formats.file_faults import as_user_error
 from napari_microdiffusion.io.formats.image_source import ImageSource
-from napari_microdiffusion.io.formats.ome_zarr.chunks import missing_chunks, pixel_type
+from napari_microdiffusion.io.formats.ome_zarr.chunks import missing_chunks, piece_shape, pixel_type
 from napari_microdiffusion.io.formats.ome_zarr.folders import (
     array_header,
     attributes_of,
@@ -28,29 +22,14 @@ from napari_microdiffusion.io.formats.ome_zarr.folders import (
     is_zarr,
     ome_part,
 )
+from napari_microdiffusion.io.formats.ome_zarr.pixels import ZarrPixels
 from napari_microdiffusion.io.formats.positions import Position, chosen_position
 from napari_microdiffusion.io.metadata import FileMetadata, converted_length, lateral_and_depth, own_values
 from napari_microdiffusion.io.units import is_pixel_unit, micrometres, unknown_unit
 
-_OLDEST_ZARR = (3, 1)
-_PATIENCE_S = 10
 _MOST_PIXELS = 2**60
 _KINDS = {"time": "t", "channel": "c", "t": "t", "c": "c", "z": "z", "y": "y", "x": "x"}
 _ASSUMED = "The folder does not name its depth axis; the one without a name is taken as z."
-
-
-def check_zarr_installed(path: Path) -> None:
-    """Raise a `UserError` where the package zarr is missing, or older than shards and version 3."""
-    if find_spec("zarr") is None:
-        raise UserError(
-            f'{path.name} is OME-Zarr, for which zarr is needed: pip install "napari-microdiffusion[zarr]".'
-        )
-    installed = package_version("zarr")
-    if tuple(int(part) for part in installed.split(".")[:2]) < _OLDEST_ZARR:
-        raise UserError(
-            f"{path.name} is OME-Zarr, for which zarr {'.'.join(map(str, _OLDEST_ZARR))} is needed, not "
-            f'{installed}: pip install "napari-microdiffusion[zarr]".'
-        )
 
 
 def open_zarr_image(path: Path, axes: str | None, position: int | str | None = None) -> ImageSource:
@@ -113,32 +92,58 @@ def open_zarr_image(path: Path, axes: str | None, position: int | str | None = N
         sizes = kept_shape(letters, shape)
         dtype = pixel_type(array_header(place), path.name)
 
-    def pixels(at: Mapping[str, int]) -> npt.NDArray[Any]:
-        check_zarr_installed(path)
-        import zarr
+        # Those that are kept, among those of the array, unless a person named only some of them.
+        is_each_named = len(letters) == len(array_header(place)["shape"])
+        among = [at for at, axis in enumerate(letters) if shape[at] > 1 or axis in "YX"]
+        pieces = tuple(piece_shape(array_header(place))[at] for at in among) if is_each_named else ()
 
-        with as_user_error(path, "Zarr"), _one_report():
-            array = zarr.open_array(place, mode="r")
-            # As long as each, so that what is read has the axes that are left, in any case.
-            parts = {axis: slice(index, index + 1) for axis, index in at.items()}
-            named = letters.lower() if len(letters) == array.ndim else ""
-            data = np.asarray(array[tuple(parts.get(axis, slice(None)) for axis in named) or ...])
-        data = data.astype(data.dtype.newbyteorder("="), copy=False)
-        if not named:
-            return data.reshape(sizes)[tuple(at.get(axis, slice(None)) for axis in kept)]
-        return data.reshape([size for axis, size in zip(kept, sizes, strict=True) if axis not in at])
+    def coarser() -> list[ImageSource]:
+        return _coarser(finest, group, multiscale or {}) if is_each_named else []
 
-    return ImageSource(
+    finest = ImageSource(
         kept,
         sizes,
-        pixels,
+        ZarrPixels(path, place, kept, sizes, among if is_each_named else None),
         metadata,
         dtype,
         tuple(dict.fromkeys(notes)),
         frozenset({path, group}),
         [Position(name) for name, _, _ in listed] if len(listed) > 1 else (),
         index,
+        pieces,
+        coarser,
     )
+    return finest
+
+
+def _coarser(finest: ImageSource, group: Path, multiscale: Mapping[str, Any]) -> list[ImageSource]:
+    """Return the coarser resolutions, as far as each is sound and fits the one before it.
+
+    None is needed, so what is wrong with one ends the list instead of being refused.
+    """
+    pixels, found = finest.load, [finest]
+    assert isinstance(pixels, ZarrPixels) and pixels.places is not None
+    for dataset in (multiscale.get("datasets") or ())[1:]:
+        with suppress(UserError), as_user_error(pixels.path, "Zarr"):
+            place = (group / str(dataset["path"])).resolve()
+            header = array_header(place) if place.is_relative_to(group.resolve()) else {}
+            whole, before = tuple(int(size) for size in header["shape"]), found[-1].shape
+            shape = tuple(whole[at] for at in pixels.places)
+            is_coarser = prod(whole) == prod(shape) < prod(before) and min(shape[:-2]) > 1
+            fits = is_coarser and all(a <= b for a, b in zip(shape, before, strict=True))
+            if fits and pixel_type(header, "") == finest.dtype and not missing_chunks(place, ""):
+                chunks = piece_shape(header)
+                source = replace(
+                    finest,
+                    shape=shape,
+                    load=replace(pixels, place=place, shape=shape),
+                    pieces=tuple(chunks[at] for at in pixels.places),
+                    coarser=tuple,
+                )
+                found.append(source)
+                continue
+        break
+    return found[1:]
 
 
 def _full_resolution(
@@ -196,33 +201,6 @@ def _letters(names: Sequence[Any], count: int, path: Path) -> str:
         text = str(name or "").strip().lower()
         found.append(_KINDS.get(text, NAMED_OTHERWISE if text else "Q").upper())
     return "".join(found)
-
-
-@contextmanager
-def _one_report() -> Iterator[None]:
-    """Keep asyncio from reporting, as the program ends, the chunks that were read beside a damaged one."""
-    try:
-        yield
-    except Exception:
-        from zarr.core.sync import sync
-
-        logging.getLogger("asyncio").addFilter(_not_of_zarr)
-        sync(_settled())
-        raise
-
-
-async def _settled() -> None:
-    """Wait for what zarr still reads, and take what becomes of it."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    if tasks:
-        done, _ = await asyncio.wait(tasks, timeout=_PATIENCE_S)
-        for task in done:
-            if not task.cancelled():
-                task.exception()
-
-
-def _not_of_zarr(record: logging.LogRecord) -> bool:
-    return "zarr" not in record.getMessage()
 
 
 def _metadata(

@@ -48,6 +48,7 @@ class BeamSection(Section):
         n, source = self.document.value(STEP_LENGTH), self.document.step_length_source()
         is_known = source == "from file"
         self._source.setText(f"{source} ✓" if is_known else source)
+        self._source.setVisible(bool(source))
         set_tone(self._source, "dim" if is_known or not source else "warning")
         self._output.setText(self._describe_output(n))
         self.set_state(f"n = {n}, {self.form.state()}")

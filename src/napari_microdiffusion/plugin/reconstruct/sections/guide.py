@@ -66,7 +66,7 @@ class GuideSection(Section):
             self.plot.show()
         self.plot.add(step, misfit)
         values = [value for value in self.plot.curves[0].y if value is not None]
-        self.plot.y_title = f"{MISFIT}: {'levelled off' if has_levelled_off(values) else 'still falling'}"
+        self.plot.y_title = f"{MISFIT}: {'levelled off' if has_levelled_off(values) else 'still changing'}"
 
     def set_busy(self, reason: str) -> None:
         """Switch the buttons off for a reason, or on again."""

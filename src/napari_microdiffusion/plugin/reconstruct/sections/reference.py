@@ -47,7 +47,7 @@ class ReferenceSection(Section):
 
     def _why_not(self, layer: Any) -> str:
         found = self.document.projections
-        if not isinstance(layer, Image) or layer.rgb or layer.multiscale or layer.ndim < 3:
+        if not isinstance(layer, Image) or layer.rgb or layer.ndim < 3:
             return "no volume"
         is_other = found is None or layer is not found.layer
         return "" if is_other and known_of(layer).get("role") not in _MADE_HERE else "made of the projections"

@@ -9,6 +9,7 @@ from napari.layers import Image
 from ....settings.asked import STEP_LENGTH
 from ....stacks.metadata import known_of
 from ....stacks.placement import Placement
+from ....stacks.stack import array_of
 from ....tasks.aligning import Aligned, AlignTruth
 from ...jobs.job import Job
 from ...layers.result import add_volume
@@ -69,7 +70,7 @@ class TruthSection(Section):
         from napari.layers import Image
 
         found = self.document.projections
-        if found is None or not isinstance(layer, Image) or layer.rgb or layer.multiscale:
+        if found is None or not isinstance(layer, Image) or layer.rgb:
             return "no volume"
         shape = tuple(layer.data.shape)
         fits = len(shape) == 3 and shape[1:] == found.shape[1:] and shape[0] >= self._slices
@@ -105,10 +106,10 @@ class TruthSection(Section):
         self._note = volume.describe_difference(truth)
         if not truth.is_known or replace(truth, translate=volume.translate).lies_like(volume):
             volume.put(layer)
-        if len(layer.data) > self._slices:
+        if len(array_of(layer)) > self._slices:
             self._note = "Looking for the slices that the projections are of …"
             self._job.abandon()
-            self._job.start(AlignTruth(found.data, layer.data, self.document.acquisition))
+            self._job.start(AlignTruth(found.data, array_of(layer), self.document.acquisition))
 
     def _take_slices(self, found: Aligned) -> None:
         """Take the slices of a longer truth that the projections are of, as a layer."""
@@ -117,7 +118,7 @@ class TruthSection(Section):
         if found.first and layer is not None and projections is not None:
             place = projections.volume_placement(self.document.value(STEP_LENGTH))
             name = f"{layer.name} from slice {found.first + 1}"
-            part, known = layer.data[found.first : found.first + slices], {"of": projections.layer.name}
+            part, known = array_of(layer)[found.first : found.first + slices], {"of": projections.layer.name}
             layer.visible = False
             taken = add_volume(self._viewer, name, "ground truth", part, place, layer.contrast_limits, known)
             self.chooser.select(taken)
