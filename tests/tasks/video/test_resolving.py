@@ -71,7 +71,7 @@ def test_regions_that_are_painted_on_meanwhile_are_those_of_the_next_run():
             break
 
 
-@pytest.mark.parametrize("when", ["Mean", "Preview", "Finding regions"])
+@pytest.mark.parametrize("when", ["Mean", "Quick preview", "Finding regions"])
 def test_stopped_before_a_frame_nothing_is_kept(when):
     token = CancelToken()
     with pytest.raises(Cancelled, match="stopped before"):
