@@ -6,7 +6,7 @@ answers are known, and the change of those combinations that errs least, clean a
 solution of linear equations. It is held to change little on procedural tissue like that of the training: the
 features that vary there are those that any sample may show. Each half of the references judges what the other
 taught, at every light for itself. Of the changes that lose nowhere the one that gains most is taken, but only
-a half or a quarter of it: elsewhere the tissue is less like the halves than these are like each other.
+a quarter to a half of it: elsewhere the tissue is less like the halves than these are like each other.
 Where every change loses somewhere, the prior stays as it is.
 """
 
@@ -39,7 +39,7 @@ STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
 # How strongly the change is held back on tissue like that of the training: those that are tried.
 STRENGTHS: tuple[float, ...] = (0.3, 1.0, 4.0, 12.0, 36.0)
 # How much of the solution is taken: those that are tried.
-_SHARES: tuple[float, ...] = (0.25, 0.5)
+_SHARES: tuple[float, ...] = (0.25, 0.35, 0.5)
 # Read noise of a look at little light, relative to the range.
 _READ_NOISE = 0.01
 # Added to the squared error of a slab, relative to the range: quality is judged in dB, slice by slice.
