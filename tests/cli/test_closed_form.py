@@ -10,15 +10,14 @@ from napari_microdiffusion.cli import app
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.io import write_image
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.training import closed_form
+from napari_microdiffusion.training import looks
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
-    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
-    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
+    monkeypatch.setattr(looks, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(looks, "_OF_A_KIND", 1)
     torch.manual_seed(2)
     sizes = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}
     Prior(new_denoiser(sizes).eval(), {}).save("before.safetensors")

@@ -139,10 +139,10 @@ def opened(dock, projections_file, finish) -> ReconstructWidget:
 @pytest.fixture
 def quick_training(monkeypatch):
     """The training of three small steps; a test may make it endless."""
-    from napari_microdiffusion.training import closed_form, recipe
+    from napari_microdiffusion.training import closed_form, looks, recipe
 
-    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
-    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
+    monkeypatch.setattr(looks, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(looks, "_OF_A_KIND", 1)
     monkeypatch.setattr(closed_form, "STEP_LENGTHS", (6,))
     real, length = recipe.TrainingRecipe, {"steps": 3}
 

@@ -8,16 +8,15 @@ from napari_microdiffusion.diffusion.prior import Prior
 from napari_microdiffusion.reconstruction.events import CancelToken
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, Solved, Step
-from napari_microdiffusion.training import closed_form, recipe
+from napari_microdiffusion.training import closed_form, looks, recipe
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
-    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
-    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
+    monkeypatch.setattr(looks, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(looks, "_OF_A_KIND", 1)
     monkeypatch.setattr(closed_form, "STEP_LENGTHS", (6,))
     # On tissue as small as this the halves may gain nothing.
     monkeypatch.setattr(closed_form, "_chosen", lambda *_: (36.0, 1.0, 0.3))
@@ -93,6 +92,6 @@ def test_the_training_is_kept_where_it_is_better(adapt, monkeypatch):
 
 
 def test_a_reference_too_narrow_for_halves_is_trained_on_all_the_same(adapt):
-    events = adapt(np.ascontiguousarray(TISSUE[:, :, :24]))
+    events = adapt(np.ascontiguousarray(TISSUE[:, :24, :24]))
     assert not any(isinstance(event, Solved) for event in events)
     assert isinstance(events[-1], Adapted)

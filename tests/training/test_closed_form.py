@@ -9,8 +9,9 @@ from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.training import closed_form
+from napari_microdiffusion.training import closed_form, looks
 from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
+from napari_microdiffusion.training.looks import Look, looks_at_halves
 from napari_microdiffusion.training.normal_equations import OUTPUTS, NormalEquations
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
@@ -18,9 +19,8 @@ TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    monkeypatch.setattr(closed_form, "_PIXELS", 10_000)
-    monkeypatch.setattr(closed_form, "_SPECIMEN", (24, 24, 24))
-    monkeypatch.setattr(closed_form, "_OF_A_KIND", 1)
+    monkeypatch.setattr(looks, "_SPECIMEN", (24, 24, 24))
+    monkeypatch.setattr(looks, "_OF_A_KIND", 1)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def adapted(prior, volumes, n=6) -> ClosedForm:
 @torch.inference_mode()
 def explained(prior, volume, n=6) -> float:
     """How many dB of the guide's error within slabs the prior takes away."""
-    look, rng = closed_form.Look(volume, n), np.random.default_rng(0)
+    look, rng = Look(volume, n), np.random.default_rng(0)
     missing, weight = closed_form._evaluated(prior.denoiser, look, rng)[2:]
     nothing = Prior(new_denoiser({"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}).eval(), {})
     before = closed_form._evaluated(nothing.denoiser, look, rng)[2]
@@ -84,14 +84,41 @@ def equations(slope) -> NormalEquations:
     return found
 
 
+NOTHING, ALIKE = equations(0.0).scaled(0), torch.ones(OUTPUTS)
+
+
 def test_what_helps_one_half_much_must_not_harm_the_other():
-    halves, nothing, alike = [equations(1.0), equations(0.4)], equations(0.0).scaled(0), torch.ones(OUTPUTS)
-    strength, share, gain = closed_form._chosen(halves, nothing, alike)
+    halves = [equations(1.0), equations(0.4)]
+    strength, share, gain = closed_form._chosen([halves], halves, NOTHING, ALIKE)
     assert gain > 0
     for judge, teacher in (halves, halves[::-1]):
-        assert float(judge.explained(share * teacher.solve(nothing, strength)).sum()) > 0
+        assert float(judge.explained(share * teacher.solve(NOTHING, strength)).sum()) > 0
     # Where they contradict each other nothing is taken.
-    assert closed_form._chosen([equations(1.0), equations(-0.4)], nothing, alike)[0] is None
+    halves = [equations(1.0), equations(-0.4)]
+    assert closed_form._chosen([halves], halves, NOTHING, ALIKE)[0] is None
+
+
+def test_what_helps_clean_projections_much_must_not_harm_noisy_ones():
+    clean, noisy = [equations(1.0)] * 2, [equations(-0.1)] * 2
+    both = [a + b for a, b in zip(clean, noisy, strict=True)]
+    assert closed_form._chosen([clean], clean, NOTHING, ALIKE)[0] is not None
+    assert closed_form._chosen([clean, noisy], both, NOTHING, ALIKE)[0] is None
+
+
+def test_halves_are_cut_along_the_longer_side_before_they_are_looked_at():
+    rows = np.arange(60, dtype=np.float32)[None, :, None] * np.ones((24, 1, 20), np.float32)
+    pairs = list(looks_at_halves([rows], (6,), np.random.default_rng(0)))
+    assert len({pair[0].photons for pair in pairs}) > 2
+    for first, second in pairs:
+        assert first.photons == second.photons
+        assert first.volume.max() + 8 < second.volume.min() + 1
+
+
+def test_a_piece_without_structure_is_passed_over(untrained):
+    """Half of the tissue is dark: neither half can be judged by the other, and nothing changes."""
+    dark = TISSUE.copy()
+    dark[:, :, 30:] = 0
+    assert adapted(untrained, [dark]).prior is untrained
 
 
 def test_an_adapted_prior_is_saved_and_read_again(untrained, tmp_path):
@@ -102,5 +129,5 @@ def test_an_adapted_prior_is_saved_and_read_again(untrained, tmp_path):
 
 
 def test_too_small_a_reference_is_refused_in_a_sentence(untrained):
-    with pytest.raises(UserError, match="too small to adapt to: 18 slices and 32 columns"):
+    with pytest.raises(UserError, match="too small to adapt to: 18 slices and 32 pixels"):
         adapted(untrained, [TISSUE[:10]])

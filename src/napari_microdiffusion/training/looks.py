@@ -1,0 +1,84 @@
+"""What a prior is adapted to in closed form: pieces of references, and tissue like that of the training."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
+from ..specimens import TISSUES, draw_conditions, image_specimen
+
+# Pixels between the halves that count for neither, and those along the longer side of a reference at least.
+_GAP, LEAST_SIDE = 8, 32
+# Slabs of a reference at least; slabs and pixels along a side of a piece at most.
+_LEAST_SLABS, _SLABS, _SIDE = 3, 16, 96
+# Photons, where projections are brightest, of one look after the other; endless ones for 0.
+_LIGHTS = (0.0, 100.0, 0.0, 30.0, 0.0, 15.0, 30.0)
+# The same for usual tissue.
+_USUAL_LIGHTS = (0.0, 100.0, 40.0)
+# Size of a specimen of the usual tissue, and how many there are of every kind.
+_SPECIMEN, _OF_A_KIND = (48, 48, 48), 2
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A volume (Z, H, W) to be projected over so many slices, by so many photons; endless ones where 0."""
+
+    volume: np.ndarray
+    step_length: int
+    photons: float = 0.0
+
+
+def large_enough(references: Sequence[np.ndarray], steps: Sequence[int]) -> list[tuple[np.ndarray, int]]:
+    """References that can be halved, each with every step length that it is deep enough for."""
+    return [
+        (volume, n)
+        for n in steps
+        for volume in references
+        if len(volume) >= _LEAST_SLABS * n and max(volume.shape[1:]) >= LEAST_SIDE
+    ]
+
+
+def looks_at_halves(
+    references: Sequence[np.ndarray], steps: Sequence[int], rng: np.random.Generator
+) -> Iterator[tuple[Look, Look]]:
+    """Pieces of both halves of the references in turn, in other slabs every time, from either side.
+
+    The halves are cut before the network sees them: a piece has brightness and statistics of its own, as
+    other tissue has. What is learned of clean projections alone errs on noisy ones, so light differs, too.
+    """
+    pairs = large_enough(references, steps)
+    for number in range(max(len(_LIGHTS), len(pairs))):
+        volume, n = pairs[number % len(pairs)]
+        photons = _LIGHTS[number % len(_LIGHTS)]
+        # A run looks from both sides. Laterally mirrored pieces would take away what the optics prefer.
+        side = -1 if number // 2 % 2 else 1
+        first, second = (Look(_piece(half, n, rng)[::side], n, photons) for half in _halves(volume))
+        yield first, second
+
+
+def looks_at_usual_tissue(steps: Sequence[int], rng: np.random.Generator) -> Iterator[Look]:
+    """Tissue like that of the training: every kind, the step lengths and lights in turn."""
+    served = [n for n in steps if n <= MAX_DIFFUSION_STEP_LENGTH]
+    for number, structure_of in enumerate(_OF_A_KIND * list(TISSUES.values())):
+        n, (depth, height, width) = served[number % len(served)], _SPECIMEN
+        structure = structure_of(rng, (max(depth, 4 * n), height, width))
+        volume = image_specimen(structure, draw_conditions(rng), rng)
+        if np.ptp(volume) > 0:
+            yield Look(volume, n, _USUAL_LIGHTS[number % len(_USUAL_LIGHTS)])
+
+
+def _halves(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both halves along the longer side."""
+    axis = 1 if volume.shape[1] >= volume.shape[2] else 2
+    middle = volume.shape[axis] // 2
+    first, _, second = np.split(volume, [middle - _GAP // 2, middle + _GAP // 2], axis)
+    return first, second
+
+
+def _piece(volume: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Some slabs of the middle, from any slice on."""
+    slabs = min(len(volume) // n, _SLABS)
+    z = int(rng.integers(len(volume) - slabs * n + 1))
+    y, x = (slice(max(0, (size - _SIDE) // 2), (size + _SIDE) // 2) for size in volume.shape[1:])
+    return volume[z : z + slabs * n, y, x]
