@@ -16,7 +16,7 @@ _LOW_QUANTILE = 0.35
 MID_LIGHT = 0.2
 # Noise, relative to the range, that is too little to matter; and estimated noise that may as well be fine
 # structure, which would be lost with it.
-NEGLIGIBLE, AMBIGUOUS = 0.002, 0.015
+NEGLIGIBLE, AMBIGUOUS = 0.002, 0.016
 # Read noise relative to the standard deviation of the projections that is no structure.
 TELLING = 0.15
 # Read noise that is left at least where photons are counted, in photons.
