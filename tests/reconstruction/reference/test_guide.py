@@ -82,8 +82,9 @@ def test_grey_levels_may_be_of_any_size(run, truth, noisy):
     projections = simulate_projections(truth, Acquisition(step_length=4))
     usual, _ = run(projections, noisy, diffusion="off")
     tiny, _ = run(1e-12 * projections.astype(np.float64), noisy, diffusion="off")
-    np.testing.assert_allclose(tiny.volume * 1e12, usual.volume, rtol=1e-2, atol=5)
-    np.testing.assert_allclose(tiny.reference * 1e12, usual.reference, rtol=1e-2, atol=5)
+    # The range is 3000; a search that ends a thousandth of a pixel elsewhere moves steep places by this much.
+    np.testing.assert_allclose(tiny.volume * 1e12, usual.volume, rtol=1e-2, atol=25)
+    np.testing.assert_allclose(tiny.reference * 1e12, usual.reference, rtol=1e-2, atol=25)
 
 
 def test_noise_of_the_projections_is_left_out_where_the_reference_knows_better(run, truth, noisy, rng):

@@ -23,6 +23,8 @@ TELLING = 0.15
 _LEAST_READ = 0.1
 # How much brighter the brightest block of a class may be than its darkest.
 _UNEVEN = 4.0
+# Relative to the range, what single precision may add to a mean.
+_ROUNDING = 1e-5
 # Quantile of the means of 4 x 4 pixels that stands for the darkest light.
 _DARK_QUANTILE = 0.05
 # How often the line of variance against light is fitted.
@@ -169,7 +171,9 @@ def _line(brightness: np.ndarray, variance: np.ndarray, parts: list[np.ndarray])
 
     light = np.array([brightness[part].mean() for part in parts])
     noise = np.array([np.quantile(variance[part], _LOW_QUANTILE) for part in parts])
-    least = 1e-12 + 1e-3 * float(noise.max())
+    least = 1e-3 * float(noise.max())
+    if not least:
+        return 0.0, 0.0
     line, doubt = np.maximum(noise, least), np.ones_like(noise)
     for _ in range(_REFITS):
         weight = doubt / line
@@ -190,8 +194,9 @@ def _down_to_darkest(x: np.ndarray, found: NoiseModel) -> NoiseModel:
     if found.photon_gain <= 0 or not np.isfinite(means).any():
         return found
     darkest = float(np.nanquantile(means, _DARK_QUANTILE))
-    # As dark as any pixel are means of many where photons are counted, and none come.
-    is_empty = darkest <= float(np.nanmin(x))
+    # As dark as any pixel, but for rounding, are means of many where photons are counted and none come.
+    lowest = float(np.nanmin(x))
+    is_empty = darkest - lowest <= _ROUNDING * (float(np.nanmax(x)) - lowest)
     if not is_empty and found.dark_level - darkest <= found.read_noise:
         return found
     square = found.read_noise**2
