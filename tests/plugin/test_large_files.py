@@ -75,13 +75,19 @@ def test_a_damaged_part_is_told_when_a_run_comes_to_it(dock, finish, tmp_path, s
     assert [layer.name for layer in dock.viewer.layers] == ["large"]
 
 
+def reopened(dock, finish, path):
+    """Save the result, open it alone, and give its values."""
+    dock.runs.save_to(path)
+    finish(dock)
+    values = dock.viewer.layers["large volume"].data
+    dock.viewer.layers.clear()
+    dock.runs.open_file(str(path))
+    finish(dock)
+    return values
+
+
 def test_a_saved_result_that_stays_in_its_file_has_all_its_buttons(made, finish, tmp_path, viewer, qtbot):
-    made.runs.save_to(tmp_path / "volume.ome.zarr")
-    finish(made)
-    values = made.viewer.layers["large volume"].data
-    viewer.layers.clear()
-    made.runs.open_file(str(tmp_path / "volume.ome.zarr"))
-    finish(made)
+    values = reopened(made, finish, tmp_path / "volume.ome.zarr")
     volume = viewer.layers["volume"]
     assert volume.multiscale and made.results.volume is volume
     assert not made.outcome._buttons.isHidden()
@@ -103,12 +109,7 @@ def test_a_saved_result_that_stays_in_its_file_has_all_its_buttons(made, finish,
 def test_sections_of_a_volume_in_a_file_are_read_in_a_thread(
     made, finish, tmp_path, viewer, monkeypatch, qtbot
 ):
-    made.runs.save_to(tmp_path / "volume.ome.zarr")
-    finish(made)
-    values = made.viewer.layers["large volume"].data
-    viewer.layers.clear()
-    made.runs.open_file(str(tmp_path / "volume.ome.zarr"))
-    finish(made)
+    values = reopened(made, finish, tmp_path / "volume.ome.zarr")
     threads, original = [], ZarrPixels.__call__
 
     def note(self, at):

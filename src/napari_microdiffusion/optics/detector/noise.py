@@ -224,7 +224,7 @@ def _blocks(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     known = np.isfinite(square) & np.isfinite(inner).all((3, 4))
     # What is cut off at the bottom has no noise to tell of; blocks in which all of it is have none at all.
     share = (inner > np.nanmin(x)).mean((3, 4))
-    choices = (known & (share >= least) for least in (_LIT_SHARE, np.finfo(float).tiny, 0.0))
+    choices = (known & (share >= _LIT_SHARE), known & (share > 0))
     lit = next((chosen for chosen in choices if int(chosen.sum()) >= 2 * _BLOCKS_IN_CLASS), known)
     return inner.mean((3, 4), dtype=np.float64)[lit], square[lit]
 
