@@ -20,6 +20,7 @@ import pytest
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+THREADS = int(os.environ["OMP_NUM_THREADS"])
 PLUGIN_TESTS = REPOSITORY / "tests" / "plugin"
 SCREEN_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
 NO_SCREEN = "no screen: `make test` makes a virtual one where that is allowed"
@@ -34,7 +35,7 @@ def own_threads():
     """Give torch back the threads that it began with: as many more as there are workers would only wait."""
     yield
     if (give := getattr(sys.modules.get("torch"), "set_num_threads", None)) is not None:
-        give(int(os.environ["OMP_NUM_THREADS"]))
+        give(THREADS)
 
 
 def has_screen() -> bool:

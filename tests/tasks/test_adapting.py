@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_microdiffusion.diffusion.prior import Prior
+from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.reconstruction.events import CancelToken
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, Solved, Step
@@ -95,3 +96,9 @@ def test_a_reference_too_narrow_for_halves_is_trained_on_all_the_same(adapt):
     events = adapt(np.ascontiguousarray(TISSUE[:, :24, :24]))
     assert not any(isinstance(event, Solved) for event in events)
     assert isinstance(events[-1], Adapted)
+
+
+def test_where_it_cannot_be_saved_is_told_before_anything_is_learned(tmp_path):
+    path = tmp_path / "nowhere" / "a.safetensors"
+    with pytest.raises(UserError, match="there is no folder"):
+        next(AdaptPrior([TISSUE], AdaptSettings(), path)(CancelToken()))

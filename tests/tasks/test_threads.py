@@ -1,9 +1,10 @@
-"""The mailbox between two threads."""
+"""The mailbox between two threads, and how many threads a run takes."""
 
 import numpy as np
+import pytest
 
 from napari_microdiffusion.reconstruction.events import CancelToken, Notice, Progress, Region, SliceReady
-from napari_microdiffusion.tasks.threads import End, Mailbox, work
+from napari_microdiffusion.tasks.threads import End, Mailbox, spare_threads, work
 
 REGION = Region(0, 2, 0, 2)
 
@@ -37,3 +38,15 @@ def test_a_machine_that_is_too_small_is_told_in_a_sentence():
     assert box.take() == Notice("info", "first")
     end = box.take()
     assert isinstance(end, End) and "more memory" in end.message and end.defect is None
+
+
+@pytest.mark.parametrize(
+    ("cores", "asked", "threads"),
+    [(1, "", 1), (2, "", 2), (8, "", 7), (8, "3", 3), (8, "100", 7), (8, "0", 7), (8, "4,2", 7)],
+)
+def test_a_run_in_the_dock_leaves_a_core_and_takes_no_more_than_is_asked_for(
+    monkeypatch, cores, asked, threads
+):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert spare_threads() == threads

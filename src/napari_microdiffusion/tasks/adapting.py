@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..io import whole_file
+from ..io import check_output, whole_file
 from ..reconstruction.events import CancelToken
 from .progress import Step, seconds_left
 from .torch_libraries import load_torch_libraries
@@ -165,7 +165,14 @@ class AdaptPrior:
     threads: int = 1
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
-        """`Step`s, `Solved` where the references allow it, `Loss`es, perhaps `TooShort`, then `Adapted`."""
+        """`Step`s, `Solved` where the references allow it, `Loss`es, perhaps `TooShort`, then `Adapted`.
+
+        Raises
+        ------
+        UserError
+            If the path cannot be written to, before anything is learned.
+        """
+        check_output(self.path, (".safetensors",))
         yield Step("Reading the reference volumes")
         volumes = []
         for reference in self.references:

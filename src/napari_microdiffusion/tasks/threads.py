@@ -96,8 +96,11 @@ def warm_up(module: str) -> None:
 def spare_threads() -> int:
     """Processor threads for a run in the dock: all cores that are ours but one, which the window needs.
 
-    Of two both: the window works little, and the system gives it a core when it has to.
+    Of two both: the window works little, and the system gives it a core when it has to. Never more than
+    `OMP_NUM_THREADS` asks for, which numerical libraries heed as well.
     """
     # A job scheduler or `taskset` may have given us fewer than there are.
     ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(min(2, ours), ours - KEPT_CORES)
+    spare = max(min(2, ours), ours - KEPT_CORES)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(spare, int(asked)) if asked.isdecimal() and int(asked) > 0 else spare
