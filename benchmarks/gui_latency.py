@@ -2,6 +2,7 @@
 
     .ci/with-screen python benchmarks/gui_latency.py [--side 512] [--samples 1] [--views 2 3] [--no-cancel]
     .ci/with-screen python benchmarks/gui_latency.py --side 128 --views   # ending alone, method by method
+    .ci/with-screen python benchmarks/gui_latency.py --projections FILE --samples 0   # a file's instead
     .ci/with-screen python benchmarks/gui_latency.py --side 2048 --samples 0 --in-blocks 60
     .ci/with-screen python benchmarks/gui_latency.py --video 100 [--side 256]   # frames of a video
     .ci/with-screen python benchmarks/gui_latency.py --file 8 [--side 2048]   # opening a file of slabs
@@ -58,7 +59,7 @@ METHODS: dict[str, dict[str, Any]] = {
 class Bench:
     """A viewer with the dock and projections in it."""
 
-    def __init__(self, side: int, samples: int, steps: int) -> None:
+    def __init__(self, side: int, samples: int, steps: int, file: str = "") -> None:
         self.viewer = napari.Viewer()
         self.viewer.window.resize(1280, 900)
         self.pause(2)
@@ -70,6 +71,18 @@ class Bench:
             "torch is loaded": "torch" in sys.modules,
         }
         self.dock: Any = dock
+        if file:
+            self.dock.runs.open_file(file)
+            self.wait(lambda: not self.dock.runs.is_running)
+        else:
+            self._add_procedural(side)
+        self.dock.document.ask({"method.samples": samples})
+        self.dock.document.ask({"method.steps": steps})
+        self.stage, self.first_slab = "", 0.0
+        self.dock.runs.job.arrived.connect(self._note)
+        self.pause(3)
+
+    def _add_procedural(self, side: int) -> None:
         piece = make_specimen("vasculature", (N * SLABS, TILE, TILE), 1) * np.float32(4095)
         times = -(-side // TILE)
         tile = simulate_projections(piece, Acquisition(step_length=N))
@@ -82,11 +95,6 @@ class Bench:
             axis_labels=("z", "y", "x"),
             metadata={METADATA_KEY: {"role": "projections", "step_length": N}},
         )
-        self.dock.document.ask({"method.samples": samples})
-        self.dock.document.ask({"method.steps": steps})
-        self.stage, self.first_slab = "", 0.0
-        self.dock.runs.job.arrived.connect(self._note)
-        self.pause(3)
 
     def _note(self, event: object) -> None:
         if isinstance(event, StageStarted):
@@ -366,11 +374,13 @@ def main() -> None:
     parser.add_argument("--diffusion", choices=["slab", "off"], default="slab")
     parser.add_argument("--views", nargs="*", type=int, default=[2, 3])
     parser.add_argument("--cancel", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--projections", default="", metavar="FILE", help="instead of procedural ones")
     parser.add_argument("--in-blocks", type=float, metavar="SECONDS")
     parser.add_argument("--video", type=int, metavar="FRAMES", help="of a video, and nothing else")
     parser.add_argument("--file", type=int, metavar="SLABS", help="of a file to open, and nothing else")
     arguments = parser.parse_args()
-    bench = Bench(TILE if arguments.file else arguments.side, arguments.samples, arguments.steps)
+    side = TILE if arguments.file else arguments.side
+    bench = Bench(side, arguments.samples, arguments.steps, arguments.projections)
     bench.dock.document.ask({"method.diffusion": arguments.diffusion})
     if arguments.file:
         for _ in range(3):

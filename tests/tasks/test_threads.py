@@ -1,5 +1,7 @@
 """The mailbox between two threads, and how many threads a run takes."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,37 @@ def test_a_machine_that_is_too_small_is_told_in_a_sentence():
     assert box.take() == Notice("info", "first")
     end = box.take()
     assert isinstance(end, End) and "more memory" in end.message and end.defect is None
+
+
+def test_the_first_slice_waits_until_the_window_has_made_its_layer():
+    mailbox, order = Mailbox(), []
+
+    def source(token):
+        yield plane(0, 1.0)
+        order.append("computes")
+        yield plane(1, 1.0)
+        order.append("goes on")
+
+    thread = threading.Thread(target=work, args=(source, CancelToken(), mailbox, None))
+    thread.start()
+    while mailbox.take() is None:
+        pass
+    order.append("layer")
+    mailbox.settle()
+    thread.join()
+    assert order == ["layer", "computes", "goes on"]
+
+
+def test_nobody_waits_for_a_window_that_does_not_answer():
+    mailbox = Mailbox()
+    work(lambda token: iter([plane(0, 1.0), plane(1, 1.0)]), CancelToken(), mailbox, None)
+    assert not mailbox.wait(0)
+    assert [mailbox.take().z for _ in range(2)] == [0, 1]
+    mailbox.settle()  # its end has not been taken
+    assert not mailbox.wait(0)
+    assert mailbox.take() == End()
+    mailbox.settle()
+    assert mailbox.wait(0)
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,11 @@ class ReconstructionConfig(BaseModel):
             )
         return self
 
+    @property
+    def needs_torch(self) -> bool:
+        """Whether a network takes part."""
+        return self.guide == "inr" or self.diffusion != "off"
+
 
 def settings_error(error: ValidationError, names: dict[str, str] | None = None) -> UsageError:
     """One clear sentence for a refused setting.

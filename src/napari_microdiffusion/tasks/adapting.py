@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..io import check_output, whole_file
 from ..reconstruction.events import CancelToken
+from .imports import load_torch_libraries
 from .progress import Step, seconds_left
-from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
     from ..diffusion.prior import Prior

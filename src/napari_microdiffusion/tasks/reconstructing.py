@@ -12,10 +12,10 @@ from ..reconstruction.blocks.plan import needs_blocks
 from ..reconstruction.events import CancelToken, Finished, Notice
 from ..settings.method import ReconstructionConfig
 from .contrast import Brightness
+from .imports import load_torch_libraries
 from .large_stacks.focus import Focus
 from .large_stacks.reconstructing import GrowingVolumes, reconstructing_in_blocks
 from .progress import Step
-from .torch_libraries import load_torch_libraries
 
 TOO_LARGE_TO_COMPARE = (
     "The volume is too large to be compared with the ground truth here; reconstruct a part of it for that."
@@ -81,8 +81,7 @@ class Reconstruction:
         if needs_blocks(self.projections.shape, self.acquisition, self.config):
             yield from self._in_blocks(cancel)
             return
-        needs_torch = self.config.guide == "inr" or self.config.diffusion != "off"
-        if needs_torch:
+        if self.config.needs_torch:
             load_torch_libraries()
         from ..evaluation.uncertainty import median_relative
         from ..reconstruction.engine import reconstruct

@@ -11,8 +11,8 @@ from ..optics import Acquisition, DetectorNoise
 from ..reconstruction.events import CancelToken
 from ..settings.method import ReconstructionConfig
 from ..stacks.contrast_limits import limits_of
+from .imports import load_torch_libraries
 from .progress import Step, seconds_left
-from .torch_libraries import load_torch_libraries
 
 if TYPE_CHECKING:
     from ..studies.step_length_sweep import SweepPoint
@@ -69,7 +69,7 @@ class Sweep:
 
     def __call__(self, cancel: CancelToken) -> Iterator[Any]:
         """`Step`s, and a `PointReady` for each step length."""
-        if self.config.diffusion != "off":
+        if self.config.needs_torch:
             load_torch_libraries()
         from ..studies.step_length_sweep import SweepPoint, answer, sweep
 

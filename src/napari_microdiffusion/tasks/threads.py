@@ -8,7 +8,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from ..errors import Cancelled, RunFailed, UserError
@@ -21,6 +20,8 @@ Source = Callable[[CancelToken], Iterable[Any]]
 NO_MEMORY = "This takes more memory than the machine has free: close other programs, or take a smaller stack."
 KEPT_CORES = 1
 """Cores of more than two that a run leaves to the window."""
+# A layer that is made beside a run that computes takes the window twice as long.
+_PATIENCE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Mailbox:
         self._lock = threading.Lock()
         self._events: dict[object, Any] = {}
         self._count = 0
+        self._settled = threading.Event()
 
     def put(self, event: Any) -> None:
         """Add an event, in any thread."""
@@ -53,6 +55,17 @@ class Mailbox:
         with self._lock:
             self._events.pop(key, None)
             self._events[key] = event
+            self._settled.clear()
+
+    def settle(self) -> None:
+        """Say, in the window's thread, that what was taken has been dealt with."""
+        with self._lock:
+            if not self._events:
+                self._settled.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until all that was put has been dealt with, so many seconds at most; say whether it was."""
+        return self._settled.wait(timeout)
 
     def take(self) -> Any | None:
         """Remove and return the oldest event, None when there is none."""
@@ -72,8 +85,12 @@ def work(source: Source, token: CancelToken, mailbox: Mailbox, previous: threadi
             if token.cancelled or token.stopped:
                 raise Cancelled("the run was stopped before it began")
         previous = None
+        has_layers = False
         for event in source(token):
             mailbox.put(event)
+            if not has_layers and isinstance(event, SliceReady):
+                has_layers = True
+                mailbox.wait(_PATIENCE_S)
     except Cancelled as error:
         mailbox.put(End(cancelled=True, message="" if token.cancelled else sentence(str(error))))
     except (UserError, RunFailed) as error:
@@ -86,11 +103,6 @@ def work(source: Source, token: CancelToken, mailbox: Mailbox, previous: threadi
     else:
         # A stream with no look at its token may end well after it was cancelled; that counts as cancelled.
         mailbox.put(End(cancelled=token.cancelled))
-
-
-def warm_up(module: str) -> None:
-    """Import a module beside the GUI, so that its first use need not wait for it."""
-    threading.Thread(target=import_module, args=(module,), name="microdiffusion import", daemon=True).start()
 
 
 def spare_threads() -> int:

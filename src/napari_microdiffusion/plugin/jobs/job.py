@@ -11,6 +11,8 @@ from ...tasks.threads import End, Mailbox, Source, work
 # How often events are handed over, and for how long at most, so that the window always answers.
 TICK_MS = 30
 GUI_BUDGET_S = 0.02
+# What took longer, such as making a layer, is followed by the window's own work before anything is redrawn.
+LONG_S = 0.05
 
 
 class Job(QObject):
@@ -30,6 +32,7 @@ class Job(QObject):
         self._token: CancelToken | None = None
         self._mailbox = Mailbox()
         self._thread: threading.Thread | None = None
+        self._redraw_is_due = False
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self._hand_over)
@@ -105,7 +108,12 @@ class Job(QObject):
             self.arrived.emit(event)
             if self._token is None:  # abandoned by a slot
                 return
+        if time.perf_counter() - started > LONG_S and not self._redraw_is_due:
+            self._redraw_is_due = True
+            return
+        self._redraw_is_due = False
         self.flushed.emit()
+        self._mailbox.settle()
 
     def _forget(self) -> None:
         token, self._token = self._token, None

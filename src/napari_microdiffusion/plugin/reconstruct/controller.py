@@ -21,13 +21,13 @@ from ...stacks.projections import Projections
 from ...stacks.series import ProjectionSeries
 from ...stacks.stack import Stack
 from ...tasks.held_inr import HeldInr
+from ...tasks.imports import warm_up
 from ...tasks.large_stacks.focus import Focus
 from ...tasks.large_stacks.reconstructing import GrowingVolumes
 from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining, SeriesRemaining
 from ...tasks.several.series import SeriesReconstruction
-from ...tasks.threads import warm_up
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
@@ -43,6 +43,7 @@ from .saving import Saving
 from .sections.together import Sections
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
+NEEDED_BY_A_RUN = ("napari_microdiffusion.reconstruction.engine", "scipy.special", "scipy.optimize")
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
 
 
@@ -65,16 +66,19 @@ class Controller(Saving):
         self.lost: list[Image] = []
         self.viewer, self.sections = viewer, sections
         self.last: Reconstructing | None = None
-        self._is_warm = False
+        self._is_warm = self._has_torch = False
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
         self.finished.connect(self._settle)
 
     def warm_up(self) -> None:
-        """Once there are projections the engine will be wanted; torch still waits for a run."""
-        if not self._is_warm and self.document.projections is not None:
-            self._is_warm = True
-            warm_up("napari_microdiffusion.reconstruction.engine")
+        """Once there are projections a run will be wanted, and what it needs is imported before the click."""
+        if self.document.projections is None:
+            return
+        needs_torch = self.document.method.needs_torch
+        if not self._is_warm or (needs_torch and not self._has_torch):
+            self._is_warm, self._has_torch = True, needs_torch
+            warm_up(NEEDED_BY_A_RUN, needs_torch)
 
     def open_file(self, path: str, others: tuple[str, ...] = (), **choice: Any) -> None:
         """Read files with our reader and choose what they hold; with a choice as `ReadFile` takes it."""

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QFileDialog
 from ...errors import UserError
 from ...stacks.metadata import known_of
 from ...tasks.exporting import free_path
+from ...tasks.imports import warm_up
 from ...tasks.opening import LayersMade, Question, ReadFile, make_video_sample
 from ...tasks.progress import Saved
-from ...tasks.threads import warm_up
 from ...tasks.video.saving import SaveTraces, SaveVolumes
 from ...video.nwb import check_nwb
 from ...video.outputs import VideoOutputs
@@ -166,8 +166,7 @@ class VideoWidget(Dock):
         if not self._is_warm and self.document.projections is not None:
             self._is_warm = True
             # napari takes the latter with its first layer of labels, in the middle of a run.
-            for module in ("napari_microdiffusion.video.reconstruction", "pandas"):
-                warm_up(module)
+            warm_up(("napari_microdiffusion.video.reconstruction", "pandas"))
         plan, reason = self.document.judge()
         self.panel.set_estimate(plan)
         self.panel.set_reason(reason)

@@ -122,7 +122,7 @@ def estimate(
     seconds = {"start": 0.0, "preview": SECONDS_PER_VOXEL * voxels, "guide": 0.0}
     seconds |= {"posterior mean": 0.0, "samples": 0.0, "end": SECONDS_PER_VOXEL * voxels}
     memory: float = BYTES_TO_START + BYTES_PER_VOXEL * voxels
-    if (config.guide == "inr" or config.diffusion != "off") and not torch_is_loaded():
+    if config.needs_torch and not torch_is_loaded():
         seconds["start"] = SECONDS_TO_START
     beam = _kind_of_beam(acquisition)
     if beam is not None:

@@ -19,7 +19,7 @@ from ...reconstruction.events import BlockReady, CancelToken, Finished
 from ...settings.method import ReconstructionConfig
 from ...stacks.contrast_limits import limits_of, sampled
 from ..contrast import Contrast
-from ..torch_libraries import load_torch_libraries
+from ..imports import load_torch_libraries
 from .focus import Focus
 
 # Projections of up to so many bytes are copied, so that what is painted into them changes nothing.

@@ -17,9 +17,9 @@ from ...settings.asked import STEP_LENGTH, AskedSettings
 from ...settings.files import read_run
 from ...settings.wording import sentence
 from ...stacks.reader import READABLE
+from ..imports import load_torch_libraries
 from ..progress import Step, short_duration
 from ..threads import spare_threads
-from ..torch_libraries import load_torch_libraries
 from .pieces_left import PiecesLeft
 
 # How often it is said how far a piece is.

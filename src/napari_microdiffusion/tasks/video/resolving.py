@@ -14,8 +14,8 @@ from ...settings.method import ReconstructionConfig
 from ...stacks.contrast_limits import limits_of, sampled
 from ...video.events import FrameReady, StructureReady, VideoFinished
 from ...video.frame_store import FrameStore
+from ..imports import load_torch_libraries
 from ..progress import Step
-from ..torch_libraries import load_torch_libraries
 from .plan import VideoPlan, VideoRemaining
 from .shown_traces import ShownTraces
 
@@ -113,7 +113,7 @@ class ResolveVideo:
         There is a `FrameStored` for every frame, and traces about every second.
         """
         yield Step("Starting")
-        if self.config.guide == "inr" or self.config.diffusion != "off":
+        if self.config.needs_torch:
             load_torch_libraries()
         from ...video.reconstruction import reconstruct_video
 

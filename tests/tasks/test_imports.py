@@ -1,11 +1,11 @@
-"""Torch's libraries, loaded before torch."""
+"""What is imported beside the window."""
 
 import subprocess
 import sys
 
 LOAD_THE_LIBRARIES = """
 import sys
-from napari_microdiffusion.tasks.torch_libraries import load_torch_libraries
+from napari_microdiffusion.tasks.imports import load_torch_libraries
 load_torch_libraries()
 assert "torch" not in sys.modules
 import torch
