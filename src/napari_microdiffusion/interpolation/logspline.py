@@ -5,12 +5,13 @@ go negative. Of all volumes that agree with the projections within their noise, 
 intensity bends least along z. Pixel columns are solved on their own, for any axial profile.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from ..optics.operators.any_beam import BeamOperator
 from ..optics.operators.banded import factor_banded
+from ..optics.operators.conjugate_gradients import unchecked
 from ..optics.operators.disjoint_slabs import ProjectionOperator
 from .classical import histospline
 
@@ -40,6 +41,7 @@ def logspline(
     iterations: int = _ITERATIONS,
     *,
     pedestal: float = 0.0,
+    check: Callable[[], None] = unchecked,
 ) -> np.ndarray:
     """The volume of smoothest log intensity.
 
@@ -59,6 +61,8 @@ def logspline(
         Gauss-Newton steps.
     pedestal : float
         Light that does not fade with the structures, in unit intensities; of disjoint slabs only.
+    check : callable
+        Called between pieces; ends it by raising.
 
     Returns
     -------
@@ -69,6 +73,7 @@ def logspline(
     depth = (len(projections) + 2 * virtual) * operator.step_length
     volume = np.empty((depth, *projections.shape[1:]), np.float32)
     for part, values in logspline_parts(projections, operator, noise, iterations, pedestal=pedestal):
+        check()
         volume[part] = values
     return volume
 

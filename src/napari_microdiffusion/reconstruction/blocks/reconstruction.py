@@ -12,6 +12,7 @@ from ...errors import Cancelled, RunFailed, UserError
 from ...io import validate_projections
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
+from ..device import return_memory
 from ..events import BlockReady, CancelToken, Events, Progress, StageStarted, StopRequested
 from ..priors import check_prior
 from ..run_state import RunState
@@ -113,6 +114,7 @@ def reconstruct_share(
             if finished.record(block) is None:
                 for _ in reconstruct_block(run.facts_of(found, block), block, finished, run_state):
                     pass
+                return_memory()
 
 
 def _checked(
@@ -171,6 +173,7 @@ def _in_blocks(run: BlockRun, next_of: Callable[[Sequence[Block]], Block], keeps
             stopped = True
             continue
         left.remove(block)
+        return_memory()
         done += 1
         yield BlockReady(block.keep)
         pace = (time.perf_counter() - started) / done

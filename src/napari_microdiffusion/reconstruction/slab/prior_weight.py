@@ -51,7 +51,11 @@ def measure_prior_weight(conditioning: Conditioning, denoiser: "Denoiser", side:
     if interpolation is not None:
         guide = interpolation(thick.projections, operator.step_length)
     else:
-        guide = logspline(thick.projections, operator, facts.noise_level, pedestal=conditioning.pedestal)
+        pedestal = conditioning.pedestal
+        guide = logspline(
+            thick.projections, operator, facts.noise_level, pedestal=pedestal, check=facts.check
+        )
+    facts.check()
     # From the unit of the guide to that of what the prior sees.
     unit = np.float32(facts.scale.span / facts.prior_scale.span)
     projections = unit * thick.projections
