@@ -116,8 +116,11 @@ def test_every_way_of_looking_gives_back_what_it_changed(compared, wait):
     modes["curtain"].click()
     assert names(compared).count("truth | histospline") == 1
     assert [layer.name for layer in viewer.layers if layer.name_overlay.visible] == ["truth | histospline"]
+    line = viewer.layers["curtain"]
+    assert line.data[:, 0, 2].tolist() == [truth.data.shape[2] / 2 - 0.5] * len(truth.data)
     compared.looking.curtain.setValue(0)
     shown = compared.views.mixed
+    assert set(line.data[:, 0, 2]) == {-0.5}
     np.testing.assert_array_equal(shown.data[2], better.data[2])
     compared.looking.curtain.setValue(1000)
     np.testing.assert_array_equal(shown.data[2], truth.data[2])
@@ -240,7 +243,7 @@ def test_a_closed_dock_gives_everything_back_and_nothing_of_it_stays(viewer, tru
     with qtbot.waitSignal(widget.runner.ended, timeout=PATIENCE_MS):
         widget.panel.button.click()
     widget.looking.modes["curtain"].click()
-    assert len(viewer.layers) == 3
+    assert len(viewer.layers) == 4
     thread = weakref.ref(widget.runner.job.thread_at_work)
     parts = [weakref.ref(part) for part in (widget, widget.runner, widget.volumes, widget.scores.plot)]
     viewer.window.remove_dock_widget(widget)

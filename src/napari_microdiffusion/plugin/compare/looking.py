@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from napari import Viewer
-from napari.layers import Image
+from napari.layers import Image, Vectors
 
 from ...stacks.metadata import METADATA_KEY
 from ...stacks.placement import Placement
@@ -18,6 +18,9 @@ MODES = {
     "checkerboard": "Checkerboard",
 }
 _TRUTH_COLOUR, _OTHER_COLOUR = "green", "magenta"
+_LINE_COLOUR = "#ff8026"
+# Of the image's width: seen at a glance, and narrower than what it stands between.
+_LINE_WIDTH = 0.004
 _ERROR_COLOURS = [[0.3, 0.65, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0], [1.0, 0.5, 0.15, 1.0]]
 _KEPT = (
     *("visible", "colormap", "blending", "opacity", "contrast_limits"),
@@ -32,6 +35,7 @@ class CompareViews:
         self._viewer = viewer
         self.mode = ""
         self.mixed: Image | None = None
+        self.line: Vectors | None = None
         self._before: list[tuple[Any, dict[str, Any]]] = []
         self._named: list[Any] = []
         self._had_grid = False
@@ -69,6 +73,8 @@ class CompareViews:
         """Hang the curtain elsewhere, 0 at the left to 1 at the right."""
         if self.mode == "curtain" and self.mixed is not None:
             self.mixed.data = mixed(*self._pair, "curtain", position)
+            if self.line is not None:
+                self.line.data = _line(self.mixed.data.shape, position)
 
     def end(self) -> None:
         """Give back the view as it was."""
@@ -77,9 +83,10 @@ class CompareViews:
         viewer, self.mode = self._viewer, ""
         show_names(self._named, False)
         self._named = []
-        mixed, self.mixed = self.mixed, None
-        if mixed is not None and mixed in viewer.layers:
-            viewer.layers.remove(mixed)
+        ours, self.mixed, self.line = (self.mixed, self.line), None, None
+        for layer in ours:
+            if layer is not None and layer in viewer.layers:
+                viewer.layers.remove(layer)
         for layer, looks in self._before:
             if layer in viewer.layers:
                 for name, value in looks.items():
@@ -101,7 +108,28 @@ class CompareViews:
             **truth.placement.layer_arguments(),
         )
         truth.layer.visible = chosen.layer.visible = False
+        if pattern == "curtain":
+            self.line = self._viewer.add_vectors(
+                _line(self.mixed.data.shape, 0.5),
+                name="curtain",
+                vector_style="line",
+                edge_color=_LINE_COLOUR,
+                edge_width=max(0.5, _LINE_WIDTH * self.mixed.data.shape[-1]),
+                metadata={METADATA_KEY: {"role": "mixed"}},
+                **truth.placement.layer_arguments(),
+            )
         self._viewer.layers.selection = selected
+
+
+def _line(shape: tuple[int, ...], position: float) -> np.ndarray:
+    """Of each plane (z, y, x) the line where the curtain hangs: its start and its length, (Z, 2, 3)."""
+    depth, height, width = shape
+    lines = np.zeros((depth, 2, 3), np.float32)
+    lines[:, 0, 0] = np.arange(depth)
+    # Between two pixels, whose centres are at whole numbers.
+    lines[:, 0, 1:] = -0.5, round(position * width) - 0.5
+    lines[:, 1, 1] = height
+    return lines
 
 
 def add_error(viewer: Viewer, name: str, error: np.ndarray, bound: float, placement: Placement) -> Image:

@@ -19,7 +19,8 @@ SHOWN = (
     "axial_centroid_error_median",
     "reprojection_max",
 )
-_NAME_WIDTH = 96
+_NAME_WIDTH = 88
+_ROW_HEIGHT, _HEAD_HEIGHT = 24, 40
 _MOST_ROWS = 6
 
 
@@ -33,7 +34,8 @@ class ScoreTable(QTableWidget):
 
     def __init__(self) -> None:
         super().__init__(0, 1 + len(SHOWN))
-        self.setHorizontalHeaderLabels(["", *(COLUMNS[key].heading for key in SHOWN)])
+        # In two lines, so that the first four figures fit into the dock.
+        self.setHorizontalHeaderLabels(["", *(COLUMNS[key].heading.replace(" ", "\n", 1) for key in SHOWN)])
         for column, key in enumerate(SHOWN, 1):
             item = self.horizontalHeaderItem(column)
             if item is not None:
@@ -50,9 +52,10 @@ class ScoreTable(QTableWidget):
             head.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
             head.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
             head.resizeSection(0, _NAME_WIDTH)
+            head.setFixedHeight(_HEAD_HEIGHT)
         if side is not None:
             side.hide()
-            side.setDefaultSectionSize(24)
+            side.setDefaultSectionSize(_ROW_HEIGHT)
         self.currentCellChanged.connect(self._tell)
         self._fit()
 
@@ -98,7 +101,7 @@ class ScoreTable(QTableWidget):
     def _fit(self) -> None:
         """As tall as its rows, so that the dock scrolls and not the table."""
         rows = max(1, min(self.rowCount(), _MOST_ROWS))
-        self.setFixedHeight(24 * rows + 24 + 20)
+        self.setFixedHeight(_ROW_HEIGHT * rows + _HEAD_HEIGHT + 20)
 
     def _tell(self, row: int, *_: int) -> None:
         if row >= 0:

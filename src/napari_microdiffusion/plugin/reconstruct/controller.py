@@ -72,9 +72,7 @@ class Controller(Saving):
         self.finished.connect(self._settle)
 
     def warm_up(self) -> None:
-        """Once there are projections a run will be wanted, and what it needs is imported before the click."""
-        if self.document.projections is None:
-            return
+        """Once a run can begin it will be wanted, and what it needs is imported before the click."""
         needs_torch = self.document.method.needs_torch
         if not self._is_warm or (needs_torch and not self._has_torch):
             self._is_warm, self._has_torch = True, needs_torch

@@ -116,9 +116,10 @@ class ReconstructWidget(Dock):
 
     def _settings_changed(self, _revision: int = 0) -> None:
         self.empty.setVisible(self.document.projections is None)
-        self.runs.warm_up()
         self.results.changed.emit()  # another truth may be chosen
         cost, reason = self.document.judge()
+        if not reason:
+            self.runs.warm_up()
         self.panel.set_estimate(cost)
         self.panel.set_reason(reason)
 
