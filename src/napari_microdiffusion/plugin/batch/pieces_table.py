@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QSizePolicy, QTableWi
 from ...tasks.several.batch import Row
 
 _HEIGHT = 260
-_STATE_WIDTH, _TIME_WIDTH = 96, 72
+_TIME_WIDTH = 72
 
 
 class PiecesTable(QTableWidget):
@@ -33,10 +33,10 @@ class PiecesTable(QTableWidget):
         self.setWordWrap(False)
         head, side = self.horizontalHeader(), self.verticalHeader()
         if head is not None:
-            head.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-            for column, width in ((1, _STATE_WIDTH), (2, _TIME_WIDTH)):
-                head.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-                head.resizeSection(column, width)
+            # Names and stages are about as long as each other.
+            head.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            head.setSectionResizeMode(2, QHeaderView.ResizeMode.Fixed)
+            head.resizeSection(2, _TIME_WIDTH)
         if side is not None:
             side.hide()
             side.setDefaultSectionSize(24)
