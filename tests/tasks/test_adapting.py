@@ -1,5 +1,8 @@
 """Adapting a prior: what is solved for in closed form first, and what is kept of it."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -102,3 +105,18 @@ def test_where_it_cannot_be_saved_is_told_before_anything_is_learned(tmp_path):
     path = tmp_path / "nowhere" / "a.safetensors"
     with pytest.raises(UserError, match="there is no folder"):
         next(AdaptPrior([TISSUE], AdaptSettings(), path)(CancelToken()))
+
+
+def test_what_was_learned_is_not_lost_where_the_folder_is_gone_meanwhile(tmp_path):
+    folder = tmp_path / "away"
+    folder.mkdir()
+    events = AdaptPrior([TISSUE], AdaptSettings(), folder / "a.safetensors")(CancelToken())
+    next(events)
+    folder.rmdir()
+    with pytest.raises(UserError, match="kept as") as caught:
+        list(events)
+    kept = Path(str(caught.value).split("kept as ")[1].removesuffix("."))
+    try:
+        assert Prior.load(kept).denoiser is not None
+    finally:
+        shutil.rmtree(kept.parent)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..errors import UserError
 from ..io import check_output, whole_file
 from ..reconstruction.events import CancelToken
 from .imports import load_torch_libraries
@@ -221,9 +222,18 @@ class AdaptPrior:
                 after = solved
             else:
                 training.save(after)
+            self._put(output)
+        yield Adapted(self.path, steps, before, after, training.is_held_out, is_solved)
+
+    def _put(self, output: Path) -> None:
+        """Copy what was learned to where it belongs; where that can no longer be, keep it elsewhere."""
+        try:
             with whole_file(self.path) as partial:
                 shutil.copyfile(output, partial)
-        yield Adapted(self.path, steps, before, after, training.is_held_out, is_solved)
+        except UserError as error:
+            kept = Path(tempfile.mkdtemp(prefix="microdiffusion-")) / self.path.name
+            shutil.move(output, kept)
+            raise UserError(f"{error} The adapted prior is kept as {kept}.") from error
 
     def _too_short(self, expected: float) -> Iterator[TooShort]:
         if expected < FEWEST_STEPS:
