@@ -21,7 +21,7 @@ from napari_microdiffusion.plugin.widgets.dock import Dock
 
 N = 4
 SHAPE = (5, 32, 32)
-PATIENCE_MS = 180_000
+PATIENCE_MS = 60_000
 DOCKS = {
     "Reconstruct volume": ReconstructWidget,
     "Simulate projections": SimulateWidget,

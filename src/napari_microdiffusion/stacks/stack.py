@@ -106,6 +106,11 @@ def coarse_array_of(layer: Any) -> Any:
     return next(level for level in reversed(levels) if level.shape[-3] == depth)
 
 
+def curtain_column(width: int, position: float) -> int:
+    """The first column right of a curtain that hangs at a position, 0 at the left to 1 at the right."""
+    return round(position * width)
+
+
 def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
     """Two volumes on one grid in one picture, made plane by plane as the viewer asks for it.
 
@@ -126,7 +131,7 @@ def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
     height, width = first.shape[1:]
     y, x = np.ogrid[:height, :width]
     if pattern == "curtain":
-        is_first = np.broadcast_to(x < round(position * width), (height, width))
+        is_first = np.broadcast_to(x < curtain_column(width, position), (height, width))
     else:
         side = max(1, min(height, width) // _SQUARES)
         is_first = (y // side + x // side) % 2 == 0

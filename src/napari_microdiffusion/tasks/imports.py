@@ -16,6 +16,8 @@ from pathlib import Path
 
 # In the order in which each needs the ones before it.
 _LIBRARIES = ("c10", "torch_cpu", "torch")
+# What `warm_up` was asked for, in any dock: an import is the whole program's.
+_asked: set[str] = set()
 
 
 def load_torch_libraries() -> None:
@@ -39,30 +41,25 @@ def load_torch_libraries() -> None:
             dlopen(os.fsencode(path), os.RTLD_NOW)
 
 
-def warm_up(modules: Sequence[str], with_torch: bool = False) -> threading.Thread:
-    """Import modules in a thread of their own, in their order, and torch after them.
+def warm_up(modules: Sequence[str]) -> None:
+    """Import modules in a thread of their own, in their order; those that were asked for before are left out.
+
+    The program's end waits for it: a thread that dies in the midst of torch's own start would take the
+    program with it.
 
     Parameters
     ----------
     modules : sequence of str
-        Names, absolute.
-    with_torch : bool
-        Torch as well: 2 s on a laptop.
-
-    Returns
-    -------
-    threading.Thread
-        Started. The program's end waits for it: a thread that dies in the midst of torch's own start would
-        take the program with it.
+        Names, absolute; torch takes 2 s on a laptop, so last.
     """
-    thread = threading.Thread(target=_import, args=(tuple(modules), with_torch), name="microdiffusion import")
-    thread.start()
-    return thread
+    left = [module for module in modules if module not in _asked]
+    if left:
+        _asked.update(left)
+        threading.Thread(target=_import, args=(left,), name="microdiffusion import").start()
 
 
-def _import(modules: Sequence[str], with_torch: bool) -> None:
+def _import(modules: Sequence[str]) -> None:
     for module in modules:
+        if module == "torch":
+            load_torch_libraries()
         import_module(module)
-    if with_torch:
-        load_torch_libraries()
-        import_module("torch")

@@ -8,7 +8,7 @@ from napari.layers import Image, Vectors
 
 from ...stacks.metadata import METADATA_KEY
 from ...stacks.placement import Placement
-from ...stacks.stack import Stack, mixed
+from ...stacks.stack import Stack, curtain_column, mixed
 from ..layers.result import show_names
 
 MODES = {
@@ -127,7 +127,7 @@ def _line(shape: tuple[int, ...], position: float) -> np.ndarray:
     lines = np.zeros((depth, 2, 3), np.float32)
     lines[:, 0, 0] = np.arange(depth)
     # Between two pixels, whose centres are at whole numbers.
-    lines[:, 0, 1:] = -0.5, round(position * width) - 0.5
+    lines[:, 0, 1:] = -0.5, curtain_column(width, position) - 0.5
     lines[:, 1, 1] = height
     return lines
 

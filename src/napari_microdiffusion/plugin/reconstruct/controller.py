@@ -66,17 +66,13 @@ class Controller(Saving):
         self.lost: list[Image] = []
         self.viewer, self.sections = viewer, sections
         self.last: Reconstructing | None = None
-        self._is_warm = self._has_torch = False
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
         self.finished.connect(self._settle)
 
     def warm_up(self) -> None:
         """Once a run can begin it will be wanted, and what it needs is imported before the click."""
-        needs_torch = self.document.method.needs_torch
-        if not self._is_warm or (needs_torch and not self._has_torch):
-            self._is_warm, self._has_torch = True, needs_torch
-            warm_up(NEEDED_BY_A_RUN, needs_torch)
+        warm_up((*NEEDED_BY_A_RUN, "torch") if self.document.method.needs_torch else NEEDED_BY_A_RUN)
 
     def open_file(self, path: str, others: tuple[str, ...] = (), **choice: Any) -> None:
         """Read files with our reader and choose what they hold; with a choice as `ReadFile` takes it."""

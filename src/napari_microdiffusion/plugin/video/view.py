@@ -61,7 +61,6 @@ class VideoWidget(Dock):
         self.messages.column.addLayout(flow(self.save))
         self.runner = Runner(self.panel, self.messages, self)
         self.last: ResolvingVideo | None = None
-        self._is_warm = False
         self.empty = label(tone="empty", wrap=True)
         self.empty.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -163,8 +162,7 @@ class VideoWidget(Dock):
 
     def _settings_changed(self, _revision: int = 0) -> None:
         self.empty.setVisible(self.document.projections is None)
-        if not self._is_warm and self.document.projections is not None:
-            self._is_warm = True
+        if self.document.projections is not None:
             # napari takes the latter with its first layer of labels, in the middle of a run.
             warm_up(("napari_microdiffusion.video.reconstruction", "pandas"))
         plan, reason = self.document.judge()
