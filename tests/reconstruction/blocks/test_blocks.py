@@ -5,6 +5,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_microdiffusion.errors import Cancelled, UserError
 from napari_microdiffusion.io import read_image, write_image
@@ -18,6 +20,7 @@ from napari_microdiffusion.reconstruction.engine import _run
 from napari_microdiffusion.reconstruction.events import CancelToken, Finished, Progress
 from napari_microdiffusion.reconstruction.facts import StackFacts
 from napari_microdiffusion.reconstruction.run_state import RunState
+from napari_microdiffusion.settings.method import ReconstructionConfig
 
 SHAPE = (5, 70, 84)
 # So little memory that blocks are single tiles of 32 pixels.
@@ -188,30 +191,47 @@ def test_an_interrupted_run_is_cancelled_and_keeps_its_blocks(how, noisy, config
     assert 3 <= len(list((tmp_path / "blocks").glob("block-*.json"))) < 9
 
 
+def planned(shape, **settings) -> BlockPlan:
+    """Blocks for a stack of six slices a slab."""
+    config = ReconstructionConfig(**{"samples": 0, **settings})
+    return BlockPlan.of(shape, Acquisition(step_length=6), config)
+
+
 class TestPlan:
     def test_blocks_cover_the_image_once_and_are_whole_tiles(self):
-        plan = BlockPlan(70, 84, 32)
+        plan = BlockPlan(70, 84, 32, 64)
         seen = np.zeros((70, 84), int)
         for block in plan.blocks():
             seen[block.keep.index] += 1
-            assert block.keep.top % 32 == block.keep.left % 32 == 0
+            assert block.keep.top % 32 == block.keep.left % 64 == 0
             inside = np.zeros((70, 84), bool)
             inside[block.read.index] = True
             assert inside[block.keep.index].all()
         assert (seen == 1).all()
 
     def test_more_memory_makes_larger_blocks(self):
-        acquisition = Acquisition(step_length=6)
-        from napari_microdiffusion.settings.method import ReconstructionConfig
-
-        sides = [
-            BlockPlan.of(
-                (64, 2048, 2048), acquisition, ReconstructionConfig(memory_gb=gb, samples=samples)
-            ).side
+        sizes = [
+            planned((64, 2048, 2048), memory_gb=gb, samples=samples).largest_read
             for gb, samples in ((2, 0), (4, 0), (16, 0), (4, 4))
         ]
-        assert sides[0] < sides[1] < sides[2]
-        assert sides[3] < sides[1]
+        assert sizes[0] < sizes[1] < sizes[2]
+        assert sizes[3] < sizes[1]
+
+    def test_stacks_of_any_number_of_slabs_fill_the_same_memory(self):
+        voxels = [6 * slabs * planned((slabs, 2048, 2048)).largest_read for slabs in (8, 16, 32, 64, 128)]
+        assert max(voxels) < 1.15 * min(voxels)
+
+    @given(
+        shape=st.tuples(st.integers(1, 80), st.integers(1, 30000), st.integers(1, 3000)),
+        gb=st.sampled_from((0.03, 1, 2.5, 8)),
+    )
+    def test_no_other_blocks_of_whole_tiles_read_less_in_the_same_memory(self, shape, gb):
+        plan = planned(shape, memory_gb=gb)
+        read = [block.read.height * block.read.width for block in plan.blocks()]
+        assert plan.pixels_read == sum(read) and plan.largest_read == max(read)
+        tiles = BlockPlan.of_tiles(shape, ReconstructionConfig(memory_gb=gb))
+        assert plan.pixels_read <= tiles.pixels_read
+        assert plan.rows % tiles.rows == plan.columns % tiles.columns == 0
 
     def test_only_large_stacks_of_local_methods_need_them(self, configure):
         acquisition, large = Acquisition(step_length=6), (64, 1024, 1024)
@@ -221,7 +241,7 @@ class TestPlan:
         assert not needs_blocks(large, Acquisition(step_length=6, beam="bessel"), configure())
 
     def test_inner_is_where_the_kept_part_lies(self):
-        block = next(b for b in BlockPlan(200, 200, 64).blocks() if b.keep.top == b.keep.left == 64)
+        block = next(b for b in BlockPlan(200, 200, 64, 64).blocks() if b.keep.top == b.keep.left == 64)
         assert isinstance(block, Block)
         assert block.read.top + block.inner.top == block.keep.top
         assert block.inner.bottom - block.inner.top == 64

@@ -10,7 +10,7 @@ from napari_microdiffusion.reconstruction.blocks.growing_volume import FACTORS, 
 from napari_microdiffusion.reconstruction.blocks.plan import BlockPlan
 
 SLABS, N, HEIGHT, WIDTH = 3, 4, 50, 41
-PLAN = BlockPlan(HEIGHT, WIDTH, 16)
+PLAN = BlockPlan(HEIGHT, WIDTH, 16, 16)
 RNG = np.random.default_rng(1)
 PROJECTIONS = RNG.uniform(0, 100, (SLABS, HEIGHT, WIDTH)).astype(np.float32)
 VOLUME = RNG.uniform(0, 100, (SLABS * N, HEIGHT, WIDTH)).astype(np.float32)

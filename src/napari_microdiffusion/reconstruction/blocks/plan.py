@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
@@ -51,20 +52,21 @@ class BlockPlan:
     ----------
     height, width : int
         Rows and columns of the image.
-    side : int
-        Rows and columns kept of a block: whole tiles of the network, so that every tile is what it would be
-        without blocks.
+    rows, columns : int
+        Those kept of a block: whole tiles of the network, so that every tile is what it would be without
+        blocks.
     """
 
     height: int
     width: int
-    side: int
+    rows: int
+    columns: int
 
     @classmethod
     def of(
         cls, shape: tuple[int, int, int], acquisition: Acquisition, config: ReconstructionConfig
     ) -> "BlockPlan":
-        """The largest blocks that fit into memory.
+        """The blocks that fit into memory of which least is read twice.
 
         Parameters
         ----------
@@ -79,19 +81,36 @@ class BlockPlan:
         per_pixel = shape[0] * acquisition.step_length * _BYTES_PER_VOXEL
         if config.samples and config.diffusion != "off":
             per_pixel += shape[0] * _BYTES_PER_SAMPLED_PIXEL
-        reach = int(max(free, 0) / per_pixel) ** 0.5
-        return cls(shape[1], shape[2], tile * max(1, int((reach - 2 * CONTEXT) // tile)))
+        sides = range(tile, max(shape[1:]) + tile, tile)
+        plans = [cls(shape[1], shape[2], rows, columns) for rows in sides for columns in sides]
+        fitting = [plan for plan in plans if plan.largest_read * per_pixel <= free]
+
+        def preference(plan: "BlockPlan") -> tuple[int, int, int]:
+            # Of equal ones the squarest.
+            return plan.pixels_read, abs(plan.rows - plan.columns), plan.rows
+
+        return min(fitting or plans[:1], key=preference)
 
     @classmethod
     def of_tiles(cls, shape: tuple[int, int, int], config: ReconstructionConfig) -> "BlockPlan":
         """The smallest blocks, for a stack as in `of`: a window shows what it is asked for first."""
-        return cls(shape[1], shape[2], _tile_side(shape, config))
+        side = _tile_side(shape, config)
+        return cls(shape[1], shape[2], side, side)
+
+    @property
+    def largest_read(self) -> int:
+        """Pixels of an image that are read for the largest block."""
+        return _read(self.height, self.rows)[0] * _read(self.width, self.columns)[0]
+
+    @property
+    def pixels_read(self) -> int:
+        """Pixels of an image that are read for all blocks together, those of contexts each time again."""
+        return _read(self.height, self.rows)[1] * _read(self.width, self.columns)[1]
 
     def blocks(self) -> Iterator[Block]:
         """All of them, row by row."""
-        for top in range(0, self.height, self.side):
-            for left in range(0, self.width, self.side):
-                bottom, right = min(top + self.side, self.height), min(left + self.side, self.width)
+        for top, bottom in _parts(self.height, self.rows):
+            for left, right in _parts(self.width, self.columns):
                 read = Region(
                     max(0, top - CONTEXT),
                     min(self.height, bottom + CONTEXT),
@@ -99,6 +118,20 @@ class BlockPlan:
                     min(self.width, right + CONTEXT),
                 )
                 yield Block(read, Region(top, bottom, left, right))
+
+
+def _parts(length: int, size: int) -> Iterator[tuple[int, int]]:
+    """Begin and end of each part of so many pixels that are kept in one direction."""
+    for start in range(0, length, size):
+        yield start, min(start + size, length)
+
+
+@cache
+def _read(length: int, size: int) -> tuple[int, int]:
+    """Pixels that are read in one direction: for the largest part, and for all of them."""
+    parts = _parts(length, size)
+    counts = [min(length, stop + CONTEXT) - max(0, start - CONTEXT) for start, stop in parts]
+    return max(counts), sum(counts)
 
 
 def _tile_side(shape: tuple[int, int, int], config: ReconstructionConfig) -> int:

@@ -77,7 +77,7 @@ class BlockRun:
             "acquisition": self.acquisition.model_dump(mode="json"),
             "settings": config.model_dump(mode="json"),
             "version": package_version("napari-microdiffusion"),
-            "side": self.plan.side,
+            "block": [self.plan.rows, self.plan.columns],
             "device": choose_device(config.device).type if config.diffusion != "off" else "cpu",
         }
 
@@ -140,7 +140,8 @@ class BlockRun:
         uncertainty = BlockVolume(folder, "uncertainty", whole, self.plan) if has_samples else None
         told = provenance(facts, run_state, left_over, stopped)
         told["input"] = {"shape": list(self.projections.shape), "sha256": finished.run["input"]}
-        told["blocks"] = {"count": len(blocks), "finished": len(records), "side": self.plan.side}
+        size = {"rows": self.plan.rows, "columns": self.plan.columns}
+        told["blocks"] = {"count": len(blocks), "finished": len(records), **size}
         yield Finished(
             ReconstructionResult(
                 volume=volume,  # type: ignore[arg-type]
