@@ -92,7 +92,7 @@ def test_what_helps_one_half_much_must_not_harm_the_other():
     strength, share, gain = closed_form._chosen([halves], halves, NOTHING, ALIKE)
     assert gain > 0
     for judge, teacher in (halves, halves[::-1]):
-        assert float(judge.explained(share * teacher.solve(NOTHING, strength)).sum()) > 0
+        assert float(judge.explained(teacher.solve(NOTHING, strength), [share])[0].sum()) > 0
     # Where they contradict each other nothing is taken.
     halves = [equations(1.0), equations(-0.4)]
     assert closed_form._chosen([halves], halves, NOTHING, ALIKE)[0] is None

@@ -166,15 +166,17 @@ def _chosen(
     best: tuple[float | None, float, float] = (None, 0.0, 0.0)
     for strength in STRENGTHS if lights else ():
         solutions = [half.solve(usual, strength) for half in halves[::-1]]
-        for share in _SHARES:
-            gains = [
-                _gain(half, half.explained(share * own), physical)
+        # Of every half at every light, what each share gains.
+        gains = np.array(
+            [
+                [_gain(half, explained, physical) for explained in half.explained(own, _SHARES)]
                 for light in lights
                 for half, own in zip(light, solutions, strict=True)
             ]
-            mean = float(np.mean(gains))
-            if min(gains) > 0 and mean > max(best[2], _LEAST_GAIN):
-                best = (strength, share, mean)
+        )
+        for share, least, mean in zip(_SHARES, gains.min(0), gains.mean(0), strict=True):
+            if least > 0 and mean > max(best[2], _LEAST_GAIN):
+                best = (strength, share, float(mean))
     return best
 
 

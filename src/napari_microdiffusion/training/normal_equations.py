@@ -4,6 +4,8 @@ Each of the pixels of a block of 2 x 2 has its own; all share the features aroun
 condition of its own pixel beside them.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -54,10 +56,13 @@ class NormalEquations:
         )
         return total
 
-    def _of_pixel(self, pixel: int) -> tuple[Tensor, Tensor]:
+    def _features_of(self, pixel: int) -> Tensor:
         first = self.around + pixel * LINEAR_CHANNELS
-        index = torch.cat([torch.arange(self.around), torch.arange(first, first + LINEAR_CHANNELS)])
-        return self.normal[index][:, index], self.right[index][:, pixel::4]
+        return torch.cat([torch.arange(self.around), torch.arange(first, first + LINEAR_CHANNELS)])
+
+    def _of_pixel(self, pixel: int) -> tuple[Tensor, Tensor]:
+        index = self._features_of(pixel)
+        return self.normal[index][:, index], self.right[index, pixel::4]
 
     def solve(self, usual: "NormalEquations", strength: float) -> Tensor:
         """The solution that changes little on usual tissue.
@@ -84,14 +89,15 @@ class NormalEquations:
             unit = size.clamp_min(1e-12 * float(size.max())).rsqrt()
             scaled = unit[:, None] * (normal + strength * other) * unit
             scaled += _RIDGE * torch.eye(len(scaled), dtype=torch.float64)
-            solutions.append(unit[:, None] * torch.linalg.solve(scaled, unit[:, None] * right))
+            factor = torch.linalg.cholesky(scaled)
+            solutions.append(unit[:, None] * torch.cholesky_solve(unit[:, None] * right, factor))
         return torch.stack(solutions)
 
-    def explained(self, solution: Tensor) -> Tensor:
-        """By how much a solution lowers what each order is missing, shape (O,)."""
-        total = torch.zeros_like(self.energy)
-        for pixel in range(4):
-            normal, right = self._of_pixel(pixel)
-            own = solution[pixel]
-            total += 2 * (own * right).sum(0) - (own * (normal @ own)).sum(0)
-        return total
+    def explained(self, solution: Tensor, shares: Sequence[float] = (1.0,)) -> list[Tensor]:
+        """By how much so large shares of a solution lower what each order is missing, shape (O,) each."""
+        whole = torch.zeros_like(self.right)
+        for pixel, own in enumerate(solution):
+            whole[self._features_of(pixel), pixel::4] = own
+        along = (whole * self.right).sum(0).unflatten(0, (-1, 4)).sum(1)
+        across = (whole * (self.normal @ whole)).sum(0).unflatten(0, (-1, 4)).sum(1)
+        return [2 * share * along - share**2 * across for share in shares]
