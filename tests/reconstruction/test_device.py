@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_microdiffusion.diffusion.precision import has_bfloat16
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
 from napari_microdiffusion.errors import RunFailed
 from napari_microdiffusion.inr.fitting import fit_inr
@@ -13,7 +14,6 @@ from napari_microdiffusion.reconstruction.device import (
     DeviceLost,
     NotFinite,
     device_errors,
-    has_bfloat16,
     until_done,
 )
 from napari_microdiffusion.reconstruction.engine import reconstruct

@@ -3,9 +3,9 @@
 import ctypes
 import gc
 import sys
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import UsageError
 from .events import Event
@@ -73,19 +73,6 @@ def describe_device(name: str) -> str:
         return "this CPU" if name == "cpu" else "the best device found"
     device = choose_device(name)
     return {"cpu": "this CPU", "cuda": "the GPU", "mps": "the Apple GPU"}.get(device.type, device.type)
-
-
-def has_bfloat16(device: "torch.device") -> bool:
-    """Whether a device multiplies bfloat16 natively, which then is faster than float32."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type != "cpu":
-        return False
-    # Older versions of torch do not tell.
-    able: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def free_memory(device: "torch.device") -> None:

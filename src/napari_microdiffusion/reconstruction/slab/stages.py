@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...diffusion.precision import has_bfloat16
 from ...diffusion.slab import compose, first_orders, in_intensities, local_amplitude, order_units
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
-from ..device import DeviceError, device_errors, has_bfloat16, until_done
+from ..device import DeviceError, device_errors, until_done
 from ..events import Event, Events, Region, SliceReady, StageStarted
 from ..facts import StackFacts
 from ..run_state import RunState, StageClock

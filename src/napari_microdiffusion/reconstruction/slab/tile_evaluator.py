@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...diffusion.precision import has_bfloat16
 from ...errors import RunFailed
 from ..conditioning import Conditioning
 from ..device import (
@@ -14,7 +15,6 @@ from ..device import (
     choose_device,
     device_errors,
     free_memory,
-    has_bfloat16,
     limit_threads,
 )
 from ..events import Notice, Region
