@@ -17,8 +17,6 @@ from .refinement import refined
 from .rigid import covered, resampled, without_aliasing
 from .search import search, structures
 
-# What a match must leave unexplained at most, relative to what the best chance match leaves.
-_BETTER_THAN_CHANCE = 0.6
 # Share of the slabs and pixels that a reference must cover at least.
 _LEAST_COVERED = 0.1
 
@@ -33,7 +31,9 @@ class Registration:
     match : float
         Correlation coefficient of the structures in the projections and in those of the reference.
     chance : float or None
-        The best that the reference reached upside down or mirrored; None where it was not searched for.
+        What the reference reached upside down or mirrored; None where it was not searched for.
+    is_of_this_tissue : bool
+        Whether it matches better than chance; taken for granted where nothing was searched.
     is_upside_down : bool
         Whether it matches upside down, and only so.
     deformation : Deformation or None
@@ -43,13 +43,9 @@ class Registration:
     pose: Pose
     match: float
     chance: float | None = None
+    is_of_this_tissue: bool = True
     is_upside_down: bool = False
     deformation: Deformation | None = None
-
-    @property
-    def is_of_this_tissue(self) -> bool:
-        """Whether it matches better than chance; taken for granted where nothing was searched."""
-        return self.chance is None or 1 - self.match < _BETTER_THAN_CHANCE * (1 - self.chance)
 
     def describe(self, spacing: Triple | None = None) -> str:
         """What was found, in a sentence.
@@ -140,19 +136,17 @@ def register(
     on_voxels = image if even == image.shape else resampled(image, voxel, Pose(), even)
     found = search(projections, on_voxels, forward, check)
     chances = {
-        (z, y, x): search(projections, on_voxels[::z, ::y, ::x], forward, check).match
+        (z, y, x): search(projections, on_voxels[::z, ::y, ::x], forward, check)
         for z, y, x in product((1, -1), repeat=3)
         if (z, y, x) != (1, 1, 1)
     }
-    upside_down = (-1, 1, 1)
-    others = max(match for flips, match in chances.items() if flips != upside_down)
-    flipped = Registration(found.pose, chances[upside_down], max(found.match, others))
-    if flipped.is_of_this_tissue:
-        return Registration(found.pose, found.match, chances[upside_down], is_upside_down=True)
-    chance = max(others, chances[upside_down])
-    coarse = Registration(found.pose, found.match, chance)
-    if not coarse.is_of_this_tissue:
-        return coarse
+    chance = max(chances.values(), key=lambda one: one.score).match
+    turned = chances.pop((-1, 1, 1))
+    others = list(chances.values())
+    if turned.is_better_than([found, *others]):
+        return Registration(found.pose, found.match, turned.match, False, is_upside_down=True)
+    if not found.is_better_than([turned, *others]):
+        return Registration(found.pose, found.match, chance, False)
     exact = projections if measured is None else measured
     pose = refined(exact, image, voxel, forward, found.pose, check)
     match = match_at(projections, image, voxel, forward, pose)

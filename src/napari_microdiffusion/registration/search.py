@@ -3,10 +3,13 @@
 For every depth the reference is projected through the beam and correlated with the measurement over all
 lateral shifts, by fast Fourier transforms of the overlap alone (masked normalised cross-correlation, Padfield
 2012). The same search in the reference upside down and mirrored tells what chance alone would reach.
+
+Two things make chance matches: a corner that overlaps little, so the less overlaps the less a match counts;
+and one large structure that lies on another, so it is also asked how many places speak for a match.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy
@@ -21,6 +24,10 @@ _FINE, _COARSE = 1.0, 6.0
 _SIDE = 128
 # Share of the projections' pixels that must overlap, and of the slabs.
 _LEAST_OVERLAP = 0.4
+# Pixels along a side of a place that speaks for a match, or against it.
+_PLACE = 8
+# How often better than chance a match has to be.
+_BETTER_THAN_CHANCE = 1.2
 
 
 @dataclass(frozen=True)
@@ -32,10 +39,23 @@ class Found:
     pose : Pose
     match : float
         Correlation coefficient of the structures, -1 to 1.
+    score : float
+        The same, less where less overlaps: a few pixels correlate with something anywhere.
+    evidence : float
+        About the square root of the number of places that speak for it, less those that speak against it.
     """
 
     pose: Pose
     match: float
+    score: float
+    evidence: float = 0.0
+
+    def is_better_than(self, others: "Iterable[Found]") -> bool:
+        """Whether it is clearly better than each of these, which chance made."""
+        return all(
+            self.score > _BETTER_THAN_CHANCE * other.score and self.evidence > other.evidence
+            for other in others
+        )
 
 
 def structures(projections: np.ndarray) -> np.ndarray:
@@ -65,13 +85,14 @@ def search(
     """
     factor = max(1, int(np.ceil(max(projections.shape[1:]) / _SIDE)))
     x, s = (_binned(np.asarray(a, np.float32), factor) for a in (projections, stack))
-    measured = _Spectra(structures(x), s.shape[1:])
+    measured = structures(x)
+    spectra = _Spectra(measured, s.shape[1:])
     depth, n = forward.depth, forward.step_length
     spare = len(s) - depth
     # Depth of the volume's first slice in the stack: half of the stack beside the volume is enough to try.
     beyond = min(2 * n, depth // 2)
     first, last = min(0, spare) - beyond, max(0, spare) + beyond
-    best = Found(Pose(), -1.0)
+    best, overlapping = Found(Pose(), -1.0, -1.0), None
     for start in range(first, last + 1, max(1, n // 4)):
         check()
         piece = np.zeros((depth, *s.shape[1:]), np.float32)
@@ -79,12 +100,46 @@ def search(
         if len(inner) < _LEAST_OVERLAP * min(depth, len(s)):
             continue
         piece[max(-start, 0) : max(-start, 0) + len(inner)] = inner
-        seen = forward(piece)
+        seen = structures(forward(piece))
         slabs = np.repeat(_is_seen(len(inner), start, forward), len(seen) // forward.slabs, 0).reshape(-1)
-        match, (dy, dx) = measured.best(structures(seen), np.tile(slabs, 1))
-        if match > best.match:
-            best = Found(Pose((spare / 2 - start, factor * dy, factor * dx)), match)
-    return best
+        match, share, offset = spectra.best(seen, slabs)
+        score = match * float(np.sqrt(share * slabs.mean()))
+        if score > best.score:
+            # Between the centres.
+            down, right = (
+                factor * (o + (a - b) / 2)
+                for o, a, b in zip(offset, seen.shape[1:], measured.shape[1:], strict=True)
+            )
+            best = Found(Pose((spare / 2 - start, down, right)), match, score)
+            overlapping = _overlapping(measured[slabs], seen[slabs], offset)
+    return best if overlapping is None else replace(best, evidence=_evidence(*overlapping))
+
+
+def _overlapping(
+    measured: np.ndarray, seen: np.ndarray, offset: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What overlaps of two stacks (N, H, W), the second one's first pixel lying at an offset in the first."""
+    first, second = [], []
+    for o, inner, outer in zip(offset, measured.shape[1:], seen.shape[1:], strict=True):
+        first.append(slice(max(0, o), min(inner, outer + o)))
+        second.append(slice(max(0, -o), min(outer, inner - o)))
+    return measured[:, *first], seen[:, *second]
+
+
+def _evidence(measured: np.ndarray, seen: np.ndarray) -> float:
+    """Sum over places of how they agree, relative to the root of the sum of squares.
+
+    One place alone has 1, K places that agree alike have sqrt(K), and chance has 0 on average. Brighter
+    places count for more, but not in proportion.
+    """
+    height, width = (max(1, size // _PLACE) * min(size, _PLACE) for size in measured.shape[1:])
+    products, own, others = (
+        _binned(part[:, :height, :width], min(height, width, _PLACE))
+        for part in (measured * seen, np.square(measured), np.square(seen))
+    )
+    agreement = products / np.maximum(own * others, 1e-30) ** 0.25
+    squares = float(np.square(agreement).sum())
+    return float(agreement.sum()) / float(np.sqrt(squares)) if squares > 0 else 0.0
 
 
 def _is_seen(inner: int, start: int, forward: Forward) -> np.ndarray:
@@ -119,11 +174,14 @@ class _Spectra:
             scipy.fft.rfft2(part, self.padded) for part in (measured, np.square(measured), ones)
         )
 
-    def best(self, seen: np.ndarray, slabs: np.ndarray) -> tuple[float, tuple[float, float]]:
-        """The largest correlation coefficient over lateral shifts, and the shift (y, x) of the candidate."""
+    def best(self, seen: np.ndarray, slabs: np.ndarray) -> tuple[float, float, tuple[int, int]]:
+        """Correlation coefficient, share that overlaps, and offset of a candidate at its best place.
+
+        The offset (y, x) is that of the candidate's first pixel from the measurement's.
+        """
         values, squares = seen[slabs], np.square(seen[slabs])
         if not len(values):
-            return -1.0, (0.0, 0.0)
+            return -1.0, 0.0, (0, 0)
         own = np.ones((1, *self.outer), np.float32)
         product = self._correlated(self.values[slabs], values)
         energy = self._correlated(self.squares[slabs], own) * self._correlated(self.mask, squares)
@@ -135,13 +193,13 @@ class _Spectra:
             product / np.sqrt(np.maximum(energy, max(least, 1e-30))),
             -1,
         )
-        peak = np.unravel_index(int(match.argmax()), match.shape)
-        # How far the candidate's first pixel lies from the measurement's; then between the centres.
-        shift = [
-            (p if p < inner else p - padded) + (outer - inner) / 2
-            for p, inner, outer, padded in zip(peak, self.inner, self.outer, self.padded, strict=True)
-        ]
-        return float(match.max()), (shift[0], shift[1])
+        share = np.clip(pixels / most, 0, 1)
+        peak = np.unravel_index(int((match * np.sqrt(share)).argmax()), match.shape)
+        y, x = (
+            int(p) if p < inner else int(p) - padded
+            for p, inner, padded in zip(peak, self.inner, self.padded, strict=True)
+        )
+        return float(match[peak]), float(share[peak]), (y, x)
 
     def _correlated(self, spectrum: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Sum over slabs of the products at every shift."""
