@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.registration.pose import Pose
@@ -11,6 +12,7 @@ from napari_microdiffusion.specimens import make_specimen
 
 from .conftest import MARGIN, deformed, inner, lying_at
 
+LARGE = (64, 84, 84)
 FAR = Pose((2.4, -4.3, 3.6), 1.7)
 
 
@@ -66,6 +68,35 @@ def test_other_tissue_is_recognised_and_said(tissue, projections, acquisition, k
     assert not found.is_of_this_tissue
     assert "no better than chance" in found.describe()
     assert not found.record()["used"]
+
+
+def test_tissue_that_has_changed_is_recognised_at_little_light(tissue, projections, acquisition, rng):
+    """As a filter leaves it; two fifths of the reference show what lies elsewhere."""
+    light = rng.poisson(np.maximum(projections, 0) / projections.max() * 8).astype(np.float32)
+    reference = lying_at(tissue, FAR)
+    where = gaussian_filter(rng.normal(size=reference.shape), 3)
+    changed = where > np.quantile(where, 0.6)
+    reference[changed] = reference[::-1, ::-1][changed]
+    found = register(gaussian_filter(light, (0, 1, 1)), reference, acquisition, measured=light)
+    assert found.is_of_this_tissue
+    assert_near(found.pose, FAR, 0.7)
+    assert 1 - found.match > 0.6 * (1 - found.chance)
+
+
+def test_one_large_structure_that_lies_on_another_is_no_match():
+    """The trunk of a dendrite upon a vessel correlates by more than changed tissue does at little light."""
+    vessels, dendrites = (
+        1000 * make_specimen(*one) for one in (("vasculature", LARGE, 501), ("dendrites", LARGE, 502))
+    )
+    beam = Acquisition(step_length=6)
+    found = register(simulate_projections(vessels[8:-8, 10:-10, 10:-10], beam), dendrites, beam)
+    assert found.match > found.chance + 0.1
+    assert not found.is_of_this_tissue
+
+
+def test_where_nothing_shows_structures_nothing_is_recognised(tissue, projections, acquisition):
+    for stack, light in ((np.zeros_like(tissue), projections), (tissue, np.zeros_like(projections))):
+        assert not register(light, stack, acquisition).is_of_this_tissue
 
 
 def test_a_place_set_by_hand_is_left_as_it_is(tissue, projections, acquisition):

@@ -53,7 +53,7 @@ class Found:
     def is_better_than(self, others: "Iterable[Found]") -> bool:
         """Whether it is clearly better than each of these, which chance made."""
         return all(
-            self.score > _BETTER_THAN_CHANCE * other.score and self.evidence > other.evidence
+            self.score > max(0.0, _BETTER_THAN_CHANCE * other.score) and self.evidence > other.evidence
             for other in others
         )
 
@@ -104,7 +104,7 @@ def search(
         slabs = np.repeat(_is_seen(len(inner), start, forward), len(seen) // forward.slabs, 0).reshape(-1)
         match, share, offset = spectra.best(seen, slabs)
         score = match * float(np.sqrt(share * slabs.mean()))
-        if score > best.score:
+        if share and score > best.score:
             # Between the centres.
             down, right = (
                 factor * (o + (a - b) / 2)
@@ -177,7 +177,8 @@ class _Spectra:
     def best(self, seen: np.ndarray, slabs: np.ndarray) -> tuple[float, float, tuple[int, int]]:
         """Correlation coefficient, share that overlaps, and offset of a candidate at its best place.
 
-        The offset (y, x) is that of the candidate's first pixel from the measurement's.
+        The offset (y, x) is that of the candidate's first pixel from the measurement's; the share is 0 where
+        nothing shows structures.
         """
         values, squares = seen[slabs], np.square(seen[slabs])
         if not len(values):
@@ -188,13 +189,12 @@ class _Spectra:
         pixels = self._correlated(self.mask, own)
         most = min(np.prod(self.inner), np.prod(self.outer))
         least = 1e-6 * float(energy.max())
-        match = np.where(
-            (pixels > _LEAST_OVERLAP * most) & (energy > least),
-            product / np.sqrt(np.maximum(energy, max(least, 1e-30))),
-            -1,
-        )
+        shows = (pixels > _LEAST_OVERLAP * most) & (energy > least)
+        if not shows.any():
+            return -1.0, 0.0, (0, 0)
+        match = np.where(shows, product / np.sqrt(np.maximum(energy, max(least, 1e-30))), -1)
         share = np.clip(pixels / most, 0, 1)
-        peak = np.unravel_index(int((match * np.sqrt(share)).argmax()), match.shape)
+        peak = np.unravel_index(int(np.where(shows, match * np.sqrt(share), -1).argmax()), match.shape)
         y, x = (
             int(p) if p < inner else int(p) - padded
             for p, inner, padded in zip(peak, self.inner, self.padded, strict=True)
