@@ -171,7 +171,7 @@ class Bench:
         self.viewer.mouse_over_canvas = False
         camera.center, camera.zoom = (0.0, 0.2 * side, 0.2 * side), 2.0
         moved, plan = time.perf_counter(), activity.layers._growing.volume.blocks.plan
-        corner = (int(0.2 * side) // plan.side * plan.side,) * 2
+        corner = (int(0.2 * side) // plan.rows * plan.rows,) * 2
         self.wait(lambda: corner in ready)
         there = time.perf_counter() - moved
         self.pause(seconds / 2)
@@ -184,7 +184,7 @@ class Bench:
             "s to the first block": round(first, 1),
             "s to the block moved to": round(there, 1),
             "blocks": count,
-            "rows and columns of a block": plan.side,
+            "rows and columns of a block": plan.rows,
             "s to stop": round(stopped, 2),
             "GB more at the peak": round((resident(peak=True) - before) / 1e9, 2),
             "lateness in ms": clock.stop(())["over all"],

@@ -1,7 +1,9 @@
 """What every test may ask for: seeded randomness, the real volumes, and a screen or a clear skip."""
 
+import atexit
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +25,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 THREADS = int(os.environ["OMP_NUM_THREADS"])
 PLUGIN_TESTS = REPOSITORY / "tests" / "plugin"
 SCREEN_FIXTURES = {"qapp", "qtbot", "make_napari_viewer", "make_napari_viewer_proxy"}
+# Whether the screen is one that .ci/with-screen made: then each of several processes gets another.
+IS_VIRTUAL = "VIRTUAL_SCREEN" in os.environ
 NO_SCREEN = "no screen: `make test` makes a virtual one where that is allowed"
 
 # The same examples every time, and no time limit that a busy machine could miss.
@@ -45,6 +49,25 @@ def has_screen() -> bool:
     )
 
 
+def take_own_screen() -> None:
+    """Show the windows of this process on a virtual screen of its own; on the common one where that fails."""
+    answer, told = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(told), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],
+        pass_fds=[told],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(told)
+    atexit.register(server.terminate)
+    with os.fdopen(answer) as number:
+        if found := number.readline().strip():
+            os.environ["DISPLAY"] = f":{found}"
+
+
+if IS_VIRTUAL and "PYTEST_XDIST_WORKER" in os.environ:
+    take_own_screen()
+
+
 class SkippedModule(pytest.Module):
     """A test module that is not imported, since Qt itself may not load without a screen's libraries."""
 
@@ -65,11 +88,12 @@ def needs_screen(item: pytest.Item) -> bool:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        # All windows in one of several processes, one after the other: two would take the focus from each
-        # other. What else is in a module stays together for the sake of its fixtures.
+        # What is in a module stays together for the sake of its fixtures, and all windows of one screen: two
+        # processes would take the focus from each other.
         has_window = needs_screen(item) or PLUGIN_TESTS in item.path.parents
         if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group("screen" if has_window else str(item.path)))
+            group = "screen" if has_window and not IS_VIRTUAL else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
         if needs_screen(item) and not has_screen():
             item.add_marker(pytest.mark.skip(reason=NO_SCREEN))
 
