@@ -81,6 +81,9 @@ def killed(words: list[str], times: int, longest: float, seed: int) -> int:
             process.kill()
             process.wait()
             count += 1
+        else:
+            # Quicker than the run before: another start would begin anew.
+            return count
     run(words)
     return count
 
