@@ -99,6 +99,15 @@ def test_where_nothing_shows_structures_nothing_is_recognised(tissue, projection
         assert not register(light, stack, acquisition).is_of_this_tissue
 
 
+def test_slabs_in_which_nothing_is_tell_of_no_motion(tissue, acquisition):
+    """Without a warning: of nothing there is no misfit to divide by."""
+    sparse = tissue.copy()
+    sparse[: 3 * len(sparse) // 5] = 0
+    found = register(simulate_projections(inner(sparse), acquisition), sparse, acquisition)
+    assert found.is_of_this_tissue
+    assert_near(found.pose, Pose(), 0.3)
+
+
 def test_a_place_set_by_hand_is_left_as_it_is(tissue, projections, acquisition):
     good = register(projections, lying_at(tissue, FAR), acquisition, place=FAR)
     bad = register(projections, lying_at(tissue, FAR), acquisition, place=Pose())

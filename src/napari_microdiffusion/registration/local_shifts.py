@@ -163,6 +163,9 @@ def _equations(
         missing[i] = np.where(use, target[i] - gain * seen[i] - offset, 0)
         root = np.sqrt(own)
         light = _UNEXPLAINED * float(np.std(root * gain * (seen[i][use] - seen[i][use].mean())))
+        if not light:
+            # Where the reference shows nothing, it tells of no motion.
+            continue
         weight[i][use] = own / (usual_size(root * missing[i][use]) ** 2 + light**2) / alike
     return _Equations(slopes, missing, weight) if weight.any() else None
 
