@@ -26,8 +26,9 @@ _SIDE = 128
 _LEAST_OVERLAP = 0.4
 # Pixels along a side of a place that speaks for a match, or against it.
 _PLACE = 8
-# How often better than chance a match has to be.
-_BETTER_THAN_CHANCE = 1.2
+# How often better than chance a match has to be, or what it may leave unexplained of what chance leaves:
+# tissue that is nearly symmetric matches well by chance, too.
+_BETTER_THAN_CHANCE, _LEFT_BY_CHANCE = 1.2, 0.6
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,13 @@ class Found:
 
     def is_better_than(self, others: "Iterable[Found]") -> bool:
         """Whether it is clearly better than each of these, which chance made."""
-        return all(
-            self.score > max(0.0, _BETTER_THAN_CHANCE * other.score) and self.evidence > other.evidence
-            for other in others
-        )
+
+        def is_better(other: Found) -> bool:
+            scores_more = self.score > max(0.0, _BETTER_THAN_CHANCE * other.score)
+            leaves_less = 1 - self.score < _LEFT_BY_CHANCE * (1 - other.score)
+            return (scores_more or leaves_less) and self.evidence > other.evidence
+
+        return all(is_better(other) for other in others)
 
 
 def structures(projections: np.ndarray) -> np.ndarray:
