@@ -136,10 +136,9 @@ def _evidence(measured: np.ndarray, seen: np.ndarray) -> float:
     One place alone has 1, K places that agree alike have sqrt(K), and chance has 0 on average. Brighter
     places count for more, but not in proportion.
     """
-    height, width = (max(1, size // _PLACE) * min(size, _PLACE) for size in measured.shape[1:])
+    side = min(*measured.shape[1:], _PLACE)
     products, own, others = (
-        _binned(part[:, :height, :width], min(height, width, _PLACE))
-        for part in (measured * seen, np.square(measured), np.square(seen))
+        _binned(part, side) for part in (measured * seen, np.square(measured), np.square(seen))
     )
     agreement = products / np.maximum(own * others, 1e-30) ** 0.25
     squares = float(np.square(agreement).sum())

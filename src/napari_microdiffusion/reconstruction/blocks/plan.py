@@ -109,28 +109,22 @@ class BlockPlan:
 
     def blocks(self) -> Iterator[Block]:
         """All of them, row by row."""
-        for top, bottom in _parts(self.height, self.rows):
-            for left, right in _parts(self.width, self.columns):
-                read = Region(
-                    max(0, top - CONTEXT),
-                    min(self.height, bottom + CONTEXT),
-                    max(0, left - CONTEXT),
-                    min(self.width, right + CONTEXT),
-                )
-                yield Block(read, Region(top, bottom, left, right))
+        for read_rows, rows in _parts(self.height, self.rows):
+            for read_columns, columns in _parts(self.width, self.columns):
+                yield Block(Region(*read_rows, *read_columns), Region(*rows, *columns))
 
 
-def _parts(length: int, size: int) -> Iterator[tuple[int, int]]:
-    """Begin and end of each part of so many pixels that are kept in one direction."""
+def _parts(length: int, size: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Begin and end, in one direction, of what is read and of the so many pixels that are kept of it."""
     for start in range(0, length, size):
-        yield start, min(start + size, length)
+        stop = min(start + size, length)
+        yield (max(0, start - CONTEXT), min(length, stop + CONTEXT)), (start, stop)
 
 
 @cache
 def _read(length: int, size: int) -> tuple[int, int]:
     """Pixels that are read in one direction: for the largest part, and for all of them."""
-    parts = _parts(length, size)
-    counts = [min(length, stop + CONTEXT) - max(0, start - CONTEXT) for start, stop in parts]
+    counts = [stop - start for (start, stop), _ in _parts(length, size)]
     return max(counts), sum(counts)
 
 
