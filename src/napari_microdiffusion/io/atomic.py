@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
@@ -14,9 +13,6 @@ from typing import Any
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.formats.ome_zarr.folders import is_zarr
 from napari_microdiffusion.io.formats.ome_zarr.pixels import check_zarr_installed
-
-# How often, and how long after a failure, a folder may come back from writers in the background.
-_LATE_WRITES, _LATE_WRITE_S = 20, 0.1
 
 FOLDER_SUFFIX = ".zarr"
 """Ending of the one output that is a folder."""
@@ -89,8 +85,7 @@ def whole_folder(path: str | PathLike[str]) -> Iterator[Path]:
                 raise
             shutil.rmtree(before, ignore_errors=True)
         finally:
-            if temporary.exists():
-                _remove(temporary)
+            shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {_reason(error)}.") from error
 
@@ -229,16 +224,6 @@ def write_json(path: str | PathLike[str], content: Any) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     with whole_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder that writers in the background may still be putting a last file into."""
-    for _ in range(_LATE_WRITES):
-        shutil.rmtree(folder, ignore_errors=True)
-        # A chunk that was under way when another failed makes its folder again.
-        time.sleep(_LATE_WRITE_S)
-        if not folder.exists():
-            break
 
 
 def _reason(error: OSError) -> str:

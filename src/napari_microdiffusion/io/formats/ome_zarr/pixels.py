@@ -1,9 +1,6 @@
 """The pixels of an array in an OME-Zarr folder, all or a part of them."""
 
-import asyncio
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from importlib.util import find_spec
@@ -15,9 +12,9 @@ import numpy.typing as npt
 
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.io.formats.file_faults import as_user_error
+from napari_microdiffusion.io.formats.ome_zarr.transfers import nothing_left_running
 
 _OLDEST_ZARR = (3, 1)
-_PATIENCE_S = 10
 
 
 def check_zarr_installed(path: Path) -> None:
@@ -61,7 +58,7 @@ class ZarrPixels:
         check_zarr_installed(self.path)
         import zarr
 
-        with as_user_error(self.path, "Zarr"), _one_report():
+        with as_user_error(self.path, "Zarr"), nothing_left_running():
             array = zarr.open_array(self.place, mode="r")
             parts = [slice(None)] * array.ndim
             for axis, index in zip(self.axes, self.places or (), strict=self.places is not None):
@@ -74,30 +71,3 @@ class ZarrPixels:
             return data.reshape(self.shape)[tuple(at.get(axis, slice(None)) for axis in self.axes)]
         left = zip(self.axes, self.places, strict=True)
         return data.reshape([data.shape[index] for axis, index in left if not isinstance(at.get(axis), int)])
-
-
-@contextmanager
-def _one_report() -> Iterator[None]:
-    """Keep asyncio from reporting, as the program ends, the chunks that were read beside a damaged one."""
-    try:
-        yield
-    except Exception:
-        from zarr.core.sync import sync
-
-        logging.getLogger("asyncio").addFilter(_not_of_zarr)
-        sync(_settled())
-        raise
-
-
-async def _settled() -> None:
-    """Wait for what zarr still reads, and take what becomes of it."""
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    if tasks:
-        done, _ = await asyncio.wait(tasks, timeout=_PATIENCE_S)
-        for task in done:
-            if not task.cancelled():
-                task.exception()
-
-
-def _not_of_zarr(record: logging.LogRecord) -> bool:
-    return "zarr" not in record.getMessage()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_microdiffusion.io.formats.ome_zarr.pyramid import halved, shapes_of_resolutions
+from napari_microdiffusion.io.formats.ome_zarr.transfers import nothing_left_running
 from napari_microdiffusion.io.metadata import Scale
 
 ZarrKind = Literal["0.4", "0.5", "0.5-sharded"]
@@ -66,26 +67,27 @@ def write_zarr_image(
         by_channel = np.moveaxis(array, axes.index("c"), 0)
         omero = {"channels": [_channel(*each) for each in zip(channels, cycle(_COLOURS), by_channel)]}
         (attributes["ome"] if newer else attributes)["omero"] = omero
-    group = zarr.create_group(
-        store=folder, zarr_format=3 if newer else 2, attributes={**attributes, **items}, overwrite=True
-    )
-    planes = array.planes() if hasattr(array, "planes") else array.reshape(-1, *array.shape[-2:])
-    finer: Any = None
-    for level, shape in enumerate(shapes):
-        chunks = _chunks(shape, axes, kind)
-        stored = group.create_array(
-            str(level),
-            shape=shape,
-            dtype=array.dtype,
-            chunks=chunks,
-            shards=_shards(shape, chunks) if kind == "0.5-sharded" else None,
-            chunk_key_encoding={"name": "default" if newer else "v2", "separator": "/"},
-            dimension_names=list(axes) if newer else None,
-            # A chunk that is not there is a lost one to whoever reads.
-            config={"write_empty_chunks": True},
+    with nothing_left_running():
+        group = zarr.create_group(
+            store=folder, zarr_format=3 if newer else 2, attributes={**attributes, **items}, overwrite=True
         )
-        _fill(stored, planes if finer is None else map(halved, _planes(finer)))
-        finer = stored
+        planes = array.planes() if hasattr(array, "planes") else array.reshape(-1, *array.shape[-2:])
+        finer: Any = None
+        for level, shape in enumerate(shapes):
+            chunks = _chunks(shape, axes, kind)
+            stored = group.create_array(
+                str(level),
+                shape=shape,
+                dtype=array.dtype,
+                chunks=chunks,
+                shards=_shards(shape, chunks) if kind == "0.5-sharded" else None,
+                chunk_key_encoding={"name": "default" if newer else "v2", "separator": "/"},
+                dimension_names=list(axes) if newer else None,
+                # A chunk that is not there is a lost one to whoever reads.
+                config={"write_empty_chunks": True},
+            )
+            _fill(stored, planes if finer is None else map(halved, _planes(finer)))
+            finer = stored
 
 
 def _attributes(
