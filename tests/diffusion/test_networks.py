@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from napari_microdiffusion.diffusion.networks import SlabNetwork, shift_between_slabs
 
@@ -111,6 +112,19 @@ def test_the_readout_is_linear_in_intensity_with_coefficients_of_the_sample():
     # One number for each channel of the state, the same at every pixel.
     torch.testing.assert_close(ratio, ratio[:, :1, :, :1, :1].expand_as(ratio), atol=1e-3, rtol=1e-3)
     assert ratio.abs().min() > 1e-4
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 24), (13, 7)])
+@torch.no_grad()
+def test_its_first_weights_are_those_of_pixels_that_became_channels(height, width):
+    """What checkpoints hold, though the pixels are no longer rearranged for it."""
+    net, (state, noise, condition, globals_) = network(), inputs(3, height, width)
+    seen = []
+    net.down_blocks[0].register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0].clone()))
+    net(state, noise, condition, globals_)
+    joined = torch.cat([state, condition], 2).flatten(0, 1)
+    padded = functional.pad(joined, (0, -width % 4, 0, -height % 4), mode="replicate")
+    torch.testing.assert_close(seen[0], net.stem(functional.pixel_unshuffle(padded, 2)))
 
 
 def test_its_description_rebuilds_it():
