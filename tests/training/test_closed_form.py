@@ -1,5 +1,7 @@
 """Adapting in closed form: what is taught on one half helps the other, and nothing is lost."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from napari_microdiffusion.training import closed_form, looks
 from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
 from napari_microdiffusion.training.looks import Look, looks_at_halves
 from napari_microdiffusion.training.normal_equations import OUTPUTS, NormalEquations
+from napari_microdiffusion.training.shown import shown_ahead
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 
@@ -40,10 +43,10 @@ def adapted(prior, volumes, n=6) -> ClosedForm:
 @torch.inference_mode()
 def explained(prior, volume, n=6) -> float:
     """How many dB of the guide's error within slabs the prior takes away."""
-    look, rng = Look(volume, n), np.random.default_rng(0)
-    missing, weight = closed_form._evaluated(prior.denoiser, look, rng)[2:]
+    (shown,) = shown_ahead([Look(volume, n)], np.random.default_rng(0))
+    missing, weight = closed_form._evaluated(prior.denoiser, shown)[2:]
     nothing = Prior(new_denoiser({"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}).eval(), {})
-    before = closed_form._evaluated(nothing.denoiser, look, rng)[2]
+    before = closed_form._evaluated(nothing.denoiser, shown)[2]
     error, was = (float((weight[:, None] * part.square()).sum()) for part in (missing, before))
     return 10 * np.log10(was / error)
 
@@ -119,6 +122,19 @@ def test_a_piece_without_structure_is_passed_over(untrained):
     dark = TISSUE.copy()
     dark[:, :, 30:] = 0
     assert adapted(untrained, [dark]).prior is untrained
+
+
+def test_looks_are_shown_in_turn_and_the_thread_ends_with_them(rng):
+    volumes = [rng.random((12, 16, 16)).astype(np.float32), np.zeros((12, 16, 16), np.float32)] * 3
+    shown = list(shown_ahead([Look(volume, 6, 30.0) for volume in volumes], np.random.default_rng(0)))
+    assert [one is None for one in shown] == [False, True] * 3
+    again = shown_ahead([Look(volume, 6, 30.0) for volume in volumes], np.random.default_rng(0))
+    np.testing.assert_array_equal(next(again).residual, shown[0].residual)
+    again.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("looks"):
+            thread.join(5)
+            assert not thread.is_alive()
 
 
 def test_an_adapted_prior_is_saved_and_read_again(untrained, tmp_path):

@@ -13,6 +13,7 @@ Where every change loses somewhere, the prior stays as it is.
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from time import perf_counter
 
 import numpy as np
@@ -23,17 +24,11 @@ from torch.nn import functional
 from ..diffusion.precision import has_bfloat16
 from ..diffusion.preconditioning import Denoiser
 from ..diffusion.prior import Prior
-from ..diffusion.slab import LINEAR_CHANNELS, network_inputs, slab_orders
-from ..diffusion.statistics import statistics
+from ..diffusion.slab import LINEAR_CHANNELS
 from ..errors import UserError
-from ..interpolation import choose_pedestal, logspline
-from ..optics import IntensityScale, ProjectionOperator
-from ..optics.detector.denoising import denoise
-from ..optics.detector.noise import NoiseModel
-from .detector import Detector
-from .looks import LEAST_SIDE, Look, large_enough, looks_at_halves, looks_at_usual_tissue
+from .looks import LEAST_SIDE, large_enough, looks_at_halves, looks_at_usual_tissue
 from .normal_equations import OUTPUTS, NormalEquations
-from .recordings import noise_left
+from .shown import Shown, shown_ahead
 
 # Step lengths that are learned from where none is asked for.
 STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
@@ -41,8 +36,6 @@ STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
 STRENGTHS: tuple[float, ...] = (0.3, 1.0, 4.0, 12.0, 36.0)
 # How much of the solution is taken: those that are tried.
 _SHARES: tuple[float, ...] = (0.25, 0.35, 0.5)
-# Read noise of a look at little light, relative to the range.
-_READ_NOISE = 0.01
 # Added to the squared error of a slab, relative to the range: quality is judged in dB, slice by slice.
 _ERROR_FLOOR = 5e-5
 # dB that halves have to gain at least, on average over lights.
@@ -101,21 +94,24 @@ def adapt_in_closed_form(
     looks = list(looks_at_halves(references, steps, rng))
     usual_looks = list(looks_at_usual_tissue([k * n for k in (1, 2) for n in steps], rng))
     count = len(looks) + len(usual_looks)
+    shown = shown_ahead([*chain(*looks), *usual_looks], rng)
     # By light, each with its two halves.
     learned: dict[float, list[NormalEquations]] = {}
-    for done, pair in enumerate(looks):
-        own = _learned(denoiser, pair, rng)
-        if own is not None:
-            before = learned.get(pair[0].photons)
+    for done, (first, _) in enumerate(looks):
+        pair = [half for half in islice(shown, 2) if half is not None]
+        if len(pair) == 2:
+            own = [_equations(denoiser, half) for half in pair]
+            before = learned.get(first.photons)
             total = own if before is None else [a + b for a, b in zip(before, own, strict=True)]
-            learned[pair[0].photons] = total
+            learned[first.photons] = total
         yield (done + 1) / count
     usual: NormalEquations | None = None
-    for done, look in enumerate(usual_looks, len(looks)):
-        equations = _equations(denoiser, look, rng)
-        # Every specimen counts alike, however much it leaves unexplained.
-        equations = equations.scaled(1 / max(float((physical * equations.energy).sum()), 1e-12))
-        usual = equations if usual is None else usual + equations
+    for done, each in enumerate(shown, len(looks)):
+        if each is not None:
+            equations = _equations(denoiser, each)
+            # Every specimen counts alike, however much it leaves unexplained.
+            equations = equations.scaled(1 / max(float((physical * equations.energy).sum()), 1e-12))
+            usual = equations if usual is None else usual + equations
         yield (done + 1) / count
     assert usual is not None, "there are specimens for every step length"
     halves = [_total(parts) for parts in zip(*learned.values(), strict=True)]
@@ -131,16 +127,6 @@ def adapt_in_closed_form(
 def can_adapt(references: Sequence[np.ndarray], step_length: int | None = None) -> bool:
     """Whether any of the references is large enough."""
     return bool(large_enough(references, (step_length,) if step_length else STEP_LENGTHS))
-
-
-def _learned(
-    denoiser: Denoiser, pair: tuple[Look, Look], rng: np.random.Generator
-) -> list[NormalEquations] | None:
-    """The equations of a look at either half; None where a piece shows no structure."""
-    try:
-        return [_equations(denoiser, look, rng) for look in pair]
-    except UserError:
-        return None
 
 
 def _chosen(
@@ -212,9 +198,9 @@ def _changed(denoiser: Denoiser, solution: Tensor, around: int) -> Denoiser:
 
 
 @torch.inference_mode()
-def _equations(denoiser: Denoiser, look: Look, rng: np.random.Generator) -> NormalEquations:
+def _equations(denoiser: Denoiser, shown: Shown) -> NormalEquations:
     """The equations of a volume; slabs count by which factor their error falls."""
-    condition, seen, missing, weight = _evaluated(denoiser, look, rng)
+    condition, seen, missing, weight = _evaluated(denoiser, shown)
     spread = denoiser.order_spread[1:, None, None]
     error = ((spread * missing).square().sum(1) * weight).mean((1, 2))
     weight = weight / (error + _ERROR_FLOOR)[:, None, None]
@@ -236,33 +222,12 @@ def _equations(denoiser: Denoiser, look: Look, rng: np.random.Generator) -> Norm
     return equations
 
 
-def _evaluated(
-    denoiser: Denoiser, look: Look, rng: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _evaluated(denoiser: Denoiser, shown: Shown) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Condition and features of a stack, what the prior misses (N, ORDERS - 1, H, W), weights (N, H, W).
 
     In the normalised state; the weights turn its squares into physical ones, orders counting alike.
     """
-    n = look.step_length
-    operator = ProjectionOperator(np.full(n, 1 / n))
-    cut = np.ascontiguousarray(look.volume[: len(look.volume) // n * n], np.float32)
-    scale = IntensityScale.of(operator.project(cut))
-    truth = scale.to_unit(cut)
-    measured = np.asarray(operator.project(truth), np.float32)
-    projections, noise = measured, NoiseModel()
-    if look.photons:
-        detector = Detector(look.photons, read_noise=_READ_NOISE)
-        measured = detector.record(measured, 0.0, rng)
-        noise = detector.noise_model()
-        projections = denoise(measured, noise)
-        # From here on in the unit of what the prior sees.
-        seen_scale = IntensityScale.of(projections).widened(projections)
-        noise = noise.scaled(seen_scale.background, seen_scale.span)
-        truth, measured, projections = (seen_scale.to_unit(part) for part in (truth, measured, projections))
-    left = noise_left(noise)
-    guide = logspline(projections, operator, left, pedestal=choose_pedestal(projections, operator, left))
-    problem = network_inputs(projections, guide, operator, noise, statistics(projections, n), measured)
-    residual = slab_orders(truth, operator) - problem.first_orders
+    problem = shown.inputs
     arrays = {"condition": problem.condition, "globals": problem.globals, "mask": problem.order_mask}
     inputs = {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
     unit = denoiser.scale(torch.from_numpy(problem.unit)[None])
@@ -279,7 +244,7 @@ def _evaluated(
             )
     finally:
         hook.remove()
-    missing = (torch.from_numpy(residual) - answer[0]) * inputs["mask"][0][:, None, None]
+    missing = (torch.from_numpy(shown.residual) - answer[0]) * inputs["mask"][0][:, None, None]
     own = unit[0].clamp_min(1e-9)
     # Orders have spreads of their own; relative to them the weight of a pixel is its amplitude alone.
     spread = denoiser.order_spread
