@@ -381,22 +381,28 @@ def main() -> None:
     arguments = parser.parse_args()
     side = TILE if arguments.file else arguments.side
     bench = Bench(side, arguments.samples, arguments.steps, arguments.projections)
+    try:
+        measure(bench, arguments)
+    finally:
+        # Ends what runs, also where measuring failed.
+        bench.viewer.close()
+
+
+def measure(bench: Bench, arguments: argparse.Namespace) -> None:
+    """Print what is asked for."""
     bench.dock.document.ask({"method.diffusion": arguments.diffusion})
     if arguments.file:
         for _ in range(3):
             found = bench.first_paint(arguments.file, arguments.side)
             print(json.dumps({f"a file of {arguments.file} slabs": found}), flush=True)
-        bench.viewer.close()
         return
     if arguments.video:
         found = bench.video(arguments.video, arguments.side)
         print(json.dumps({f"video of {arguments.video} frames": found}, indent=2), flush=True)
-        bench.viewer.close()
         return
     print(json.dumps({"opening the dock": bench.opening}), flush=True)
     if arguments.in_blocks:
         print(json.dumps({"in blocks": bench.in_blocks(arguments.in_blocks)}, indent=2), flush=True)
-        bench.viewer.close()
         return
     for view in arguments.views:
         print(json.dumps({f"lateness in ms, {view}D": bench.lateness(view)}, indent=2), flush=True)
@@ -404,7 +410,6 @@ def main() -> None:
         for case, figures in bench.ending():
             rounded = {name: round(value) for name, value in figures.items()}
             print(json.dumps({f"in ms, {case}": rounded}), flush=True)
-    bench.viewer.close()
 
 
 if __name__ == "__main__":
