@@ -382,6 +382,9 @@ def quick_training(monkeypatch):
                 "stacks": 1,
                 "slabs": 2,
                 "pool": 2,
+                "recordings": 6,
+                "unit_stacks": 8,
+                "validation_batches": 3,
             }
             super().__init__(**tiny, patch=16, distribution_stacks=0, **settings)
 

@@ -128,7 +128,7 @@ def test_an_adaptation_is_judged_on_a_part_that_it_does_not_learn_from(tmp_path)
 
 
 def test_training_explains_more_and_more(tmp_path, references):
-    many = {"recordings": 32, "unit_stacks": 192, "validation_batches": 8}
+    many = {"recordings": 32, "unit_stacks": 64, "validation_batches": 8}
     recipe = TrainingRecipe(steps=60, **{**TINY, **many})
     learning = PriorTraining(recipe, tmp_path / "prior.safetensors", references=references)
     start = learning.validate()
