@@ -15,7 +15,7 @@ from napari_microdiffusion.training import closed_form, looks
 from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
 from napari_microdiffusion.training.looks import Look, looks_at_halves
 from napari_microdiffusion.training.normal_equations import OUTPUTS, NormalEquations
-from napari_microdiffusion.training.shown import shown_ahead
+from napari_microdiffusion.training.shown import shown
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 
@@ -43,10 +43,10 @@ def adapted(prior, volumes, n=6) -> ClosedForm:
 @torch.inference_mode()
 def explained(prior, volume, n=6) -> float:
     """How many dB of the guide's error within slabs the prior takes away."""
-    (shown,) = shown_ahead([Look(volume, n)], np.random.default_rng(0))
-    missing, weight = closed_form._evaluated(prior.denoiser, shown)[2:]
+    tissue = shown(Look(volume, n), np.random.default_rng(0))
+    missing, weight = closed_form._evaluated(prior.denoiser, tissue)[2:]
     nothing = Prior(new_denoiser({"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}).eval(), {})
-    before = closed_form._evaluated(nothing.denoiser, shown)[2]
+    before = closed_form._evaluated(nothing.denoiser, tissue)[2]
     error, was = (float((weight[:, None] * part.square()).sum()) for part in (missing, before))
     return 10 * np.log10(was / error)
 
@@ -124,17 +124,24 @@ def test_a_piece_without_structure_is_passed_over(untrained):
     assert adapted(untrained, [dark]).prior is untrained
 
 
-def test_looks_are_shown_in_turn_and_the_thread_ends_with_them(rng):
-    volumes = [rng.random((12, 16, 16)).astype(np.float32), np.zeros((12, 16, 16), np.float32)] * 3
-    shown = list(shown_ahead([Look(volume, 6, 30.0) for volume in volumes], np.random.default_rng(0)))
-    assert [one is None for one in shown] == [False, True] * 3
-    again = shown_ahead([Look(volume, 6, 30.0) for volume in volumes], np.random.default_rng(0))
-    np.testing.assert_array_equal(next(again).residual, shown[0].residual)
-    again.close()
+def test_it_can_be_left_at_any_time_and_leaves_nothing_behind(untrained):
+    threads = torch.get_num_threads()
+    adapting = adapt_in_closed_form(untrained, [TISSUE], 6)
+    assert 0 < next(adapting) < 1
+    adapting.close()
+    assert torch.get_num_threads() == threads
     for thread in threading.enumerate():
         if thread.name.startswith("looks"):
             thread.join(5)
             assert not thread.is_alive()
+
+
+def test_it_is_the_same_however_many_looks_are_evaluated_at_once(untrained, monkeypatch):
+    found = adapted(untrained, [TISSUE])
+    monkeypatch.setattr(closed_form, "_AT_ONCE", 1)
+    again = adapted(untrained, [TISSUE])
+    assert again.strength == found.strength
+    assert again.gain == pytest.approx(found.gain, rel=1e-3)
 
 
 def test_an_adapted_prior_is_saved_and_read_again(untrained, tmp_path):

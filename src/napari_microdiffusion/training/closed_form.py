@@ -11,8 +11,10 @@ Where every change loses somewhere, the prior stays as it is.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from time import perf_counter
 
@@ -26,9 +28,9 @@ from ..diffusion.preconditioning import Denoiser
 from ..diffusion.prior import Prior
 from ..diffusion.slab import LINEAR_CHANNELS
 from ..errors import UserError
-from .looks import LEAST_SIDE, large_enough, looks_at_halves, looks_at_usual_tissue
+from .looks import LEAST_SIDE, Look, large_enough, looks_at_halves, looks_at_usual_tissue
 from .normal_equations import OUTPUTS, NormalEquations
-from .shown import Shown, shown_ahead
+from .shown import Shown, shown
 
 # Step lengths that are learned from where none is asked for.
 STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
@@ -36,6 +38,8 @@ STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
 STRENGTHS: tuple[float, ...] = (0.3, 1.0, 4.0, 12.0, 36.0)
 # How much of the solution is taken: those that are tried.
 _SHARES: tuple[float, ...] = (0.25, 0.35, 0.5)
+# Looks that are evaluated at once, at most; each takes some hundred megabytes.
+_AT_ONCE = 4
 # Added to the squared error of a slab, relative to the range: quality is judged in dB, slice by slice.
 _ERROR_FLOOR = 5e-5
 # dB that halves have to gain at least, on average over lights.
@@ -94,21 +98,19 @@ def adapt_in_closed_form(
     looks = list(looks_at_halves(references, steps, rng))
     usual_looks = list(looks_at_usual_tissue([k * n for k in (1, 2) for n in steps], rng))
     count = len(looks) + len(usual_looks)
-    shown = shown_ahead([*chain(*looks), *usual_looks], rng)
+    found_equations = _equations_in_turn(denoiser, [*chain(*looks), *usual_looks], rng)
     # By light, each with its two halves.
     learned: dict[float, list[NormalEquations]] = {}
     for done, (first, _) in enumerate(looks):
-        pair = [half for half in islice(shown, 2) if half is not None]
-        if len(pair) == 2:
-            own = [_equations(denoiser, half) for half in pair]
+        own = [half for half in islice(found_equations, 2) if half is not None]
+        if len(own) == 2:
             before = learned.get(first.photons)
             total = own if before is None else [a + b for a, b in zip(before, own, strict=True)]
             learned[first.photons] = total
         yield (done + 1) / count
     usual: NormalEquations | None = None
-    for done, each in enumerate(shown, len(looks)):
-        if each is not None:
-            equations = _equations(denoiser, each)
+    for done, equations in enumerate(found_equations, len(looks)):
+        if equations is not None:
             # Every specimen counts alike, however much it leaves unexplained.
             equations = equations.scaled(1 / max(float((physical * equations.energy).sum()), 1e-12))
             usual = equations if usual is None else usual + equations
@@ -197,10 +199,32 @@ def _changed(denoiser: Denoiser, solution: Tensor, around: int) -> Denoiser:
     return copy
 
 
+def _equations_in_turn(
+    denoiser: Denoiser, looks: Sequence[Look], rng: np.random.Generator
+) -> Iterator[NormalEquations | None]:
+    """The equations of every look, None where it shows no structure; several looks at once.
+
+    Half of the work is NumPy's, on one core, so that as many looks as there are cores take less time than one
+    after the other on all of them.
+    """
+    threads = torch.get_num_threads()
+    workers = min(threads, _AT_ONCE)
+    pool = ThreadPoolExecutor(workers, "looks", torch.set_num_threads, (threads // workers,))
+    try:
+        yield from pool.map(partial(_equations, denoiser), looks, rng.spawn(len(looks)))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        # What the threads have set would count for threads that are yet to come.
+        torch.set_num_threads(threads)
+
+
 @torch.inference_mode()
-def _equations(denoiser: Denoiser, shown: Shown) -> NormalEquations:
+def _equations(denoiser: Denoiser, look: Look, rng: np.random.Generator) -> NormalEquations | None:
     """The equations of a volume; slabs count by which factor their error falls."""
-    condition, seen, missing, weight = _evaluated(denoiser, shown)
+    tissue = shown(look, rng)
+    if tissue is None:
+        return None
+    condition, seen, missing, weight = _evaluated(denoiser, tissue)
     spread = denoiser.order_spread[1:, None, None]
     error = ((spread * missing).square().sum(1) * weight).mean((1, 2))
     weight = weight / (error + _ERROR_FLOOR)[:, None, None]
@@ -222,29 +246,28 @@ def _equations(denoiser: Denoiser, shown: Shown) -> NormalEquations:
     return equations
 
 
-def _evaluated(denoiser: Denoiser, shown: Shown) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _evaluated(denoiser: Denoiser, tissue: Shown) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Condition and features of a stack, what the prior misses (N, ORDERS - 1, H, W), weights (N, H, W).
 
     In the normalised state; the weights turn its squares into physical ones, orders counting alike.
     """
-    problem = shown.inputs
+    problem = tissue.inputs
     arrays = {"condition": problem.condition, "globals": problem.globals, "mask": problem.order_mask}
     inputs = {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
     unit = denoiser.scale(torch.from_numpy(problem.unit)[None])
     seen: list[Tensor] = []
-    hook = denoiser.network.head.register_forward_pre_hook(
+    # Another thread may be using the same.
+    denoiser = deepcopy(denoiser)
+    denoiser.network.head.register_forward_pre_hook(
         lambda _, given: seen.append(given[0].to(torch.float32, copy=True))
     )
     # Least squares over so many pixels do not see the difference.
     rough = torch.autocast("cpu", torch.bfloat16, has_bfloat16(torch.device("cpu")))
-    try:
-        with rough:
-            answer = denoiser.posterior_mean(
-                inputs["condition"], inputs["globals"], inputs["mask"], torch.from_numpy(problem.unit)[None]
-            )
-    finally:
-        hook.remove()
-    missing = (torch.from_numpy(shown.residual) - answer[0]) * inputs["mask"][0][:, None, None]
+    with rough:
+        answer = denoiser.posterior_mean(
+            inputs["condition"], inputs["globals"], inputs["mask"], torch.from_numpy(problem.unit)[None]
+        )
+    missing = (torch.from_numpy(tissue.residual) - answer[0]) * inputs["mask"][0][:, None, None]
     own = unit[0].clamp_min(1e-9)
     # Orders have spreads of their own; relative to them the weight of a pixel is its amplitude alone.
     spread = denoiser.order_spread

@@ -1,8 +1,5 @@
-"""Looks at tissue as the network is shown them, made ahead while it is evaluated on those before."""
+"""Looks at tissue as the network is shown them."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +17,6 @@ from .recordings import noise_left
 
 # Read noise of a look at little light, relative to the range.
 _READ_NOISE = 0.01
-# So many wait at most; each takes some tens of megabytes.
-_AHEAD = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,24 +27,8 @@ class Shown:
     residual: np.ndarray
 
 
-def shown_ahead(looks: Sequence[Look], rng: np.random.Generator) -> Iterator[Shown | None]:
-    """Every look as it is shown, in turn, by a thread a little ahead; None where it shows no structure.
-
-    NumPy uses one core and the network all of them, so that neither waits for the other.
-    """
-    left = iter(looks)
-    waiting: deque[Future[Shown | None]] = deque()
-    thread = ThreadPoolExecutor(1, "looks")
-    try:
-        for _ in looks:
-            while len(waiting) <= _AHEAD and (look := next(left, None)) is not None:
-                waiting.append(thread.submit(_shown_where_structured, look, rng))
-            yield waiting.popleft().result()
-    finally:
-        thread.shutdown(wait=False, cancel_futures=True)
-
-
-def _shown_where_structured(look: Look, rng: np.random.Generator) -> Shown | None:
+def shown(look: Look, rng: np.random.Generator) -> Shown | None:
+    """A look as it is shown; None where there is no structure in it."""
     try:
         return _shown(look, rng)
     except UserError:
