@@ -13,9 +13,8 @@ from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.training import closed_form, looks
 from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
-from napari_microdiffusion.training.looks import Look, looks_at_halves
+from napari_microdiffusion.training.looks import Look, looks_at_halves, shown
 from napari_microdiffusion.training.normal_equations import OUTPUTS, NormalEquations
-from napari_microdiffusion.training.shown import shown
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 

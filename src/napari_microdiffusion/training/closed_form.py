@@ -28,9 +28,16 @@ from ..diffusion.preconditioning import Denoiser
 from ..diffusion.prior import Prior
 from ..diffusion.slab import LINEAR_CHANNELS
 from ..errors import UserError
-from .looks import LEAST_SIDE, Look, large_enough, looks_at_halves, looks_at_usual_tissue
+from .looks import (
+    LEAST_SIDE,
+    Look,
+    Shown,
+    large_enough,
+    looks_at_halves,
+    looks_at_usual_tissue,
+    shown,
+)
 from .normal_equations import OUTPUTS, NormalEquations
-from .shown import Shown, shown
 
 # Step lengths that are learned from where none is asked for.
 STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)

@@ -1,12 +1,23 @@
-"""What a prior is adapted to in closed form: pieces of references, and tissue like that of the training."""
+"""What a prior is adapted to in closed form, as it is shown to it.
+
+Pieces of references, and tissue like that of the training.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH
+from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, NetworkInputs, network_inputs, slab_orders
+from ..diffusion.statistics import statistics
+from ..errors import UserError
+from ..interpolation import choose_pedestal, logspline
+from ..optics import IntensityScale, ProjectionOperator
+from ..optics.detector.denoising import denoise
+from ..optics.detector.noise import NoiseModel
 from ..specimens import TISSUES, draw_conditions, image_specimen
+from .detector import Detector
+from .recordings import noise_left
 
 # Pixels between the halves that count for neither, and those along the longer side of a reference at least.
 _GAP, LEAST_SIDE = 8, 32
@@ -16,6 +27,8 @@ _LEAST_SLABS, _SLABS, _SIDE = 3, 16, 96
 _LIGHTS = (0.0, 100.0, 0.0, 30.0, 0.0, 15.0, 30.0)
 # The same for usual tissue.
 _USUAL_LIGHTS = (0.0, 100.0, 40.0)
+# Read noise of a look at little light, relative to the range.
+_READ_NOISE = 0.01
 # Size of a specimen of the usual tissue, and how many there are of every kind.
 _SPECIMEN, _OF_A_KIND = (48, 48, 48), 2
 
@@ -27,6 +40,14 @@ class Look:
     volume: np.ndarray
     step_length: int
     photons: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What the network is given, and the residual (N, ORDERS, H, W) that would be right."""
+
+    inputs: NetworkInputs
+    residual: np.ndarray
 
 
 def large_enough(references: Sequence[np.ndarray], steps: Sequence[int]) -> list[tuple[np.ndarray, int]]:
@@ -66,6 +87,37 @@ def looks_at_usual_tissue(steps: Sequence[int], rng: np.random.Generator) -> Ite
         volume = image_specimen(structure, draw_conditions(rng), rng)
         if np.ptp(volume) > 0:
             yield Look(volume, n, _USUAL_LIGHTS[number % len(_USUAL_LIGHTS)])
+
+
+def shown(look: Look, rng: np.random.Generator) -> Shown | None:
+    """A look as it is shown; None where there is no structure in it."""
+    try:
+        return _shown(look, rng)
+    except UserError:
+        return None
+
+
+def _shown(look: Look, rng: np.random.Generator) -> Shown:
+    n = look.step_length
+    operator = ProjectionOperator(np.full(n, 1 / n))
+    cut = np.ascontiguousarray(look.volume[: len(look.volume) // n * n], np.float32)
+    scale = IntensityScale.of(operator.project(cut))
+    truth = scale.to_unit(cut)
+    measured = np.asarray(operator.project(truth), np.float32)
+    projections, noise = measured, NoiseModel()
+    if look.photons:
+        detector = Detector(look.photons, read_noise=_READ_NOISE)
+        measured = detector.record(measured, 0.0, rng)
+        noise = detector.noise_model()
+        projections = denoise(measured, noise)
+        # From here on in the unit of what the prior sees.
+        seen_scale = IntensityScale.of(projections).widened(projections)
+        noise = noise.scaled(seen_scale.background, seen_scale.span)
+        truth, measured, projections = (seen_scale.to_unit(part) for part in (truth, measured, projections))
+    left = noise_left(noise)
+    guide = logspline(projections, operator, left, pedestal=choose_pedestal(projections, operator, left))
+    inputs = network_inputs(projections, guide, operator, noise, statistics(projections, n), measured)
+    return Shown(inputs, slab_orders(truth, operator) - inputs.first_orders)
 
 
 def _halves(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
