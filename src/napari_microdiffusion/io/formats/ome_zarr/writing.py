@@ -25,6 +25,7 @@ _INNER_CHUNK_SIDE, _INNER_CHUNK_VOXELS = 256, 2**18
 _SHARD_SIDE, _SHARD_VOXELS = 2048, 2**24
 
 
+@nothing_left_running()
 def write_zarr_image(
     folder: Path,
     array: Any,
@@ -67,27 +68,26 @@ def write_zarr_image(
         by_channel = np.moveaxis(array, axes.index("c"), 0)
         omero = {"channels": [_channel(*each) for each in zip(channels, cycle(_COLOURS), by_channel)]}
         (attributes["ome"] if newer else attributes)["omero"] = omero
-    with nothing_left_running():
-        group = zarr.create_group(
-            store=folder, zarr_format=3 if newer else 2, attributes={**attributes, **items}, overwrite=True
+    group = zarr.create_group(
+        store=folder, zarr_format=3 if newer else 2, attributes={**attributes, **items}, overwrite=True
+    )
+    planes = array.planes() if hasattr(array, "planes") else array.reshape(-1, *array.shape[-2:])
+    finer: Any = None
+    for level, shape in enumerate(shapes):
+        chunks = _chunks(shape, axes, kind)
+        stored = group.create_array(
+            str(level),
+            shape=shape,
+            dtype=array.dtype,
+            chunks=chunks,
+            shards=_shards(shape, chunks) if kind == "0.5-sharded" else None,
+            chunk_key_encoding={"name": "default" if newer else "v2", "separator": "/"},
+            dimension_names=list(axes) if newer else None,
+            # A chunk that is not there is a lost one to whoever reads.
+            config={"write_empty_chunks": True},
         )
-        planes = array.planes() if hasattr(array, "planes") else array.reshape(-1, *array.shape[-2:])
-        finer: Any = None
-        for level, shape in enumerate(shapes):
-            chunks = _chunks(shape, axes, kind)
-            stored = group.create_array(
-                str(level),
-                shape=shape,
-                dtype=array.dtype,
-                chunks=chunks,
-                shards=_shards(shape, chunks) if kind == "0.5-sharded" else None,
-                chunk_key_encoding={"name": "default" if newer else "v2", "separator": "/"},
-                dimension_names=list(axes) if newer else None,
-                # A chunk that is not there is a lost one to whoever reads.
-                config={"write_empty_chunks": True},
-            )
-            _fill(stored, planes if finer is None else map(halved, _planes(finer)))
-            finer = stored
+        _fill(stored, planes if finer is None else map(halved, _planes(finer)))
+        finer = stored
 
 
 def _attributes(
