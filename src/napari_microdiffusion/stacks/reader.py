@@ -10,6 +10,7 @@ import numpy as np
 from ..io import ImageStack, UnchosenPosition, is_stack
 from ..optics.recorded_beam import KEY, beam_in
 from .contrast_limits import limits_of, sampled
+from .lazy import apart
 from .metadata import METADATA_KEY, UNCERTAINTY_COLOURS, LayerData
 from .on_disk import open_stack
 from .placement import Placement, rule_record
@@ -97,7 +98,7 @@ def _layer(levels: list[Any], look: dict[str, Any]) -> LayerData:
 
 def _look(data: Any, role: str) -> dict[str, Any]:
     """Contrast limits by percentiles, since single bright pixels would darken all others."""
-    low, high = limits_of(sampled(data))
+    low, high = limits_of(sampled(apart(data)))
     if role == "uncertainty":
         return {"colormap": UNCERTAINTY_COLOURS, "contrast_limits": (0.0, max(high, 1e-30))}
     return {"contrast_limits": (low, high)} if high > low + 1e-5 * abs(low) else {}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .lazy import apart, is_lazy
 from .metadata import known_of
 from .parts import Part
 from .placement import Placement
@@ -33,7 +34,11 @@ class Stack:
 
     @property
     def data(self) -> Any:
-        """The stack, lazy where the layer's data are."""
+        """The stack, lazy where the layer's data are, to be read in any thread."""
+        return apart(self._data)
+
+    @property
+    def _data(self) -> Any:
         array = array_of(self.layer)
         if self.part is not None:
             array = array[(..., *self.part)]
@@ -140,12 +145,13 @@ def mixed(first: Any, second: Any, pattern: str, position: float = 0.5) -> Any:
 
 
 def planes_of(volume: Any) -> Iterator[np.ndarray]:
-    """The planes of a volume (..., z, y, x), from the first to the last, one after the other."""
+    """The planes of a volume (..., z, y, x), from the first to the last; in any thread."""
+    volume = apart(volume)
     if len(volume.shape) > 3:
         for part in volume:
             yield from planes_of(part)
         return
     # Of what lies in a file several planes may be read at once.
-    step = max(volume.chunks[0]) if hasattr(volume, "dask") else 1
+    step = max(volume.chunks[0]) if is_lazy(volume) else 1
     for first in range(0, len(volume), step):
         yield from np.asarray(volume[first : first + step])

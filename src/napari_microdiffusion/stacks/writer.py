@@ -12,6 +12,7 @@ from ..io import Planes, ZarrKind, check_not_read, provenance_path, sources_of, 
 from ..optics.placement import TURNED
 from ..optics.recorded_beam import KEY
 from ..settings.files import short_record
+from .lazy import apart
 from .metadata import METADATA_KEY, LayerData
 from .placement import Placement
 from .stack import planes_of
@@ -64,13 +65,13 @@ def write_layers(path: str, layers: Sequence[LayerData], zarr: ZarrKind = "0.4")
             )
     written: Any
     if len(layers) == 1:
-        written = _planes_of_file(first) or np.asarray(first)
+        written = _planes_of_file(first) or np.asarray(apart(first))
     else:
         if "c" in axes:
             raise UserError(f"“{names[0]}” has channels already; save the layers one at a time.")
         place = axes.index("z")
         axes = f"{axes[:place]}c{axes[place:]}"
-        written = np.stack([np.asarray(data) for data, _, _ in layers], axis=place)
+        written = np.stack([np.asarray(apart(data)) for data, _, _ in layers], axis=place)
     placement = _placement(attributes)
     if _is_turned(attributes):
         warnings.warn(TURNED.format(names[0]), stacklevel=2)

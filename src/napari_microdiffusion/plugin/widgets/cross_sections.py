@@ -10,6 +10,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from ...stacks.lazy import is_lazy
 from ...stacks.placement import Placement
 from .theme import Appearance
 
@@ -46,7 +47,7 @@ class Shown:
     @property
     def is_in_file(self) -> bool:
         """Whether it takes long to read a part of the data."""
-        return hasattr(self.data, "dask")
+        return is_lazy(self.data)
 
     @property
     def identity(self) -> Any:
