@@ -116,7 +116,12 @@ class SlabConsistency:
 
     def reprojected(self, volume: np.ndarray) -> np.ndarray:
         """See `DataConsistency`."""
-        return np.asarray(self.facts.operator.project(volume))
+        n = self.facts.step_length
+        projections = np.empty((len(volume) // n, *volume.shape[1:]), volume.dtype)
+        for i in range(len(projections)):
+            # Slab by slab, without a weighted copy of the whole volume.
+            projections[i] = self.facts.operator.project(volume[i * n : (i + 1) * n])[0]
+        return projections
 
     def reprojection_max(self, volume: np.ndarray) -> float:
         """See `DataConsistency`."""

@@ -103,8 +103,10 @@ class FinishedBlocks:
         """Write the pixels of a block, shape (slices, rows, columns) each, then its record."""
         for quantity, data in pixels.items():
             if data is not None:
-                with whole_file(self.folder / f"{quantity}-{block.name}.raw") as temporary:
-                    np.ascontiguousarray(data, "<f4").tofile(temporary)
+                target = self.folder / f"{quantity}-{block.name}.raw"
+                with whole_file(target) as temporary, temporary.open("wb") as file:
+                    for plane in data:  # one at a time: a copy of all would be as large as the block
+                        np.ascontiguousarray(plane, "<f4").tofile(file)
         write_json(self.folder / f"block-{block.name}.json", record)
 
     def remove(self) -> None:
