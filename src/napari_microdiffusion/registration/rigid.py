@@ -9,10 +9,11 @@ import scipy
 from .deformation import Deformation
 from .pose import Pose, Triple
 
-# Voxels whose places in a deformed stack are computed at once; bounds the memory.
-_AT_ONCE = 1_000_000
-# Voxels by which a stack is continued for splines of higher order.
-_SPLINE_MARGIN = 12
+VOXELS_AT_ONCE = 1_000_000
+"""Voxels whose places in a deformed stack are computed at once; bounds the memory."""
+
+SPLINE_MARGIN = 12
+"""Voxels by which a stack is continued for splines of higher order."""
 
 
 def without_aliasing(stack: np.ndarray, voxel: Triple) -> np.ndarray:
@@ -55,7 +56,7 @@ def resampled(
     -------
     ndarray of `shape`, float32
     """
-    matrix, offset = _to_stack(stack.shape, voxel, pose, shape)
+    matrix, offset = to_stack(stack.shape, voxel, pose, shape)
     image = np.asarray(stack, np.float32)
     if deformation is not None:
         return _deformed(image, matrix, offset, order, deformation)
@@ -77,19 +78,19 @@ def covered(
     deformation: Deformation | None = None,
 ) -> np.ndarray:
     """Which voxels of a volume a stack reaches, bool, of `shape`."""
-    matrix, offset = _to_stack(stack_shape, voxel, pose, shape)
+    matrix, offset = to_stack(stack_shape, voxel, pose, shape)
     if deformation is not None:
         found = np.empty(shape, bool)
         for slices, places in _places(matrix, offset, deformation):
-            within = [_within(place, size) for place, size in zip(places, stack_shape, strict=True)]
+            within = [is_within(place, size) for place, size in zip(places, stack_shape, strict=True)]
             found[slices] = np.logical_and.reduce(within)
         return found
     z = matrix[0, 0] * np.arange(shape[0]) + offset[0]
     rows, columns = np.ogrid[: shape[1], : shape[2]]
-    inside = _within(z, stack_shape[0])[:, None, None]
+    inside = is_within(z, stack_shape[0])[:, None, None]
     for axis in (1, 2):
         place = matrix[axis, 1] * rows + matrix[axis, 2] * columns + offset[axis]
-        inside = inside & _within(place, stack_shape[axis])
+        inside = inside & is_within(place, stack_shape[axis])
     return np.asarray(np.broadcast_to(inside, shape))
 
 
@@ -103,7 +104,7 @@ def _deformed(
     margin = 0
     if order > 1:
         # Continued by its border before it is filtered, as `affine_transform` does.
-        margin = _SPLINE_MARGIN
+        margin = SPLINE_MARGIN
         image = scipy.ndimage.spline_filter(
             np.pad(image, margin, mode="edge"), order, output=np.float32, mode="nearest"
         )
@@ -120,19 +121,20 @@ def _places(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Indices of the stack that some slices after the other show, (3, slices, H, W)."""
     depth, height, width = deformation.shape
-    few = max(1, _AT_ONCE // (height * width))
+    few = max(1, VOXELS_AT_ONCE // (height * width))
     for first in range(0, depth, few):
         slices = slice(first, min(first + few, depth))
         at = np.mgrid[slices, :height, :width].astype(np.float32) - deformation.shifts(slices)
         yield slices, np.tensordot(matrix, at, 1) + offset[:, None, None, None]
 
 
-def _within(index: np.ndarray, size: int) -> np.ndarray:
+def is_within(index: np.ndarray, size: int) -> np.ndarray:
+    """Which indices lie in an array of so many voxels along an axis."""
     # A hair of tolerance, so that rounding does not take away the outermost slice of an equal grid.
     return np.asarray((index >= -0.501) & (index <= size - 0.499))
 
 
-def _to_stack(
+def to_stack(
     stack_shape: tuple[int, ...], voxel: Triple, pose: Pose, shape: tuple[int, int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Matrix and offset that lead from indices of the volume to those of the stack."""

@@ -11,7 +11,8 @@ from ...registration.brightness import relative_brightness
 from ...registration.forward import Forward
 from ...registration.reference_stack import ReferenceStack
 from ...registration.registration import register
-from ...registration.rigid import covered, resampled, without_aliasing
+from ...registration.restoration import restored
+from ...registration.rigid import covered, without_aliasing
 from ...registration.shared_reference import SharedReference
 from ..data_consistency import DataConsistency
 from ..events import Event, Progress, StageStarted
@@ -57,6 +58,7 @@ def _shared(
     noise = shown_noise(np.asarray(given.data, np.float32))
     noise = noise.if_above(NEGLIGIBLE, float(np.ptp(given.data)))
     stack = denoise_volume(np.asarray(given.data, np.float32), noise, check)
+    own_noise = float(np.sqrt(np.square(noise.deviation(np.maximum(stack, 0))).mean()))
     yield Progress("guide", 0.4)
     found = register(
         facts.denoised,
@@ -65,6 +67,7 @@ def _shared(
         voxel=given.voxel,
         place=given.place,
         measured=facts.measured,
+        noise=own_noise,
         check=check,
     )
     state.registration = found
@@ -76,7 +79,7 @@ def _shared(
 
     forward, shape = Forward(facts.acquisition, facts.shape[0]), facts.volume_shape
     smooth = without_aliasing(stack, given.voxel)
-    raw = resampled(smooth, given.voxel, found.pose, shape, 5, found.deformation)
+    raw = restored(smooth, given.voxel, found.pose, shape, own_noise, found.deformation)
     inside = covered(stack.shape, given.voxel, found.pose, shape, found.deformation)
     seen_inside = forward(inside.astype(np.float32)) > 0.99
     brightness = relative_brightness(facts.denoised, forward(raw), seen_inside, facts.shape[0])
