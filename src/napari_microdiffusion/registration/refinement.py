@@ -11,12 +11,14 @@ from .forward import Forward
 from .pose import Pose, Triple
 from .rigid import covered, resampled
 
-# Widths in pixels, from coarse to fine, that images are smoothed with, and iterations at each.
+# Widths in pixels, from coarse to fine, that images are smoothed with, and iterations at each; at the last one
+# with cubic splines, since what linear interpolation blurs draws the pose to where it blurs less.
 _WIDTHS = (2.5, 1.2, 0.7, 0.4)
-_ITERATIONS = 5
+_ITERATIONS, _LAST_ITERATIONS = 5, 15
 # Largest step of an iteration: voxels, and degrees.
 _LARGEST = np.array([2.0, 2.0, 2.0, 1.5])
-_SMALLEST = np.array([0.02, 0.02, 0.02, 0.01])
+# The one from which on there is no other, and at the last width.
+_SMALLEST, _LAST_SMALLEST = (np.array([0.02, 0.02, 0.02, 0.01]) * share for share in (1, 0.2))
 
 
 def refined(
@@ -49,11 +51,12 @@ def refined(
     pose = start
     measured = np.asarray(projections, np.float32)
     for width in _WIDTHS:
+        is_last = width == _WIDTHS[-1]
         smooth = (0, width, width)
         target = scipy.ndimage.gaussian_filter(measured, smooth, mode="nearest")
-        for _ in range(_ITERATIONS):
+        for _ in range(_LAST_ITERATIONS if is_last else _ITERATIONS):
             check()
-            volume = resampled(stack, voxel, pose, shape)
+            volume = resampled(stack, voxel, pose, shape, 3 if is_last else 1)
             inside = forward(covered(stack.shape, voxel, pose, shape).astype(np.float32)) > 0.9
             seen, *slopes = (
                 scipy.ndimage.gaussian_filter(part, smooth, mode="nearest")
@@ -61,7 +64,7 @@ def refined(
             )
             step = _step(target, seen, slopes, inside)
             pose = pose.moved(np.clip(step, -_LARGEST, _LARGEST))
-            if (np.abs(step) < _SMALLEST).all():
+            if (np.abs(step) < (_LAST_SMALLEST if is_last else _SMALLEST)).all():
                 break
     return pose
 
