@@ -1,6 +1,7 @@
 """The pose of a reference to a fraction of a voxel: Gauss-Newton on the projections themselves."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import scipy
@@ -11,14 +12,13 @@ from .forward import Forward
 from .pose import Pose, Triple
 from .rigid import covered, resampled
 
-# Widths in pixels, from coarse to fine, that images are smoothed with, and iterations at each; at the last one
-# with cubic splines, since what linear interpolation blurs draws the pose to where it blurs less.
+# Widths in pixels, from coarse to fine, that images are smoothed with, and iterations at each.
 _WIDTHS = (2.5, 1.2, 0.7, 0.4)
-_ITERATIONS, _LAST_ITERATIONS = 5, 15
+_ITERATIONS, _FINE_ITERATIONS = 5, 15
 # Largest step of an iteration: voxels, and degrees.
 _LARGEST = np.array([2.0, 2.0, 2.0, 1.5])
-# The one from which on there is no other, and at the last width.
-_SMALLEST, _LAST_SMALLEST = (np.array([0.02, 0.02, 0.02, 0.01]) * share for share in (1, 0.2))
+# The one from which on there is no other, and the same of fine ones.
+_SMALLEST, _FINE_SMALLEST = (np.array([0.02, 0.02, 0.02, 0.01]) * share for share in (1, 0.2))
 
 
 def refined(
@@ -28,6 +28,8 @@ def refined(
     forward: Forward,
     start: Pose,
     check: Callable[[], None] = unchecked,
+    *,
+    finely: bool = False,
 ) -> Pose:
     """Improve a pose until the projected reference fits the projections best.
 
@@ -46,17 +48,24 @@ def refined(
         Within some voxels and degrees.
     check : callable
         Called before each iteration; may raise to leave.
+    finely : bool
+        Start where another call ended, with cubic splines, and go on to the very best: what linear
+        interpolation blurs draws a pose to where it blurs less. Noise and change would draw it farther, so
+        this is for references that match well.
     """
     shape = (forward.depth, *projections.shape[1:])
     pose = start
     measured = np.asarray(projections, np.float32)
-    for width in _WIDTHS:
-        is_last = width == _WIDTHS[-1]
+    order: Literal[1, 3]
+    iterations, smallest, order = _ITERATIONS, _SMALLEST, 1
+    if finely:
+        iterations, smallest, order = _FINE_ITERATIONS, _FINE_SMALLEST, 3
+    for width in _WIDTHS[-1:] if finely else _WIDTHS:
         smooth = (0, width, width)
         target = scipy.ndimage.gaussian_filter(measured, smooth, mode="nearest")
-        for _ in range(_LAST_ITERATIONS if is_last else _ITERATIONS):
+        for _ in range(iterations):
             check()
-            volume = resampled(stack, voxel, pose, shape, 3 if is_last else 1)
+            volume = resampled(stack, voxel, pose, shape, order)
             inside = forward(covered(stack.shape, voxel, pose, shape).astype(np.float32)) > 0.9
             seen, *slopes = (
                 scipy.ndimage.gaussian_filter(part, smooth, mode="nearest")
@@ -64,7 +73,7 @@ def refined(
             )
             step = _step(target, seen, slopes, inside)
             pose = pose.moved(np.clip(step, -_LARGEST, _LARGEST))
-            if (np.abs(step) < (_LAST_SMALLEST if is_last else _SMALLEST)).all():
+            if (np.abs(step) < smallest).all():
                 break
     return pose
 

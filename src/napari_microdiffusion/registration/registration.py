@@ -20,6 +20,8 @@ from .search import search, structures
 
 # Share of the slabs and pixels that a reference must cover at least.
 _LEAST_COVERED = 0.1
+# Match from which on a pose is refined to the end.
+_WELL = 0.9
 # What a deformation must leave at most of what a rigid stack does not explain: 0.69 and less where tissue was
 # deformed, 0.88 and more where it was not, on six volumes.
 _CLEARLY = 0.8
@@ -159,6 +161,9 @@ def register(
     match = match_at(projections, image, voxel, forward, pose)
     if match < found.match:
         pose, match = found.pose, found.match
+    elif match > _WELL:
+        pose = refined(exact, image, voxel, forward, pose, check, finely=True)
+        match = match_at(projections, image, voxel, forward, pose)
     deformation = local_shifts(projections, image, voxel, forward, pose, check)
     if deformation is not None:
         # Blurred edges of a rigid stack look a little better when they are bent.
