@@ -168,7 +168,8 @@ def register(
     if deformation is not None:
         # Blurred edges of a rigid stack look a little better when they are bent.
         rigid, bent = (
-            match_at(projections, image, voxel, forward, pose, one, noise) for one in (None, deformation)
+            match_at(projections, image, voxel, forward, pose, one, noise, check)
+            for one in (None, deformation)
         )
         if 1 - bent < _CLEARLY * (1 - rigid):
             return Registration(pose, bent, chance, deformation=deformation)
@@ -183,6 +184,7 @@ def match_at(
     pose: Pose,
     deformation: Deformation | None = None,
     noise: float | None = None,
+    check: Callable[[], None] = unchecked,
 ) -> float:
     """Correlation coefficient of structures where a stack covers the volume; 0 where it does not.
 
@@ -195,7 +197,7 @@ def match_at(
     if noise is None:
         there = resampled(stack, voxel, pose, shape, deformation=deformation)
     else:
-        there = restored(stack, voxel, pose, shape, noise, deformation)
+        there = restored(stack, voxel, pose, shape, noise, deformation, check)
     seen = structures(forward(there))[inside]
     measured = structures(projections)[inside]
     energy = float(np.square(seen).sum()) * float(np.square(measured).sum())

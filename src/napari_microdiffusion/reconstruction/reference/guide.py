@@ -79,7 +79,7 @@ def _shared(
 
     forward, shape = Forward(facts.acquisition, facts.shape[0]), facts.volume_shape
     smooth = without_aliasing(stack, given.voxel)
-    raw = restored(smooth, given.voxel, found.pose, shape, own_noise, found.deformation)
+    raw = restored(smooth, given.voxel, found.pose, shape, own_noise, found.deformation, check)
     inside = covered(stack.shape, given.voxel, found.pose, shape, found.deformation)
     seen_inside = forward(inside.astype(np.float32)) > 0.99
     brightness = relative_brightness(facts.denoised, forward(raw), seen_inside, facts.shape[0])
