@@ -11,7 +11,7 @@ from .pose import Pose, Triple
 from .rigid import SPLINE_MARGIN, VOXELS_AT_ONCE, is_within, resampled, to_stack
 
 # Mean square, relative to that of the noise, above which what a stack lost by being resampled is put back: of
-# twenty volumes with 200 photons, eighteen lose less, and what would be put back there is noise; a thresholded
+# twenty volumes with 200 photons eighteen lose less, and what would be put back there is noise; a sharp
 # one loses 0.5. How often at most, and how far a voxel's size may be from the volume's for it.
 _LOST, _TIMES, _ALIKE = 0.07, 3, 0.1
 # How often a voxel's place in a deformed volume is corrected by the shift that is found there.
