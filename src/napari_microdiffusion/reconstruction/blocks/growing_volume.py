@@ -1,7 +1,7 @@
 """A volume that grows on disk block by block, at several resolutions, to be looked at meanwhile."""
 
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,9 @@ class GrowingVolume:
         self.blocks = BlockVolume(folder / FINISHED, quantity, whole, plan)
         previews: list[Any] = [None] * len(FACTORS)
         if quantity == "volume":
-            previews = [projections, *(_coarse_stack(projections, factor) for factor in FACTORS[1:])]
+            previews = [projections]
+            for finer, factor in pairwise(FACTORS):
+                previews.append(_coarse_stack(previews[-1], factor // finer))
         self.levels = [
             Level(self.blocks, factor, preview, holds)
             for factor, preview in zip(FACTORS, previews, strict=True)

@@ -65,14 +65,15 @@ def reconstructing_in_blocks(
     size = 4 * slabs * n * height * width * (1 + has_samples)
     kept = _Folder(size + size // 3)
     folder = kept.path
-    if projections.size * projections.dtype.itemsize <= _COPIED:
-        projections = np.array(projections)
     plan = BlockPlan.of_tiles((slabs, height, width), config)
     volume, uncertainty = GrowingVolume(projections, n, folder, plan, holds=kept), None
     if has_samples:
         uncertainty = GrowingVolume(projections, n, folder, plan, "uncertainty", kept)
     focus = focus or Focus((height / 2, width / 2))
     yield GrowingVolumes(volume, uncertainty, focus)
+    if projections.size * projections.dtype.itemsize <= _COPIED:
+        # Not before something is on screen: it takes as long as the preview.
+        projections = np.array(projections)
     if config.diffusion != "off":
         load_torch_libraries()
     from ...reconstruction.blocks.reconstruction import reconstruct_in_blocks

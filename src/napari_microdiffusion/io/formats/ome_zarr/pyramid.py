@@ -25,15 +25,22 @@ def halved(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """
     rows, columns = plane.shape
     # A pixel that is repeated does not change the mean of those that are there.
-    whole = np.pad(plane, ((0, rows % 2), (0, columns % 2)), mode="edge")
+    is_odd = rows % 2 or columns % 2
+    whole = np.pad(plane, ((0, rows % 2), (0, columns % 2)), mode="edge") if is_odd else plane
     corners = [whole[row::2, column::2] for row in (0, 1) for column in (0, 1)]
-    total, count = np.zeros(corners[0].shape), np.zeros(corners[0].shape, np.uint8)
-    for corner in corners:
-        has_value = ~np.isnan(corner)
-        np.add(total, corner, out=total, where=has_value)
-        count += has_value
     with np.errstate(invalid="ignore"):
-        means = total / count
+        means = np.add(corners[0], corners[1], dtype=np.float64)
+        for corner in corners[2:]:
+            means += corner
+        means /= len(corners)
+        if np.isnan(means).any():
+            means = np.zeros(corners[0].shape)
+            count = np.zeros(corners[0].shape, np.uint8)
+            for corner in corners:
+                has_value = ~np.isnan(corner)
+                np.add(means, corner, out=means, where=has_value)
+                count += has_value
+            means /= count
     if plane.dtype.kind in "iu":
         means = np.rint(means)
     return means.astype(plane.dtype)
