@@ -155,3 +155,13 @@ def test_tissue_that_has_not_deformed_is_left_rigid(tissue, projections, acquisi
     assert found.is_of_this_tissue
     assert found.deformation is None
     assert found.record()["deformed"] is None
+
+
+def test_sharp_edges_draw_nothing_away(tissue, acquisition):
+    """What linear interpolation blurs fits best where it blurs least, which is not where a reference lies."""
+    sharp = np.where(tissue > np.percentile(tissue, 94), tissue, 0).astype(np.float32)
+    pose = Pose((1.4, -2.7, 3.3), 1.3)
+    projections = simulate_projections(inner(sharp), acquisition)
+    found = register(projections, np.maximum(lying_at(sharp, pose), 0), acquisition, noise=5.0)
+    np.testing.assert_allclose(found.pose.shift, pose.shift, atol=0.015)
+    assert found.pose.angle == pytest.approx(pose.angle, abs=0.03)
