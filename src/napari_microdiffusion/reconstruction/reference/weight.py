@@ -9,7 +9,7 @@ from ...optics.operators.thick_slabs import thicken
 
 # Difference from what the reference lets expect, relative to the light, at which it counts half: so much for
 # every slice of a slab, since the less projections alone tell, the better is even a poor reference.
-_HALF_A_SLICE, _LEAST_HALF = 0.025, 0.1
+_HALF_A_SLICE, _LEAST_HALF = 0.018, 0.1
 # Light that does not count as any, relative to the projections' range.
 _FLOOR = 0.02
 # Width in pixels over which a difference counts, and over which thick slabs are compared.
