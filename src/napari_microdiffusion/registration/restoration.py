@@ -8,7 +8,7 @@ import scipy
 from ..optics.operators.conjugate_gradients import unchecked
 from .deformation import Deformation
 from .pose import Pose, Triple
-from .rigid import SPLINE_MARGIN, VOXELS_AT_ONCE, is_within, resampled, to_stack
+from .rigid import SPLINE_MARGIN, VOXELS_AT_ONCE, is_within, resampled, spline_coefficients, to_stack
 
 # Mean square, relative to that of the noise, above which what a stack lost by being resampled is put back: of
 # twenty volumes with 200 photons eighteen lose less, and what would be put back there is noise; a sharp
@@ -74,9 +74,7 @@ def _way_back(
     depth, height, width = volume.shape
     matrix, offset = to_stack(stack_shape, voxel, pose, (depth, height, width))
     back = np.linalg.inv(matrix)
-    image = scipy.ndimage.spline_filter(
-        np.pad(volume, SPLINE_MARGIN, mode="edge"), 3, output=np.float32, mode="nearest"
-    )
+    image = spline_coefficients(volume, 3)
     few = max(1, VOXELS_AT_ONCE // (stack_shape[1] * stack_shape[2]))
     for first in range(0, stack_shape[0], few):
         slices = slice(first, min(first + few, stack_shape[0]))

@@ -103,11 +103,8 @@ def _deformed(
 ) -> np.ndarray:
     margin = 0
     if order > 1:
-        # Continued by its border before it is filtered, as `affine_transform` does.
         margin = SPLINE_MARGIN
-        image = scipy.ndimage.spline_filter(
-            np.pad(image, margin, mode="edge"), order, output=np.float32, mode="nearest"
-        )
+        image = spline_coefficients(image, order)
     found = np.empty(deformation.shape, np.float32)
     for slices, places in _places(matrix, offset, deformation):
         found[slices] = scipy.ndimage.map_coordinates(
@@ -126,6 +123,12 @@ def _places(
         slices = slice(first, min(first + few, depth))
         at = np.mgrid[slices, :height, :width].astype(np.float32) - deformation.shifts(slices)
         yield slices, np.tensordot(matrix, at, 1) + offset[:, None, None, None]
+
+
+def spline_coefficients(image: np.ndarray, order: Literal[1, 3, 5]) -> np.ndarray:
+    """Of an image that is continued by its border, as `affine_transform` does, by `SPLINE_MARGIN` voxels."""
+    continued = np.pad(image, SPLINE_MARGIN, mode="edge")
+    return np.asarray(scipy.ndimage.spline_filter(continued, order, output=np.float32, mode="nearest"))
 
 
 def is_within(index: np.ndarray, size: int) -> np.ndarray:

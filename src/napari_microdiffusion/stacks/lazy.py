@@ -48,6 +48,11 @@ def apart(array: Any) -> Any:
     return _Apart(array) if hasattr(array, "dask") else array
 
 
+def for_viewer(array: Any) -> Any:
+    """What `apart` was given, whose computations the viewer's cache is told of."""
+    return array.dask_array if isinstance(array, _Apart) else array
+
+
 def is_lazy(array: Any) -> bool:
     """Whether it takes long to read a part of an array; it has the chunks that are read at once then."""
     return isinstance(array, _Apart) or hasattr(array, "dask")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .lazy import apart, is_lazy
+from .lazy import apart, for_viewer, is_lazy
 from .metadata import known_of
 from .parts import Part
 from .placement import Placement
@@ -94,6 +94,7 @@ def planewise(array: Any) -> Any:
     """An array as a dask array that is read plane by plane."""
     import dask.array as da
 
+    array = for_viewer(array)
     if isinstance(array, da.Array):
         return array
     return da.from_array(array, chunks=(*array.shape[:-3], 1, *array.shape[-2:]))

@@ -7,8 +7,7 @@ from pydantic import Field
 from ...errors import UserError
 from ...optics import Acquisition
 from ...settings.method import ReconstructionConfig
-from ...stacks.lazy import apart
-from ...stacks.stack import array_of
+from ...stacks.stack import Stack, array_of
 from ...tasks.video.plan import VideoPlan
 from ...tasks.video.resolving import ResolveVideo
 from ...tasks.video.settings import VideoSettings
@@ -71,7 +70,7 @@ class VideoDocument(ReconstructionDocument):
         """
         settings, found = self.video.made(), self.projections
         acquisition, method = self.acquisition_of_run(), self.method_of_run()
-        regions = None if self.regions is None else apart(array_of(self.regions))
-        video = Video(apart(array_of(found.layer)), settings.rate, regions, settings.corrects_motion)
+        regions = None if self.regions is None else Stack(self.regions).data
+        video = Video(Stack(found.layer).data, settings.rate, regions, settings.corrects_motion)
         plan, reference = self.plan(acquisition, method), self.reference_of(found)
         return ResolveVideo(video, acquisition, method, plan, reference, settings.folder)

@@ -7,10 +7,9 @@ from napari import Viewer
 from napari.layers import Image
 
 from ....settings.asked import STEP_LENGTH
-from ....stacks.lazy import apart
 from ....stacks.metadata import known_of
 from ....stacks.placement import Placement
-from ....stacks.stack import array_of
+from ....stacks.stack import Stack, array_of
 from ....tasks.aligning import Aligned, AlignTruth
 from ...jobs.job import Job
 from ...layers.result import add_volume
@@ -110,7 +109,7 @@ class TruthSection(Section):
         if len(array_of(layer)) > self._slices:
             self._note = "Looking for the slices that the projections are of …"
             self._job.abandon()
-            self._job.start(AlignTruth(found.data, apart(array_of(layer)), self.document.acquisition))
+            self._job.start(AlignTruth(found.data, Stack(layer).data, self.document.acquisition))
 
     def _take_slices(self, found: Aligned) -> None:
         """Take the slices of a longer truth that the projections are of, as a layer."""
