@@ -16,8 +16,14 @@ if TYPE_CHECKING:
 # How long a Ctrl-C waits at most to be noticed while a cluster works.
 _PATIENCE_S = 0.2
 # What a worker's allocator is told: keep memory that was freed. Dask has it given back to the system beyond
-# 64 kB, so that each of a network's images is cleared page by page anew: 1.8 times the time.
-_KEEPS_MEMORY = {"MALLOC_TRIM_THRESHOLD_": 2**30, "MALLOC_MMAP_THRESHOLD_": 2**25}
+# 64 kB, so that each of a network's images is cleared page by page anew: 1.8 times the time. In one arena
+# alone, since those of other threads give back what it is told to keep.
+_KEEPS_MEMORY = {
+    "MALLOC_TRIM_THRESHOLD_": 2**30,
+    "MALLOC_MMAP_THRESHOLD_": 2**25,
+    "MALLOC_TOP_PAD_": 2**26,
+    "MALLOC_ARENA_MAX": 1,
+}
 
 
 @contextmanager

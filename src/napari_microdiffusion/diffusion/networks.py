@@ -92,7 +92,6 @@ class SlabNetwork(nn.Module):
         batch, slabs, _, height, width = state.shape
         code = self.embed(torch.cat([noise, globals_], 1))
         linear = self._linear(code, condition)
-        code = code.repeat_interleave(slabs, 0)
         # Both downsamplings must divide the image; the padding is cut off again at the end.
         parts = [_padded(part.flatten(0, 1), -height % 4, -width % 4) for part in (state, condition)]
         x = _of_unshuffled(self.stem, parts).contiguous(memory_format=torch.channels_last)
@@ -137,8 +136,9 @@ class SlabBlock(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(self, x: Tensor, code: Tensor, slabs: int) -> Tensor:
-        """X : (B*N, C, H, W); code : (B*N, embedding)."""
-        scale, shift = self.modulation(code)[:, :, None, None].chunk(2, 1)
+        """X : (B*N, C, H, W); code : (B, embedding)."""
+        modulation = self.modulation(code).repeat_interleave(slabs, 0)
+        scale, shift = modulation[:, :, None, None].chunk(2, 1)
         h = self.first(shift_between_slabs(functional.silu(x), slabs))
         h = functional.silu(torch.addcmul(shift, h, 1 + scale), inplace=True)
         return self.second(h).add_(x)

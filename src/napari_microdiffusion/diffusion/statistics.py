@@ -199,7 +199,7 @@ def _windows(x: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     cut = x[: len(x) // n * n].reshape(-1, n, *x.shape[1:])
     phase = (np.arange(n) + 0.5) / n * np.pi
     cosines = np.cos(np.arange(1, 4)[:, None] * phase) * (np.sqrt(2) / n)
-    return cut.mean(1), np.tensordot(cosines.astype(np.float32), cut, (1, 1))
+    return cut.mean(1), np.einsum("ab,cb...->ac...", cosines.astype(np.float32), cut)
 
 
 def _neighbours(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

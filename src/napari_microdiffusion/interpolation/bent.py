@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..optics.operators.any_beam import BeamOperator
+from ..optics.operators.banded import BandedFactor, banded_product, bands_of, factor_banded
 from ..optics.operators.conjugate_gradients import conjugate_gradients, unchecked
 from .logspline import (
+    BEND,
     LARGEST_STEP,
     LOWEST_LOG,
     NOISE_FLOOR,
     OFFSET,
     bending,
-    damped_bending_inverse,
+    damped_bending,
 )
 
 # Steps of Richardson and Lucy that find a start, Gauss-Newton steps from there, and the conjugate gradients
@@ -102,13 +104,14 @@ def _solve(
     measured: np.ndarray, operator: BeamOperator, precision: float, check: Callable[[], None]
 ) -> np.ndarray:
     depth = operator.extended_shape[0]
-    bend = bending(depth).astype(np.float32)
-    inverse = damped_bending_inverse(depth).astype(np.float32)
+    bend = bands_of(bending(depth), BEND)
+    straightening = _Straightening.of(depth)
     logs = np.log(first_estimate(measured, operator, check) + np.float32(OFFSET))
     for _ in range(_ITERATIONS):
-        step = _GaussNewton(operator, np.exp(logs), inverse, precision, check)
+        step = _GaussNewton(operator, np.exp(logs), straightening, precision, check)
+        slope = banded_product(bend, logs.reshape(depth, -1)).reshape(logs.shape)
         misfit = operator.project(step.light) - np.float32(OFFSET) - measured
-        logs = logs + np.clip(step.solve(_along_z(bend, logs), misfit), -LARGEST_STEP, LARGEST_STEP)
+        logs = logs + np.clip(step.solve(slope, misfit), -LARGEST_STEP, LARGEST_STEP)
         logs = np.maximum(logs, np.float32(LOWEST_LOG))
     return np.asarray(np.exp(logs) - np.float32(OFFSET))
 
@@ -142,13 +145,32 @@ def first_estimate(
     return np.maximum(light, np.exp(np.float32(LOWEST_LOG))) - np.float32(OFFSET)
 
 
+@dataclass(frozen=True)
+class _Straightening:
+    """The inverse of the bending, for every pixel column the same."""
+
+    factor: BandedFactor
+    typical: np.float32
+    """The mean of its diagonal."""
+
+    @classmethod
+    def of(cls, depth: int) -> "_Straightening":
+        """For columns of so many slices."""
+        factor = factor_banded(bands_of(damped_bending(depth), BEND)[:, :, None])
+        return cls(factor, np.float32(np.diag(factor.solve(np.eye(depth))).mean()))
+
+    def __call__(self, volume: np.ndarray) -> np.ndarray:
+        """Applied to every pixel column of a volume (depth, ...)."""
+        return self.factor.solve(volume.reshape(len(volume), -1)).reshape(volume.shape)
+
+
 @dataclass
 class _GaussNewton:
     """One linearised problem: J = A diag(light), K the inverse of the bending."""
 
     operator: BeamOperator
     light: np.ndarray
-    inverse: np.ndarray
+    straightening: _Straightening
     precision: float
     check: Callable[[], None]
 
@@ -158,23 +180,18 @@ class _GaussNewton:
         Written as the step of the bending alone, and what the misfit that this leaves adds: conjugate
         gradients that end early then fit the data less well, and do no other harm.
         """
-        straightened = -_along_z(self.inverse, slope)
+        straightened = -self.straightening(slope)
         held = self._held(-misfit - self.operator.project(self.light * straightened))
-        return straightened + _along_z(self.inverse, self.light * self.operator.adjoint(held))
+        return straightened + self.straightening(self.light * self.operator.adjoint(held))
 
     def _held(self, right: np.ndarray) -> np.ndarray:
         operator, light = self.operator, self.light
         # Bending leaves neighbouring slices nearly equal, so a slab's own coupling is near this.
-        own = np.float32(np.diag(self.inverse).mean()) * np.square(operator.project(light))
+        own = self.straightening.typical * np.square(operator.project(light))
         scale = 1 / (own + 1 / self.precision)
 
         def apply(direction: np.ndarray) -> np.ndarray:
-            reach = _along_z(self.inverse, light * operator.adjoint(direction))
+            reach = self.straightening(light * operator.adjoint(direction))
             return operator.project(light * reach) + direction / np.float32(self.precision)
 
         return conjugate_gradients(apply, right, scale, _CONJUGATE_STEPS, share=1e-6, check=self.check)
-
-
-def _along_z(matrix: np.ndarray, volume: np.ndarray) -> np.ndarray:
-    """A matrix (depth, depth) applied to every pixel column."""
-    return (matrix @ volume.reshape(len(volume), -1)).reshape(volume.shape)

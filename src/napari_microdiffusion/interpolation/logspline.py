@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..optics.operators.any_beam import BeamOperator
-from ..optics.operators.banded import factor_banded
+from ..optics.operators.banded import banded_product, bands_of, factor_banded
 from ..optics.operators.conjugate_gradients import unchecked
 from ..optics.operators.disjoint_slabs import ProjectionOperator
 from .classical import histospline
@@ -31,7 +31,7 @@ LOWEST_LOG = float(np.log(OFFSET / 20))
 # Voxels solved together: few enough for the processor's caches, many enough for long vectors.
 _VOXELS = 600_000
 # Diagonals above the main one of second differences squared.
-_BEND = 2
+BEND = 2
 
 
 def logspline(
@@ -122,15 +122,14 @@ class _ColumnProblem:
         # The slices that each slab's beam reaches.
         starts = seen[0] + step_length * np.arange(len(measured))
         self.reached = [slice(start, start + len(self.weights)) for start in starts]
-        damped = bending(depth) + _DAMPING * CURVATURE * np.eye(depth)
-        self.bends = _bands(bending(depth), _BEND)
+        self.bends = bands_of(bending(depth), BEND)
         # Two slices that one slab sees depend on each other, however far apart they lie.
-        self.damped = _bands(damped, max(_BEND, len(self.weights) - 1))
+        self.damped = bands_of(damped_bending(depth), max(BEND, len(self.weights) - 1))
 
     def step(self, logs: np.ndarray) -> np.ndarray:
         """The Gauss-Newton step from these log intensities, shape (depth, P)."""
         light = np.exp(logs)
-        downhill = -_banded_product(self.bends, logs)
+        downhill = -banded_product(self.bends, logs)
         bands = np.repeat(self.damped[:, :, None], logs.shape[1], axis=2)
         for measured, part in zip(self.measured, self.reached, strict=True):
             slopes = light[part] * self.weights
@@ -148,31 +147,12 @@ class _ColumnProblem:
         return logs
 
 
-def _bands(matrix: np.ndarray, width: int) -> np.ndarray:
-    """Diagonals 0 to `width` of a symmetric matrix, shape (width + 1, size); zero beyond the matrix."""
-    size = len(matrix)
-    bands = np.zeros((width + 1, size), np.float32)
-    for d in range(min(width + 1, size)):
-        bands[d, : size - d] = np.diagonal(matrix, d)
-    return bands
-
-
-def _banded_product(bands: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """A symmetric banded matrix applied to columns (size, P)."""
-    product = bands[0, :, None] * columns
-    for d in range(1, len(bands)):
-        band = bands[d, : len(columns) - d, None]
-        product[:-d] += band * columns[d:]
-        product[d:] += band * columns[:-d]
-    return np.asarray(product)
-
-
 def bending(size: int) -> np.ndarray:
     """The matrix of the bending term, CURVATURE D2^T D2, shape (size, size)."""
     second = np.diff(np.eye(size), 2, axis=0)
     return np.asarray(CURVATURE * second.T @ second)
 
 
-def damped_bending_inverse(size: int) -> np.ndarray:
-    """Inverse of the bending matrix plus a little identity, which bounds steps along straight lines."""
-    return np.asarray(np.linalg.inv(bending(size) + _DAMPING * CURVATURE * np.eye(size)))
+def damped_bending(size: int) -> np.ndarray:
+    """The bending matrix plus a little identity, which bounds steps along straight lines."""
+    return bending(size) + _DAMPING * CURVATURE * np.eye(size)

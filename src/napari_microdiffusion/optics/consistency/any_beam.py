@@ -6,7 +6,7 @@ import numpy as np
 
 from ..operators.any_beam import BeamOperator
 from ..operators.banded import factor_banded
-from ..operators.conjugate_gradients import conjugate_gradients, unchecked
+from ..operators.conjugate_gradients import conjugate_gradients, inner_product, unchecked
 
 # Pixel columns solved together, so that temporaries stay small and a run can be left between two blocks.
 _COLUMNS = 4096
@@ -233,7 +233,7 @@ def _bent(
         if np.abs(lack).max() <= 3 * tolerance:
             break
         further = ahead + rate * lack
-        if float(np.vdot(lack, further - theta)) < 0:
+        if inner_product(lack, further - theta) < 0:
             momentum = 1.0
         quicker = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = further + np.float32((momentum - 1) / quicker) * (further - theta)

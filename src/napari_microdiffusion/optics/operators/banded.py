@@ -54,3 +54,22 @@ def factor_banded(bands: np.ndarray) -> BandedFactor:
             left[: most - d, i + d] -= column[d - 1 :] * left[d, i]
         left[1:most, i] = column
     return BandedFactor(left[1:], left[0])
+
+
+def bands_of(matrix: np.ndarray, width: int) -> np.ndarray:
+    """Diagonals 0 to `width` of a symmetric matrix, (width + 1, size), float32; zero beyond the matrix."""
+    size = len(matrix)
+    bands = np.zeros((width + 1, size), np.float32)
+    for d in range(min(width + 1, size)):
+        bands[d, : size - d] = np.diagonal(matrix, d)
+    return bands
+
+
+def banded_product(bands: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """A symmetric banded matrix, as `bands_of` gives it, applied to columns (size, P)."""
+    product = bands[0, :, None] * columns
+    for d in range(1, len(bands)):
+        band = bands[d, : len(columns) - d, None]
+        product[:-d] += band * columns[d:]
+        product[d:] += band * columns[:-d]
+    return np.asarray(product)
