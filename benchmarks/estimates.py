@@ -2,10 +2,11 @@
 
     python benchmarks/estimates.py [--threads 1] [--kinds NAME ...]
 
-First every kind once, so that the machine's speed is learned from all of them, then every kind again. Prints
-a line a run: seconds said and needed, their ratio, and the seconds of every stage. Nothing is read from or
-written to the person's own record of the machine's speed. On a machine that does other things the ratios tell
-as well how these changed in between.
+First a short run is timed, as the dock does where it knows nothing of the machine; then every kind once, so
+that the machine's speed is learned from all of them, then every kind again. Prints a line a run: seconds said
+and needed, their ratio, and the seconds of every stage. Nothing is read from or written to the person's own
+record of the machine's speed. On a machine that does other things the ratios tell as well how these changed
+in between.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import numpy as np
 from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.reconstruction.cost.estimate import Estimate, estimate
 from napari_microdiffusion.reconstruction.cost.speed import MachineSpeed
+from napari_microdiffusion.reconstruction.cost.timing import time_machine
+from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.reconstruction.events import CancelToken, Finished
 from napari_microdiffusion.registration.reference_stack import ReferenceStack
 from napari_microdiffusion.settings.method import ReconstructionConfig
@@ -72,6 +75,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
     arguments = parser.parse_args()
     speed = MachineSpeed()
+    time_machine(speed, reconstruct, arguments.threads)
     for number in (1, 2):
         for name in arguments.kinds:
             said, needed, spent = run(KINDS[name], arguments.threads, speed)

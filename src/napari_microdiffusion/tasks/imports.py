@@ -9,7 +9,7 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,7 +41,7 @@ def load_torch_libraries() -> None:
             dlopen(os.fsencode(path), os.RTLD_NOW)
 
 
-def warm_up(modules: Sequence[str]) -> None:
+def warm_up(modules: Sequence[str], then: Callable[[], None] | None = None) -> threading.Thread | None:
     """Import modules in a thread of their own, in their order; those that were asked for before are left out.
 
     The program's end waits for it: a thread that dies in the midst of torch's own start would take the
@@ -51,15 +51,27 @@ def warm_up(modules: Sequence[str]) -> None:
     ----------
     modules : sequence of str
         Names, absolute; torch takes 2 s on a laptop, so last.
+    then : callable, optional
+        Called in that thread once they are imported, unless all were asked for before.
+
+    Returns
+    -------
+    Thread or None
+        Which is at it; None where nothing is left to import.
     """
     left = [module for module in modules if module not in _asked]
-    if left:
-        _asked.update(left)
-        threading.Thread(target=_import, args=(left,), name="microdiffusion import").start()
+    if not left:
+        return None
+    _asked.update(left)
+    thread = threading.Thread(target=_import, args=(left, then), name="microdiffusion import")
+    thread.start()
+    return thread
 
 
-def _import(modules: Sequence[str]) -> None:
+def _import(modules: Sequence[str], then: Callable[[], None] | None) -> None:
     for module in modules:
         if module == "torch":
             load_torch_libraries()
         import_module(module)
+    if then is not None:
+        then()

@@ -5,6 +5,8 @@ import pytest
 from napari_microdiffusion.optics import Acquisition
 from napari_microdiffusion.reconstruction.cost.estimate import estimate
 from napari_microdiffusion.reconstruction.cost.speed import MachineSpeed
+from napari_microdiffusion.reconstruction.cost.timing import time_machine
+from napari_microdiffusion.reconstruction.engine import reconstruct
 from napari_microdiffusion.settings.method import ReconstructionConfig
 
 KINDS = {
@@ -49,11 +51,47 @@ def test_what_was_learned_is_there_in_the_next_session(tmp_path):
     assert expected(MachineSpeed(path)).seconds > 2.5 * first.seconds
 
 
-@pytest.mark.parametrize("content", ["", "{", "[1, 2]", '{"guide": [0, 1]}', '{"guide": "fast"}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[1, 2]", '{"guide": [1, 1]}', '{"here": {"guide": [0, 1]}}', '{"here": {"guide": "fast"}}'],
+)
 def test_a_damaged_file_is_forgotten(tmp_path, content):
     path = tmp_path / "speed.json"
     path.write_text(content)
     assert expected(MachineSpeed(path)).seconds == expected(None).seconds
+
+
+def test_what_was_learned_elsewhere_says_nothing_here_and_is_kept(tmp_path, monkeypatch):
+    path, first = tmp_path / "speed.json", expected(None)
+    spent = {part: 3 * s for part, s in first.stages.items()}
+    MachineSpeed(path).learn(first.stages, spent, first.kinds)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("os.cpu_count", lambda: 96)
+        other = expected(None)
+        assert expected(MachineSpeed(path)).seconds == other.seconds
+        MachineSpeed(path).learn(other.stages, other.stages, other.kinds)
+    assert expected(MachineSpeed(path)).seconds > 2.5 * first.seconds
+
+
+def test_before_any_other_run_a_timed_one_says_how_fast_all_kinds_are():
+    speed, said = MachineSpeed(), expected(None, 48, samples=0)
+    speed.time(said.stages, {part: 4 * s for part, s in said.stages.items()}, said.kinds)
+    for settings in KINDS.values():
+        assert expected(speed, **settings).seconds == pytest.approx(4 * expected(None, **settings).seconds)
+
+
+def test_a_short_run_is_timed_here():
+    speed = MachineSpeed()
+    assert not speed.is_known
+    time_machine(speed, reconstruct, threads=1)
+    assert speed.is_known
+    assert all(kind in speed for kind in expected(None, samples=0).kinds.values() if "mean" in kind)
+
+
+def test_what_loading_took_does_not_count_as_speed():
+    speed, first = MachineSpeed(), expected(None, 48, samples=0)
+    speed.learn(first.stages, dict(first.stages) | {"posterior mean": 3.2}, first.kinds)
+    assert expected(speed, samples=0).seconds < 1.5 * expected(None, samples=0).seconds
 
 
 def test_a_folder_that_cannot_be_written_to_is_no_obstacle(tmp_path):

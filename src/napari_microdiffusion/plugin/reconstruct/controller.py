@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
 from napari import Viewer
 from napari.layers import Image
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from ...errors import UserError
+from ...errors import RunFailed, UserError
 from ...io.formats.ome_zarr.folders import HEADERS
 from ...optics import Acquisition
+from ...reconstruction.cost.speed import MachineSpeed
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
 from ...stacks.parts import Part, part_marked
@@ -28,6 +31,7 @@ from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining, SeriesRemaining
 from ...tasks.several.series import SeriesReconstruction
+from ...tasks.threads import spare_threads
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
@@ -44,6 +48,8 @@ from .sections.together import Sections
 
 # An INR fitted on its own is shown as the field says it, so neither diffusion nor consistency.
 NEEDED_BY_A_RUN = ("napari_microdiffusion.reconstruction.engine", "scipy.special", "scipy.optimize")
+# How often it is looked whether the machine has been timed.
+_LOOK_MS = 250
 INR_ALONE = {"guide": "inr", "diffusion": "off", "inr_file": None, "samples": 0, "consistency": "none"}
 
 
@@ -51,6 +57,7 @@ class Controller(Saving):
     """The dock's jobs."""
 
     asked = Signal(object)
+    timed = Signal()
 
     def __init__(
         self,
@@ -66,13 +73,33 @@ class Controller(Saving):
         self.lost: list[Image] = []
         self.viewer, self.sections = viewer, sections
         self.last: Reconstructing | None = None
+        self._warming: Thread | None = None
+        self._timing = QTimer(self)
+        self._timing.setInterval(_LOOK_MS)
+        self._timing.timeout.connect(self._look_at_timing)
         self.began.connect(self._switch_off)
         self.ended.connect(self._switch_on)
         self.finished.connect(self._settle)
 
     def warm_up(self) -> None:
-        """Once a run can begin it will be wanted, and what it needs is imported before the click."""
-        warm_up((*NEEDED_BY_A_RUN, "torch") if self.document.method.needs_torch else NEEDED_BY_A_RUN)
+        """Once a run can begin it will be wanted, and what it needs is imported before the click.
+
+        Where nothing is known of the machine's speed, a short run is timed then.
+        """
+        if not self.document.method.needs_torch:
+            warm_up(NEEDED_BY_A_RUN)
+            return
+        speed = self.document.speed
+        then = None if speed.is_known else partial(_time_machine, speed)
+        started = warm_up((*NEEDED_BY_A_RUN, "torch"), then)
+        if started is not None and then is not None:
+            self._warming = started
+            self._timing.start()
+
+    def _look_at_timing(self) -> None:
+        if self._warming is None or not self._warming.is_alive():
+            self._timing.stop()
+            self.timed.emit()
 
     def open_file(self, path: str, others: tuple[str, ...] = (), **choice: Any) -> None:
         """Read files with our reader and choose what they hold; with a choice as `ReadFile` takes it."""
@@ -314,3 +341,14 @@ class Controller(Saving):
             return
         fitted = HeldInr(text, None, self.document.inr_identity, result.inr)
         self.document.ask({"method.guide": "inr"}, inr=fitted)
+
+
+def _time_machine(speed: MachineSpeed) -> None:
+    """Time a short run, in a thread of its own."""
+    from ...reconstruction.cost.timing import time_machine
+    from ...reconstruction.engine import reconstruct
+
+    try:
+        time_machine(speed, reconstruct, spare_threads())
+    except (UserError, RunFailed):
+        return  # what hinders this run hinders the person's, too, and is said there

@@ -100,6 +100,7 @@ class ReconstructWidget(Dock):
             self.listen(emitter, self.results.follow)
         self.listen(self.viewer.layers.events.inserted, self._consider)
         self.outlast(runs)
+        runs.timed.connect(self._settings_changed)
         self.at_end(self.flaws.job.abandon)
         self.at_end(self.turntable.cancel)
         self.at_end(self.results.release)
