@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
     arguments = parser.parse_args()
     speed = MachineSpeed()
-    time_machine(speed, reconstruct, arguments.threads)
+    time_machine(speed, reconstruct)
     for number in (1, 2):
         for name in arguments.kinds:
             said, needed, spent = run(KINDS[name], arguments.threads, speed)

@@ -15,6 +15,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("NAPARI_STRICT_QT", "1")
 # napari's own fixtures reset the preferences: not those of whoever runs the tests.
+# Nor what is known of the speed of this machine, for which a short run would be timed.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="microdiffusion-")
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="microdiffusion-")) / "settings.yaml")
 
 import numpy as np

@@ -9,6 +9,7 @@ from ..errors import Cancelled, UsageError
 from ..io import IMAGE_SUFFIXES, output_folder
 from ..settings.files import read_run
 from .options import Config, Folder, Preset, refuse_unused_format, say_notes
+from .plan import say_plan_of_batch
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
 from .terminal import CANCELLED, PROGRAM, STOPPED, Answer, command, interrupts, lines, progress_bar, say
 
@@ -59,6 +60,8 @@ def batch(
     pieces = [piece for piece in pieces if piece not in skipped]
     for report in reports:
         _say_report(report)
+    if scheduler is None and workers == 1:
+        say_plan_of_batch(pieces, work, method)
     token = CancelToken()
     ended_early = False
     with (

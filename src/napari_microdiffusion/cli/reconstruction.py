@@ -26,6 +26,7 @@ from .options import (
     refuse_unused_format,
     say_notes,
 )
+from .plan import LargeRun, say_plan_of_series
 from .setting_options import BEAM, BEAM_FILE, DETECTOR, METHOD, NAMES, REFERENCE, WITHIN_FILE, Asked, asks_for
 from .terminal import PROGRAM, STOPPED, Answer, command, follow, interrupts, lines, progress_bar, say
 
@@ -103,6 +104,7 @@ def _reconstructed(image: ImageStack, asked: Asked, layers: dict[str, Any], outp
     if resolved.method.guide == "reference":
         reference = read_reference(chosen, image, resolved.acquisition.step_length)
 
+    plan = LargeRun.planned(image, resolved, outputs)
     token = CancelToken()
 
     def stop() -> None:
@@ -115,6 +117,8 @@ def _reconstructed(image: ImageStack, asked: Asked, layers: dict[str, Any], outp
                 image, resolved.acquisition, resolved.method, outputs, reference=reference, cancel=token
             )
         )
+    if plan is not None:
+        plan.learn(result)
     files = (outputs.stopped() if result.stopped else outputs).write(result, image, resolved)
     return _answer(result, image, resolved.document, files)
 
@@ -130,6 +134,7 @@ def _series(whole: "Piece", work: "Work") -> Answer:
     say_notes(settings.notices)
     left = series.left(settings)
     done = count - len(left)
+    say_plan_of_series(series, left, settings, work)
     with interrupts(token.cancel), progress_bar() as show:
         try:
             for report in run_batch(left, work, cancel=token):

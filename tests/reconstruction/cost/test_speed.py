@@ -83,7 +83,7 @@ def test_before_any_other_run_a_timed_one_says_how_fast_all_kinds_are():
 def test_a_short_run_is_timed_here():
     speed = MachineSpeed()
     assert not speed.is_known
-    time_machine(speed, reconstruct, threads=1)
+    time_machine(speed, reconstruct)
     assert speed.is_known
     assert all(kind in speed for kind in expected(None, samples=0).kinds.values() if "mean" in kind)
 

@@ -31,7 +31,6 @@ from ...tasks.opening import LayersMade, Question, ReadFile, make_sample
 from ...tasks.reconstructing import Reconstruction
 from ...tasks.remaining import Remaining, SeriesRemaining
 from ...tasks.several.series import SeriesReconstruction
-from ...tasks.threads import spare_threads
 from ..beam.preview import show_beam
 from ..jobs.activity import Activity
 from ..jobs.run_panel import RunPanel
@@ -349,6 +348,6 @@ def _time_machine(speed: MachineSpeed) -> None:
     from ...reconstruction.engine import reconstruct
 
     try:
-        time_machine(speed, reconstruct, spare_threads())
+        time_machine(speed, reconstruct)
     except (UserError, RunFailed):
         return  # what hinders this run hinders the person's, too, and is said there

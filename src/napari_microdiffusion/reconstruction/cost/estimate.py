@@ -207,6 +207,11 @@ def _device_text(name: str) -> str:
     return describe_device(name)
 
 
+def size_in_words(count: int) -> str:
+    """So many bytes, as "1.6 GB" or "0.4 MB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{max(count / 1e6, 0.1):.1f} MB"
+
+
 def _duration(seconds: float) -> str:
     """A duration as precise as an estimate is."""
     if seconds < 10:

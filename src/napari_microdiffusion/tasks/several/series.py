@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import RunFailed, UserError
 from ...io import missing_room
 from ...optics import Acquisition
-from ...reconstruction.cost.estimate import Estimate
+from ...reconstruction.cost.estimate import Estimate, size_in_words
 from ...reconstruction.events import BlockReady, CancelToken, Notice, SliceReady
 from ...reconstruction.provenance import series_record
 from ...reconstruction.result import ReconstructionResult, describe_series
@@ -217,8 +217,8 @@ def describe_plan(series: ProjectionSeries, one: Estimate, slices: int) -> str:
     slices : int
         Slices of a volume.
     """
-    whole, size = replace(one, seconds=len(series) * one.seconds), _bytes_of(series, slices)
-    large = f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+    whole = replace(one, seconds=len(series) * one.seconds)
+    large = size_in_words(_bytes_of(series, slices))
     return f"{len(series)} {series.noun}s: {whole}; the result takes {large}"
 
 
