@@ -80,10 +80,13 @@ def test_before_any_other_run_a_timed_one_says_how_fast_all_kinds_are():
         assert expected(speed, **settings).seconds == pytest.approx(4 * expected(None, **settings).seconds)
 
 
-def test_a_short_run_is_timed_here():
-    speed = MachineSpeed()
+def test_a_short_run_is_timed_here_and_leaves_the_threads_alone():
+    import torch
+
+    speed, threads = MachineSpeed(), torch.get_num_threads()
     assert not speed.is_known
     time_machine(speed, reconstruct)
+    assert torch.get_num_threads() == threads
     assert speed.is_known
     assert all(kind in speed for kind in expected(None, samples=0).kinds.values() if "mean" in kind)
 

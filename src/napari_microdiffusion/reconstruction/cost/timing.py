@@ -32,10 +32,16 @@ def time_machine(
     reconstruct : callable
         The engine's: from projections, optics and method to the events of a run.
     """
+    import torch
+
     acquisition = Acquisition(step_length=_STEP_LENGTH)
     config = ReconstructionConfig(samples=0, threads=1, device="cpu")
     projections = _bright_bars()
-    runs = [_processor_seconds(reconstruct(projections, acquisition, config)) for _ in range(1 + _RUNS)]
+    threads = torch.get_num_threads()
+    try:
+        runs = [_processor_seconds(reconstruct(projections, acquisition, config)) for _ in range(1 + _RUNS)]
+    finally:
+        torch.set_num_threads(threads)
     quickest = min(runs[1:], key=lambda seconds: sum(seconds.values()))
     said = estimate(_SHAPE, acquisition, config)  # now, since torch need not be loaded any more
     speed.time(said.stages, quickest, said.kinds)
