@@ -87,6 +87,8 @@ def _together(
     """What so many pieces take that are like some; None where nothing can be said of these."""
     from ..batch import cost_of
 
+    if not some:
+        return None
     costs, speed = [], _speed_for(method)
     for piece in some:
         try:

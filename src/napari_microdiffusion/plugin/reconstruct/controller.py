@@ -13,10 +13,11 @@ from napari.layers import Image
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QWidget
 
-from ...errors import RunFailed, UserError
+from ...errors import Cancelled, RunFailed, UserError
 from ...io.formats.ome_zarr.folders import HEADERS
 from ...optics import Acquisition
 from ...reconstruction.cost.speed import MachineSpeed
+from ...reconstruction.events import CancelToken
 from ...settings.files import parts_of, read_run
 from ...settings.method import ReconstructionConfig
 from ...stacks.parts import Part, part_marked
@@ -73,6 +74,8 @@ class Controller(Saving):
         self.viewer, self.sections = viewer, sections
         self.last: Reconstructing | None = None
         self._warming: Thread | None = None
+        self._timing_cancel = CancelToken()
+        self.began.connect(self._end_timing)
         self._timing = QTimer(self)
         self._timing.setInterval(_LOOK_MS)
         self._timing.timeout.connect(self._look_at_timing)
@@ -83,17 +86,21 @@ class Controller(Saving):
     def warm_up(self) -> None:
         """Once a run can begin it will be wanted, and what it needs is imported before the click.
 
-        Where nothing is known of the machine's speed, a short run is timed then.
+        Where nothing is known of the machine's speed, a short run is timed then, until another begins.
         """
         if not self.document.method.needs_torch:
             warm_up(NEEDED_BY_A_RUN)
             return
         speed = self.document.speed
-        then = None if speed.is_known else partial(_time_machine, speed)
+        cancel = CancelToken()
+        then = None if speed.is_known else partial(_time_machine, speed, cancel)
         started = warm_up((*NEEDED_BY_A_RUN, "torch"), then)
         if started is not None and then is not None:
-            self._warming = started
+            self._warming, self._timing_cancel = started, cancel
             self._timing.start()
+
+    def _end_timing(self, _text: str) -> None:
+        self._timing_cancel.cancel()
 
     def _look_at_timing(self) -> None:
         if self._warming is None or not self._warming.is_alive():
@@ -342,12 +349,12 @@ class Controller(Saving):
         self.document.ask({"method.guide": "inr"}, inr=fitted)
 
 
-def _time_machine(speed: MachineSpeed) -> None:
+def _time_machine(speed: MachineSpeed, cancel: CancelToken) -> None:
     """Time a short run, in a thread of its own."""
     from ...reconstruction.cost.timing import time_machine
     from ...reconstruction.engine import reconstruct
 
     try:
-        time_machine(speed, reconstruct)
-    except (UserError, RunFailed):
-        return  # what hinders this run hinders the person's, too, and is said there
+        time_machine(speed, partial(reconstruct, cancel=cancel))
+    except (Cancelled, UserError, RunFailed):
+        return  # the person's own run teaches the speed, or says what hinders this one
