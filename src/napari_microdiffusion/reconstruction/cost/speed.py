@@ -5,13 +5,13 @@ import math
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from ...errors import UserError
 from ...io import whole_file
+from ..provenance import package_version
 
 # Seconds of work that the figures in `estimate` count for before any run here.
 _SECONDS_BEFORE = 0.2
@@ -142,12 +142,7 @@ def _read(path: Path) -> dict[str, _Learned]:
 
 def _this_machine() -> str:
     """Processor, its cores, and the versions on which the speed depends."""
-    versions = []
-    for name in ("napari-microdiffusion", "torch"):
-        try:
-            versions.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            versions.append(f"{name} of unknown version")
+    versions = [f"{name} {package_version(name)}" for name in ("napari-microdiffusion", "torch")]
     return ", ".join([_processor(), f"{os.cpu_count() or 1} cores", *versions])
 
 
