@@ -8,6 +8,7 @@ from napari_microdiffusion.optics import Acquisition, simulate_projections
 from napari_microdiffusion.registration.pose import Pose
 from napari_microdiffusion.registration.registration import register
 from napari_microdiffusion.registration.rigid import resampled
+from napari_microdiffusion.registration.search import Found
 from napari_microdiffusion.specimens import make_specimen
 
 from .conftest import MARGIN, deformed, inner, lying_at
@@ -94,15 +95,25 @@ def test_one_large_structure_that_lies_on_another_is_no_match():
     assert not found.is_of_this_tissue
 
 
+@pytest.mark.parametrize(("match", "is_recognised"), [(0.95, True), (0.7, False)])
+def test_what_agrees_in_few_places_has_to_explain_nearly_all(match, is_recognised):
+    """One large structure agrees in few places, while weak background agrees with itself in many."""
+    found = Found(Pose(), match, match, evidence=3.7)
+    chance = Found(Pose((-5, -8, -40)), 0.44, 0.33, evidence=12.9)
+    assert found.is_better_than([chance]) is is_recognised
+    assert not chance.is_better_than([found])
+
+
 def test_where_nothing_shows_structures_nothing_is_recognised(tissue, projections, acquisition):
     for stack, light in ((np.zeros_like(tissue), projections), (tissue, np.zeros_like(projections))):
         assert not register(light, stack, acquisition).is_of_this_tissue
 
 
-def test_slabs_in_which_nothing_is_tell_of_no_motion(tissue, acquisition):
+@pytest.mark.parametrize("share", [0, 1e-9], ids=["nothing", "rounding"])
+def test_slabs_in_which_nothing_is_tell_of_no_motion(tissue, acquisition, share):
     """Without a warning: of nothing there is no misfit to divide by."""
     sparse = tissue.copy()
-    sparse[: 3 * len(sparse) // 5] = 0
+    sparse[: 3 * len(sparse) // 5] *= share
     found = register(simulate_projections(inner(sparse), acquisition), sparse, acquisition)
     assert found.is_of_this_tissue
     assert_near(found.pose, Pose(), 0.3)
@@ -165,3 +176,19 @@ def test_sharp_edges_draw_nothing_away(tissue, acquisition):
     found = register(projections, np.maximum(lying_at(sharp, pose), 0), acquisition, noise=5.0)
     np.testing.assert_allclose(found.pose.shift, pose.shift, atol=0.015)
     assert found.pose.angle == pytest.approx(pose.angle, abs=0.03)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_at_little_light_sharp_edges_draw_nothing_away_either(rng, seed):
+    """Where most is dark the usual misfit says nothing of lit pixels, whose noise is no change of the tissue."""
+    tissue = make_specimen("vasculature", LARGE, 1)
+    sharp = np.where(tissue > np.percentile(tissue, 97), 1000 * tissue, 0).astype(np.float32)
+    where = np.random.default_rng(seed)
+    pose = Pose((where.uniform(-2, 2), where.uniform(-3, 3), where.uniform(-3, 3)), where.uniform(-2, 2))
+    beam = Acquisition(step_length=12)
+    light = simulate_projections(sharp[8:-8, 10:-10, 10:-10], beam)
+    photon = np.percentile(light, 99.9) / 30
+    light = (rng.poisson(light / photon) * photon).astype(np.float32)
+    reference = np.maximum(lying_at(sharp, pose), 0)
+    found = register(light, reference, beam, noise=5.0, measured=light)
+    assert_near(found.pose, pose, 0.12)

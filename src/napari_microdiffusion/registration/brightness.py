@@ -7,6 +7,11 @@ import numpy as np
 # Misfit, in units of the usual one, from which a pixel counts ever less: there the tissue has changed.
 _CHANGED = 2.5
 _REFITS = 8
+# Share of the brightest light from which on a pixel is lit, and how many have to be.
+_LIT, _LEAST_LIT = 0.05, 32
+# An edge that a reference has blurred misfits in many pixels alike, as noise does not: it counts as so many
+# times its square, and as so many times the noise at most.
+_ALIKE, _MOST_DOUBT = 16, 10
 # Of the root mean square of a misfit, what its usual size is at least.
 _OUTLIERS = 0.2
 # A slab's own factor on the gain lies between this and its inverse.
@@ -37,13 +42,36 @@ class Brightness:
         return np.asarray(volume * gains[:, None, None] + np.float32(self.offset), np.float32)
 
 
-def robust_weights(target: np.ndarray, seen: np.ndarray, refits: int = 3) -> tuple[float, float, np.ndarray]:
+def robust_weights(
+    target: np.ndarray,
+    seen: np.ndarray,
+    refits: int = 3,
+    *,
+    among_lit: bool = False,
+    doubt: np.ndarray | None = None,
+) -> tuple[float, float, np.ndarray]:
     """Gain and offset of a line from `seen` to `target`, and the weight of each pixel in the fit.
 
-    Bright pixels are less certain, by photon noise; those far off the line count ever less.
+    Bright pixels are less certain, by photon noise; those far off the line count ever less, and so do those
+    of which `seen` is unsure.
+
+    Parameters
+    ----------
+    target, seen : ndarray, shape (P,)
+    refits : int
+    among_lit : bool
+        Tell the usual misfit from pixels with light alone: where most is dark, that of all is next to nothing,
+        and the noise of the lit ones looks like a change.
+    doubt : ndarray, shape (P,), optional
+        By how much `seen` may be wrong, in its unit.
     """
     t, s = target.astype(np.float64), seen.astype(np.float64)
-    usual = np.sqrt(np.maximum(s - s.min(), 0) + 0.05 * np.ptp(s) + 1e-12)
+    light = s - s.min()
+    photons = np.maximum(light, 0) + 0.05 * np.ptp(s) + 1e-12
+    judges = light >= (_LIT * np.ptp(s) if among_lit else 0.0)
+    if judges.sum() < _LEAST_LIT:
+        judges[:] = True
+    usual = np.sqrt(photons)
     weight = 1 / usual**2
     gain, offset = 0.0, 0.0
     for _ in range(refits):
@@ -53,7 +81,11 @@ def robust_weights(target: np.ndarray, seen: np.ndarray, refits: int = 3) -> tup
         gain = float((weight * (s - middle) * (t - level)).sum()) / energy if energy > 0 else 0.0
         offset = float(level - gain * middle)
         relative = (t - gain * s - offset) / usual
-        weight = 1 / usual**2 / (1 + np.square(relative / (_CHANGED * usual_size(relative))))
+        size = usual_size(relative[judges])
+        weight = 1 / usual**2 / (1 + np.square(relative / (_CHANGED * size)))
+        if doubt is not None:
+            wrong = _ALIKE * np.square(gain * doubt.astype(np.float64) / size) / photons
+            usual = np.sqrt(photons * (1 + np.minimum(wrong, _MOST_DOUBT)))
     return gain, offset, weight
 
 

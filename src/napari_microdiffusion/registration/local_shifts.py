@@ -24,13 +24,15 @@ _ITERATIONS = 4
 _LARGEST, _SMALLEST = 3.0, 0.05
 # Share of the structures that no shift explains, be there no noise at all.
 _UNEXPLAINED = 0.05
+# Structures below this share of the light are rounding.
+_ROUNDING = 1e-5
 # Steps of conjugate gradients, and the share of the misfit at which they end.
 _STEPS, _SHARE = 60, 1e-4
 # Side in pixels of the squares that judge what the others taught.
 _SQUARE = 8
 # Share of the misfit of a pose that local shifts may leave, in squares that took no part; beyond, tissue is
 # taken for rigid. And the root mean square shift in voxels below which there is none to speak of.
-_LEFT, _NONE = 0.92, 0.12
+_LEFT, _NONE = 0.92, 0.25
 
 
 def local_shifts(
@@ -158,13 +160,15 @@ def _equations(
     for i, use in enumerate(inside):
         if use.sum() < 32:
             continue
+        if np.ptp(seen[i][use]) <= _ROUNDING * np.abs(seen[i][use]).max():
+            # Where the reference shows nothing, it tells of no motion.
+            continue
         gain, offset, own = robust_weights(target[i][use], seen[i][use])
         slopes[:, i] *= max(gain, 0.0)
         missing[i] = np.where(use, target[i] - gain * seen[i] - offset, 0)
         root = np.sqrt(own)
         light = _UNEXPLAINED * float(np.std(root * gain * (seen[i][use] - seen[i][use].mean())))
         if not light:
-            # Where the reference shows nothing, it tells of no motion.
             continue
         weight[i][use] = own / (usual_size(root * missing[i][use]) ** 2 + light**2) / alike
     return _Equations(slopes, missing, weight) if weight.any() else None

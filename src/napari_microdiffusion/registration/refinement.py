@@ -67,11 +67,13 @@ def refined(
             check()
             volume = resampled(stack, voxel, pose, shape, order)
             inside = forward(covered(stack.shape, voxel, pose, shape).astype(np.float32)) > 0.9
-            seen, *slopes = (
-                scipy.ndimage.gaussian_filter(part, smooth, mode="nearest")
-                for part in _with_slopes(volume, pose, forward)
-            )
-            step = _step(target, seen, slopes, inside)
+            parts = _with_slopes(volume, pose, forward)
+            if finely:
+                parts.append(np.abs(forward(volume - resampled(stack, voxel, pose, shape))))
+            seen, *slopes = (scipy.ndimage.gaussian_filter(part, smooth, mode="nearest") for part in parts)
+            # Light that interpolation moves across the border of a slab looks like a shift in z.
+            doubt = slopes.pop() if finely else None
+            step = _step(target, seen, slopes, inside, doubt)
             pose = pose.moved(np.clip(step, -_LARGEST, _LARGEST))
             if (np.abs(step) < smallest).all():
                 break
@@ -89,7 +91,13 @@ def _with_slopes(volume: np.ndarray, pose: Pose, forward: Forward) -> list[np.nd
     return [forward(part) for part in (volume, *(-slope for slope in along), turning)]
 
 
-def _step(target: np.ndarray, seen: np.ndarray, slopes: list[np.ndarray], inside: np.ndarray) -> np.ndarray:
+def _step(
+    target: np.ndarray,
+    seen: np.ndarray,
+    slopes: list[np.ndarray],
+    inside: np.ndarray,
+    doubt: np.ndarray | None,
+) -> np.ndarray:
     """The least-squares step, the brightness and the background of every slab being free."""
     rows, rest = [], []
     for i in range(len(target)):
@@ -98,7 +106,8 @@ def _step(target: np.ndarray, seen: np.ndarray, slopes: list[np.ndarray], inside
             continue
         t, seen_here = target[i][use].astype(np.float64), seen[i][use].astype(np.float64)
         slope = np.stack([part[i][use] for part in slopes], 1).astype(np.float64)
-        gain, offset, weight = robust_weights(t, seen_here)
+        unsure = None if doubt is None else doubt[i][use]
+        gain, offset, weight = robust_weights(t, seen_here, among_lit=True, doubt=unsure)
         if gain <= 0:
             continue
         # What brightness and background could explain is no sign of a motion.

@@ -29,6 +29,9 @@ _PLACE = 8
 # How often better than chance a match has to be, or what it may leave unexplained of what chance leaves:
 # tissue that is nearly symmetric matches well by chance, too.
 _BETTER_THAN_CHANCE, _LEFT_BY_CHANCE = 1.2, 0.6
+# What leaves as little as this of what chance leaves need not agree in more places than chance does: tissue
+# that is one large structure agrees in few, and on another such structure would lie as well mirrored.
+_HARDLY_ANY = 0.15
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ class Found:
 
         def is_better(other: Found) -> bool:
             scores_more = self.score > max(0.0, _BETTER_THAN_CHANCE * other.score)
-            leaves_less = 1 - self.score < _LEFT_BY_CHANCE * (1 - other.score)
-            return (scores_more or leaves_less) and self.evidence > other.evidence
+            left = (1 - self.score) / max(1 - other.score, 1e-9)
+            has_evidence = self.evidence > other.evidence or left < _HARDLY_ANY
+            return (scores_more or left < _LEFT_BY_CHANCE) and has_evidence
 
         return all(is_better(other) for other in others)
 
