@@ -180,7 +180,7 @@ def test_sharp_edges_draw_nothing_away(tissue, acquisition):
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_at_little_light_sharp_edges_draw_nothing_away_either(rng, seed):
-    """Where most is dark the usual misfit says nothing of lit pixels, whose noise is no change of the tissue."""
+    """Where most is dark the usual misfit is next to nothing, and noise of lit pixels looks like a change."""
     tissue = make_specimen("vasculature", LARGE, 1)
     sharp = np.where(tissue > np.percentile(tissue, 97), 1000 * tissue, 0).astype(np.float32)
     where = np.random.default_rng(seed)

@@ -60,8 +60,8 @@ def robust_weights(
     target, seen : ndarray, shape (P,)
     refits : int
     among_lit : bool
-        Tell the usual misfit from pixels with light alone: where most is dark, that of all is next to nothing,
-        and the noise of the lit ones looks like a change.
+        Tell the usual misfit from pixels with light alone: where most is dark, that of all is next to
+        nothing, and the noise of the lit ones looks like a change.
     doubt : ndarray, shape (P,), optional
         By how much `seen` may be wrong, in its unit.
     """
