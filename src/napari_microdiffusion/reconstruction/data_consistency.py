@@ -250,7 +250,8 @@ def misfit_warning(found: Misfit | None, facts: StackFacts) -> str | None:
             f"The volume differs from the projections by {found.rms:.1f} times their noise: the noise is "
             f"stronger than {source}, the beam is not as stated, or the sample moved."
         )
-    if found.rms < _LOW_MISFIT:
+    # Dense tissue follows the noise in places, and what is followed is no misfit.
+    if found.rms < _LOW_MISFIT and found.rms**2 < _LOW_MISFIT**2 * (1 - facts.denoising_error.followed):
         return (
             f"The volume differs from the projections by only {found.rms:.1f} times their noise: the noise "
             f"is weaker than {source}, or neighbouring pixels share it, as after motion correction."

@@ -44,3 +44,16 @@ def test_of_a_tiny_stack_nothing_is_claimed():
     tiny = np.ones((1, 4, 4), np.float32)
     noise = NoiseModel(1.0, 0.5, 0.0)
     assert not DenoisingError.of(tiny, denoise(tiny, noise), noise).at(tiny).any()
+
+
+def test_it_is_told_how_much_of_the_noise_is_followed(light):
+    """By what is not followed the denoised projections differ from the measurement."""
+    noise, rng = NoiseModel(0.0, 3.0, 0.0), np.random.default_rng(5)
+    speckles = 200 * rng.random(light.shape, dtype=np.float32)
+    for tissue, least, most in ((np.zeros_like(light), 0.0, 0.1), (speckles, 0.8, 1.0)):
+        measured = (tissue + 3 * rng.standard_normal(light.shape)).astype(np.float32)
+        denoised = denoise(measured, noise)
+        followed = DenoisingError.of(measured, denoised, noise).followed
+        left = np.square((measured - denoised) / 3).mean()
+        assert least <= followed <= most
+        assert left == pytest.approx(1 - followed, abs=0.1)

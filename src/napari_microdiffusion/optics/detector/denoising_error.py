@@ -33,10 +33,14 @@ class DenoisingError:
         Mean of each class, increasing.
     variance : ndarray, shape (K,)
         Mean squared error there, the unit of the projections squared.
+    followed : float
+        Share of the noise that the denoised projections follow, degrees of freedom per pixel, 0 to 1: by the
+        rest they differ from what was measured.
     """
 
     brightness: np.ndarray
     variance: np.ndarray
+    followed: float
 
     @classmethod
     def of(
@@ -63,6 +67,8 @@ class DenoisingError:
         changed = denoise(projections + _CHANGE * deviation * change, noise, check)
         # The variance of the noise times the derivative.
         drift = deviation * change * (changed - denoised) / _CHANGE
+        noisy = float(np.square(deviation).sum(dtype=np.float64))
+        followed = float(drift.sum(dtype=np.float64)) / noisy if noisy > 0 else 0.0
         # Of a spark that was smeared out the denoised pixel knows nothing: the measured one tells its noise
         # rightly on average, below the dark level as well.
         variance = noise.photon_gain * (projections - noise.dark_level) + noise.read_noise**2
@@ -74,6 +80,7 @@ class DenoisingError:
         return cls(
             np.array([denoised[chosen].mean(dtype=np.float64) for chosen in classes]),
             np.array([max(risk[chosen].mean(dtype=np.float64), 0.0) for chosen in classes]),
+            float(np.clip(followed, 0, 1)),
         )
 
     def at(self, denoised: np.ndarray) -> np.ndarray:
