@@ -19,9 +19,10 @@ KINDS = {
 }
 
 
-def expected(speed, side=128, **settings):
+def expected(speed, side=128, blocks_gb=None, **settings):
     config = ReconstructionConfig(**{"device": "cpu", "threads": 1, **settings})
-    return estimate((16, side, side), Acquisition(step_length=6), config, speed=speed)
+    shape, optics = (16, side, side), Acquisition(step_length=6)
+    return estimate(shape, optics, config, speed=speed, blocks_gb=blocks_gb)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -34,6 +35,21 @@ def test_the_second_run_of_a_kind_takes_what_was_said(kind, slowness):
     speed.learn(first.stages, spent, first.kinds)
     second = expected(speed, **settings)
     assert second.seconds == pytest.approx(sum(spent.values()), rel=0.3, abs=0.5)
+
+
+def test_before_any_run_in_blocks_their_parts_are_as_fast_as_elsewhere():
+    """Guide and network differ in speed: a factor on both together would say too much for one of them."""
+    speed = MachineSpeed()
+    first = expected(speed)
+    slowness = {"guide": 0.3, "posterior mean": 2.0, "samples": 1.5}
+    spent = {part: slowness.get(part, 1.0) * seconds for part, seconds in first.stages.items()}
+    speed.learn(first.stages, spent, first.kinds)
+    apart, blocks = expected(speed), expected(speed, blocks_gb=2.0)
+    assert blocks.stages["posterior mean"] == pytest.approx(sum(apart.stages[part] for part in slowness))
+    speed.learn(blocks.stages, {"posterior mean": 70.0}, blocks.kinds)
+    assert expected(speed, blocks_gb=2.0).stages["posterior mean"] != pytest.approx(
+        blocks.stages["posterior mean"]
+    )
 
 
 def test_a_short_run_says_little_after_a_long_one():

@@ -48,6 +48,7 @@ BYTES_PER_STORED_PIXEL = 1_130
 # Per pixel and channel at full resolution of a training step of the paper's diffusion.
 BYTES_PER_TRAINED_CHANNEL = 400
 _NETWORKS = ("posterior mean", "samples")
+_IN_BLOCKS = ("guide", *_NETWORKS)
 
 
 @dataclass(frozen=True)
@@ -166,14 +167,20 @@ def estimate(
         # Tiles shrink until the run fits, but what it starts from does not.
         memory = max(min(memory, config.memory_gb * 1e9), BYTES_TO_START + BYTES_PER_VOXEL * voxels)
     kinds = {stage: _kind(stage, config, beam, device, is_placed) for stage in seconds}
+    factors = {stage: 1.0 if speed is None else speed.factor(kind) for stage, kind in kinds.items()}
     if blocks_gb is not None:
         memory = min(memory, 1e9 * blocks_gb)
-        # Block by block, all at once.
-        seconds["posterior mean"] += seconds.pop("guide") + seconds.pop("samples")
+        # Block by block, all at once; before any run in blocks each part takes as long as outside of them.
+        apart = sum(factors[stage] * seconds[stage] for stage in _IN_BLOCKS)
+        seconds["posterior mean"] = together = sum(seconds[stage] for stage in _IN_BLOCKS)
+        seconds = {stage: spent for stage, spent in seconds.items() if stage not in ("guide", "samples")}
         kinds = {stage: f"{kinds[stage]}, in blocks" for stage in seconds}
+        if speed is not None:
+            factors |= {stage: speed.factor(kind) for stage, kind in kinds.items() if kind in speed}
+            if kinds["posterior mean"] not in speed and together:
+                factors["posterior mean"] = apart / together
     is_known = speed is not None and all(kinds[stage] in speed for stage in seconds if stage in _NETWORKS)
-    if speed is not None:
-        seconds = {stage: spent * speed.factor(kinds[stage]) for stage, spent in seconds.items()}
+    seconds = {stage: factors[stage] * spent for stage, spent in seconds.items()}
     is_bound = "CPU" not in device and not is_known
     return Estimate(sum(seconds.values()), int(memory), device, is_bound, seconds, kinds)
 
