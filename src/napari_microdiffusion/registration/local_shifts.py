@@ -32,7 +32,7 @@ _STEPS, _SHARE = 60, 1e-4
 _SQUARE = 8
 # Share of the misfit of a pose that local shifts may leave, in squares that took no part; beyond, tissue is
 # taken for rigid. And the root mean square shift in voxels below which there is none to speak of.
-_LEFT, _NONE = 0.92, 0.25
+_LEFT, _NONE = 0.92, 0.2
 
 
 def local_shifts(
