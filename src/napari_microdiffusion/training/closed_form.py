@@ -48,7 +48,7 @@ _SHARES: tuple[float, ...] = (0.25, 0.35, 0.5)
 # Looks that are evaluated at once, at most; each takes some hundred megabytes.
 _AT_ONCE = 4
 # Added to the squared error of a slab, relative to the range: quality is judged in dB, slice by slice.
-_ERROR_FLOOR = 5e-5
+_ERROR_FLOOR = 2e-6
 # dB that halves have to gain at least, on average over lights.
 _LEAST_GAIN = 0.02
 
