@@ -133,8 +133,9 @@ def noise(seeds: int, with_real: bool) -> None:
                 case = beam_case(volume_name, volume, known, DetectorNoise(photons=photons, seed=1))
                 gain = float(np.percentile(case.truth, 99.9)) / photons
                 stated = Acquisition(step_length=6, **beam, photon_gain=gain)
-                blind.append(score(case, stated, DEFAULT))
-                aware.append(score(case, stated, DEFAULT.model_copy(update={"consistency": "noise"})))
+                for scores, consistency in ((blind, "nonnegative"), (aware, "noise")):
+                    config = DEFAULT.model_copy(update={"consistency": consistency})
+                    scores.append(score(case, stated, config))
             first, second = means(blind, "psnr"), means(aware, "psnr")
             row(name, photons, f"{first:.2f}", f"{second:.2f}", second - first)
 

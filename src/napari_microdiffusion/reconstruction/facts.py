@@ -20,6 +20,10 @@ from .survey import StackSurvey
 
 # The most noise at mid-range that is believed, relative to the projections' range.
 _MOST_NOISE = 0.2
+# What is left of detail, at most, where sharpening it makes much of noise that counts for little elsewhere:
+# tilted by half a pixel a slice a beam leaves nothing, Airy beams 0.2 and more. And how many times the
+# likely noise a guide is told there.
+_FAINT, _TOLD = 0.1, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +219,10 @@ class StackFacts:
     @cached_property
     def noise_level(self) -> float:
         """Standard deviation at mid-range of the noise that is left to guides, in unit intensities."""
-        left = NOISE_LEFT if self.denoised is not self.measured else 1.0
-        level = self.noise.scaled(self.scale.background, self.scale.span).deviation(np.array(MID_LIGHT))
+        noise, left = self.noise, NOISE_LEFT if self.denoised is not self.measured else 1.0
+        if noise.is_negligible and self.beam_operator.faintest_detail < _FAINT:
+            noise, left = self.likely_noise, _TOLD
+        level = noise.scaled(self.scale.background, self.scale.span).deviation(np.array(MID_LIGHT))
         return min(left * float(level), _MOST_NOISE)
 
     @cached_property

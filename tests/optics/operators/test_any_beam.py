@@ -35,6 +35,20 @@ def test_the_adjoint_is_exact(beam, n, slabs, seed):
     )
 
 
+@pytest.mark.parametrize(
+    ("beam", "least", "most"),
+    [
+        ({"beam": "bessel"}, 1.0, 1.0),
+        ({"beam": "airy", "bend": 0.1, "apex": -3}, 0.2, 0.6),
+        # Six slices of a uniform beam, half a pixel apart, are a box that leaves out a wave of three pixels.
+        ({"tilt": 0.5}, 0.0, 0.05),
+        ({"tilt": 0.5, "direction": 90}, 0.0, 0.05),
+    ],
+)
+def test_it_is_known_what_is_left_of_the_detail_that_is_blurred_most(beam, least, most):
+    assert least - 1e-9 <= operator_of((4, 40, 40), 6, **beam).faintest_detail <= most + 1e-9
+
+
 @pytest.mark.parametrize("beam", BEAMS)
 @pytest.mark.parametrize("n", [2, 4, 6])
 def test_a_uniform_specimen_is_seen_uniform(beam, n):

@@ -16,6 +16,10 @@ from ..beam.sampling import SampledBeam
 from .banded import BandedFactor, factor_banded
 
 
+# Lateral frequencies along an axis that are looked at.
+_FREQUENCIES = 32
+
+
 class BeamOperator:
     """X^v_i(p) = sum_t w_t m_{i n + k_t}(p - d_t), for slab i and the beam of view v with taps t.
 
@@ -158,6 +162,22 @@ class BeamOperator:
         for k, _, _, weight in self._taps[0]:
             weights[self.virtual_slabs * self.step_length + k] += weight
         return weights
+
+    @cached_property
+    def faintest_detail(self) -> float:
+        """How much is left of the lateral detail that projections blur most, 0 to 1; 1 for a straight beam.
+
+        Of structures that are the same in all slices, and up to what pixels resolve.
+        """
+        rows, columns = self.margin
+        left = []
+        for taps in self._taps:
+            spread = np.zeros((2 * rows + 1, 2 * columns + 1))
+            for _, dy, dx, weight in taps:
+                spread[rows + dy, columns + dx] += weight
+            sizes = [max(_FREQUENCIES, size) for size in spread.shape]
+            left.append(float(np.abs(np.fft.rfft2(spread, sizes)).min()))
+        return max(left)
 
     @cached_property
     def coupling(self) -> np.ndarray:
