@@ -49,7 +49,7 @@ def test_two_views_have_the_volume_of_one(projections):
 
 
 def test_noise_that_counts_for_little_counts_where_sharpening_makes_much_of_it(projections):
-    """A beam tilted by a pixel a slice leaves nothing of some detail; neither straight nor bent ones do that."""
+    """A beam tilted by a pixel a slice leaves nothing of some detail; straight and bent ones do not."""
     quiet = {"photon_gain": 0.0, "read_noise": 1e-3}
     levels = {
         name: facts_of(projections, **quiet, **beam).noise_level

@@ -15,7 +15,6 @@ import numpy as np
 from ..beam.sampling import SampledBeam
 from .banded import BandedFactor, factor_banded
 
-
 # Lateral frequencies along an axis that are looked at.
 _FREQUENCIES = 32
 
