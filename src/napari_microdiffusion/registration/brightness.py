@@ -67,7 +67,7 @@ def robust_weights(
     """
     t, s = target.astype(np.float64), seen.astype(np.float64)
     light = s - s.min()
-    photons = np.maximum(light, 0) + 0.05 * np.ptp(s) + 1e-12
+    photons = light + 0.05 * np.ptp(s) + 1e-12
     judges = light >= (_LIT * np.ptp(s) if among_lit else 0.0)
     if judges.sum() < _LEAST_LIT:
         judges[:] = True

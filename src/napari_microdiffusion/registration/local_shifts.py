@@ -169,6 +169,7 @@ def _equations(
         root = np.sqrt(own)
         light = _UNEXPLAINED * float(np.std(root * gain * (seen[i][use] - seen[i][use].mean())))
         if not light:
+            # Nor does it where it has nothing in common with what was measured.
             continue
         weight[i][use] = own / (usual_size(root * missing[i][use]) ** 2 + light**2) / alike
     return _Equations(slopes, missing, weight) if weight.any() else None
