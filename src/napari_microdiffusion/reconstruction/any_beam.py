@@ -23,6 +23,8 @@ ILL_CONDITIONED = 10.0
 # Misfit of the log-spline that is none of the beam's, relative to the range; and how many times noise and
 # this a misfit must be to tell that the beam is not as stated.
 MODEL_ERROR, CONTRADICTED = 0.005, 1.3
+# Noise and signal that are none, relative to the usual noise.
+_LEAST_SIGNAL = 1e-3
 # Where the iterations end, relative to the projections' range: at the end, and before another pass.
 FINAL, PASSING = 1e-5, 3e-4
 
@@ -144,6 +146,17 @@ class AnyBeamConsistency:
         if rng is not None:
             # As for disjoint slabs: perturbing prior mean and measurement draws from the posterior.
             mean = mean + np.sqrt(structure) * rng.standard_normal(mean.shape, dtype=np.float32)
+        if not self.operator.is_straight:
+            return make_consistent_through(
+                estimate,
+                mean,
+                self.operator,
+                damping=self._damping_around(estimate, structure),
+                floor=self._floor,
+                tolerance=tolerance,
+                check=self.check,
+            )
+        if rng is not None:
             measured = measured + np.sqrt(facts.variance) * rng.standard_normal(mean.shape, dtype=np.float32)
         norm = self.operator.squared_norm
         centred = make_consistent_through(
@@ -164,6 +177,18 @@ class AnyBeamConsistency:
             tolerance=tolerance,
             check=self.check,
         )
+
+    def _damping_around(self, estimate: np.ndarray, variance: np.ndarray) -> np.ndarray:
+        """Noise over signal of each pixel through a beam that blurs, where sharpening makes much of noise.
+
+        The signal is how far an estimate is off beyond the noise that denoising left, of that variance: one
+        that is as near to the denoised projections as these are to the light stays as it is.
+        """
+        off = self.operator.project(estimate) - self.facts.denoised
+        usual = float(variance.mean())
+        excess = float(np.square(self.facts.known(off)).mean()) - usual
+        signal = max(excess, _LEAST_SIGNAL * usual) / self.operator.squared_norm
+        return np.asarray(np.maximum(variance, _LEAST_SIGNAL * usual) / signal, np.float32)
 
     @cached_property
     def _floor(self) -> np.ndarray:
