@@ -24,8 +24,8 @@ ILL_CONDITIONED = 10.0
 # this a misfit must be to tell that the beam is not as stated.
 MODEL_ERROR, CONTRADICTED = 0.005, 1.3
 # What denoising left of the noise over what an estimate through the true beam may be off: sharing out the
-# light of overlapping slabs, and sharpening what beams displace, makes much of noise. On five volumes and three
-# overlapping beams 1.5 was better than 0.1 and 0.4 at 30 photons, and than hardly any at 300.
+# light of overlapping slabs, and sharpening what beams displace, makes much of noise. On five volumes and
+# three overlapping beams 1.5 was better than 0.1 and 0.4 at 30 photons, and than hardly any at 300.
 NOISE_OVER_SIGNAL = 1.5
 # Where the iterations end, relative to the projections' range: at the end, and before another pass.
 FINAL, PASSING = 1e-5, 3e-4
