@@ -132,29 +132,20 @@ class AnyBeamConsistency:
         facts = self.facts
         if facts.consistency == "none":
             return estimate
-        tolerance *= facts.scale.span
-        if facts.consistency != "noise":
-            return make_consistent_through(
-                estimate,
-                facts.measured,
-                self.operator,
-                damping=self._least_damping,
-                floor=self._floor if facts.consistency == "nonnegative" else None,
-                tolerance=tolerance,
-                check=self.check,
-            )
-        mean = facts.denoised
-        if rng is not None:
-            # As for disjoint slabs: perturbing what was measured draws from the posterior.
-            left = NOISE_LEFT * np.sqrt(facts.variance)
-            mean = mean + left * rng.standard_normal(mean.shape, dtype=np.float32)
+        target, damping = facts.measured, self._least_damping
+        if facts.consistency == "noise":
+            target, damping = facts.denoised, max(damping, NOISE_OVER_SIGNAL * self.operator.squared_norm)
+            if rng is not None:
+                # As for disjoint slabs: perturbing what was measured draws from the posterior.
+                left = NOISE_LEFT * np.sqrt(facts.variance)
+                target = target + left * rng.standard_normal(target.shape, dtype=np.float32)
         return make_consistent_through(
             estimate,
-            mean,
+            target,
             self.operator,
-            damping=max(self._least_damping, NOISE_OVER_SIGNAL * self.operator.squared_norm),
-            floor=self._floor,
-            tolerance=tolerance,
+            damping=damping,
+            floor=None if facts.consistency == "exact" else self._floor,
+            tolerance=tolerance * facts.scale.span,
             check=self.check,
         )
 
