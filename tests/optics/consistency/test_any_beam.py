@@ -85,11 +85,11 @@ def test_disjoint_slabs_are_a_special_case(rng):
 def test_damping_leaves_a_misfit_that_grows_with_it(beam):
     operator, measured, estimate = case(beam)
     misfits = []
-    for damping in (0.0, 0.03, 0.3, np.full(measured.shape, 3.0)):
+    for damping in (0.0, 0.03, 0.3, 3.0):
         agreed = make_consistent_through(estimate, measured, operator, damping=damping).astype(float)
         misfits.append(np.abs(operator.project(agreed) - measured).mean())
         # theta = (X - A v) / damping, which is what damping means.
-        if np.max(damping) > 0:
+        if damping > 0:
             theta = (measured - operator.project(agreed)) / damping
             np.testing.assert_allclose(agreed - estimate, operator.adjoint(theta), atol=1e-3)
     assert misfits == sorted(misfits)

@@ -23,7 +23,7 @@ def make_consistent_through(
     measured: np.ndarray,
     operator: BeamOperator,
     *,
-    damping: float | np.ndarray = 0.0,
+    damping: float = 0.0,
     floor: np.ndarray | float | None = None,
     tolerance: float = 1e-6,
     check: Callable[[], None] = unchecked,
@@ -42,7 +42,7 @@ def make_consistent_through(
     measured : ndarray, shape (V*N, H, W)
         X, in the same unit.
     operator : BeamOperator
-    damping : float or ndarray, shape (V*N, H, W)
+    damping : float
         Noise variance over the prior variance of a voxel, lambda; 0 is exact, where that is possible.
     floor : float or ndarray of the shape of `extended`, optional
         Lower bound of the result.
@@ -58,7 +58,7 @@ def make_consistent_through(
     """
     # Two mirrored views see the same mean, and a floor may leave no exact answer: a little damping gives
     # an answer then and costs less than the tolerance where there is one without.
-    damped = np.asarray(np.maximum(damping, _least_damping(operator)))
+    damped = max(damping, _least_damping(operator))
     if operator.is_straight:
         return _columns(extended, measured, operator, damped, floor, tolerance, check)
     return _bent(extended, measured, operator, damped, floor, tolerance, check)
@@ -72,7 +72,7 @@ def _columns(
     extended: np.ndarray,
     measured: np.ndarray,
     operator: BeamOperator,
-    damping: np.ndarray,
+    damping: float,
     floor: np.ndarray | float | None,
     tolerance: float,
     check: Callable[[], None],
@@ -81,17 +81,12 @@ def _columns(
     slabs, depth = len(measured), len(extended)
     volume, target = extended.reshape(depth, -1), measured.reshape(slabs, -1)
     result = np.empty(volume.shape, np.float32)
-    columns = _Columns(operator)
+    columns, factor = _Columns(operator), operator.factor(damping)
     for start in range(0, volume.shape[1], _COLUMNS):
         check()
         part = slice(start, start + _COLUMNS)
-        own_damping = damping if np.ndim(damping) == 0 else damping.reshape(slabs, -1)[:, part]
         m, x = volume[:, part].astype(np.float64), target[:, part].astype(np.float64)
-        missing = x - columns.project(m)
-        if np.ndim(damping) == 0:
-            theta = operator.factor(float(damping)).solve(missing)
-        else:
-            theta = columns.solve(missing, own_damping, None)
+        theta = factor.solve(x - columns.project(m))
         v = m + columns.adjoint(theta)
         if floor is not None:
             bound = np.asarray(floor, np.float64)
@@ -100,8 +95,7 @@ def _columns(
             low = np.flatnonzero((v < bound).any(0))
             if len(low):
                 below = bound[:, low] if bound.ndim else bound
-                damp = own_damping if np.ndim(damping) == 0 else own_damping[:, low]
-                v[:, low] = columns.above(m[:, low], x[:, low], theta[:, low], below, damp, tolerance)
+                v[:, low] = columns.above(m[:, low], x[:, low], theta[:, low], below, damping, tolerance)
         result[:, part] = v
     return result.reshape(extended.shape)
 
@@ -130,13 +124,13 @@ class _Columns:
             m[self._window(k)] += w * x
         return m
 
-    def solve(self, right: np.ndarray, damping: np.ndarray | float, active: np.ndarray | None) -> np.ndarray:
+    def solve(self, right: np.ndarray, damping: float, active: np.ndarray) -> np.ndarray:
         """(A D A^T + damping)^-1 with D the active voxels, for each column its own."""
         bands = np.zeros((self.bands, self.slabs, right.shape[1]))
         for d in range(self.bands):
             for k, w in self.taps:
                 if k >= d * self.n and (product := w * self.weights[k - d * self.n]):
-                    bands[d] += product if active is None else product * active[self._window(k)]
+                    bands[d] += product * active[self._window(k)]
         bands[0] += damping
         return factor_banded(bands).solve(right)
 
@@ -146,7 +140,7 @@ class _Columns:
         x: np.ndarray,
         theta: np.ndarray,
         floor: np.ndarray | float,
-        damping: np.ndarray | float,
+        damping: float,
         tolerance: float,
     ) -> np.ndarray:
         """The damped, floored solution of columns for which it is not the plain one."""
@@ -154,8 +148,8 @@ class _Columns:
         going = np.arange(m.shape[1])
         # Only what lies above the floor counts, so the floor is taken as zero.
         target = x - self.project(np.broadcast_to(floor, m.shape))
-        height, damping = m - floor, np.broadcast_to(damping, x.shape)
-        theta, ridge = result, _RIDGE * float(self.weights @ self.weights)
+        height, theta = m - floor, result
+        slope_damping = damping + _RIDGE * float(self.weights @ self.weights)
         for _ in range(_NEWTON_STEPS):
             moved = height + self.adjoint(theta)
             lack = target - self.project(np.maximum(moved, 0)) - damping * theta
@@ -164,8 +158,8 @@ class _Columns:
             if not open_.any():
                 break
             going, height, target = going[open_], height[:, open_], target[:, open_]
-            damping, theta, lack, moved = damping[:, open_], theta[:, open_], lack[:, open_], moved[:, open_]
-            step = self.solve(lack, damping + ridge, moved > 0)
+            theta, lack, moved = theta[:, open_], lack[:, open_], moved[:, open_]
+            step = self.solve(lack, slope_damping, moved > 0)
             theta = self._search(theta, step, lack, height, target, damping)
         return np.maximum(m + self.adjoint(result), floor)
 
@@ -176,15 +170,13 @@ class _Columns:
         lack: np.ndarray,
         height: np.ndarray,
         target: np.ndarray,
-        damping: np.ndarray,
+        damping: float,
     ) -> np.ndarray:
         """Go along a step, halved until the convex dual function has fallen enough (Armijo's rule)."""
 
         def dual(t: np.ndarray, some: np.ndarray) -> np.ndarray:
             lit = np.maximum(height[:, some] + self.adjoint(t), 0)
-            return np.asarray(
-                ((lit**2).sum(0) + (damping[:, some] * t**2).sum(0)) / 2 - (target[:, some] * t).sum(0)
-            )
+            return np.asarray(((lit**2).sum(0) + damping * (t**2).sum(0)) / 2 - (target[:, some] * t).sum(0))
 
         everyone = np.arange(theta.shape[1])
         before, slope = dual(theta, everyone), (lack * step).sum(0)
@@ -202,7 +194,7 @@ def _bent(
     extended: np.ndarray,
     measured: np.ndarray,
     operator: BeamOperator,
-    damping: np.ndarray,
+    damping: float,
     floor: np.ndarray | float | None,
     tolerance: float,
     check: Callable[[], None],
@@ -210,9 +202,9 @@ def _bent(
     """Displaced beams: conjugate gradients, since every pixel depends on its neighbours."""
     m, x = extended.astype(np.float32), measured.astype(np.float32)
     theta = conjugate_gradients(
-        lambda t: operator.project(operator.adjoint(t)) + damping.astype(np.float32) * t,
+        lambda t: operator.project(operator.adjoint(t)) + np.float32(damping) * t,
         x - operator.project(m),
-        1 / (operator.squared_norm + damping.astype(np.float32)),
+        np.asarray(1 / (operator.squared_norm + damping), np.float32),
         _CONJUGATE_STEPS,
         tolerance=tolerance,
         check=check,
@@ -224,12 +216,12 @@ def _bent(
     # Nesterov's accelerated descent of the dual function, started anew where it overshoots (O'Donoghue and
     # Candes, Found. Comput. Math. 15 (2015) 715). Newton's method took ten times as long here: voxels that
     # enter and leave the floor anywhere hold its step back everywhere.
-    rate = 1 / (_norm(operator) + np.asarray(damping, np.float32))
+    rate = np.float32(1 / (_norm(operator) + damping))
     ahead, momentum = theta, 1.0
     for _ in range(_DESCENT_STEPS):
         check()
         v = np.maximum(m + operator.adjoint(ahead), low)
-        lack = x - operator.project(v) - damping * ahead
+        lack = x - operator.project(v) - np.float32(damping) * ahead
         if np.abs(lack).max() <= 3 * tolerance:
             break
         further = ahead + rate * lack
@@ -238,7 +230,7 @@ def _bent(
         quicker = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = further + np.float32((momentum - 1) / quicker) * (further - theta)
         theta, momentum = further, quicker
-    if np.abs(lack).max() > 3 * tolerance and float(damping.max()) <= _least_damping(operator):
+    if np.abs(lack).max() > 3 * tolerance and damping <= _least_damping(operator):
         v = (
             _scaled(v - low, x - operator.project(np.broadcast_to(low, v.shape)), operator, tolerance, check)
             + low
