@@ -11,10 +11,10 @@ SIZES = {"width": 16, "deep_width": 16, "blocks": 1, "deep_blocks": 1}
 REACH = 2 * 5 + 4 * 2 + 4
 
 
-def network(seed: int = 0) -> SlabNetwork:
+def network(seed: int = 0, *, knows_clean: bool = False) -> SlabNetwork:
     """A network whose residual branches and head are not the zeros it starts with."""
     torch.manual_seed(seed)
-    net = SlabNetwork(3, 2, 4, 1, **SIZES)
+    net = SlabNetwork(3, 2, 4, 1, **SIZES, knows_clean=knows_clean)
     with torch.no_grad():
         for parameter in net.parameters():
             if not parameter.any():
@@ -127,8 +127,22 @@ def test_its_first_weights_are_those_of_pixels_that_became_channels(height, widt
     torch.testing.assert_close(seen[0], net.stem(functional.pixel_unshuffle(padded, 2)))
 
 
-def test_its_description_rebuilds_it():
-    net = network()
+@torch.no_grad()
+def test_what_it_knows_of_clean_projections_counts_as_far_as_they_are_clean():
+    net, given = network(knows_clean=True), inputs(2, 8, 8)
+    nothing, half, whole = (net(*given, torch.tensor([share])) for share in (0.0, 0.5, 1.0))
+    torch.testing.assert_close(nothing, net(*given))
+    assert not torch.allclose(whole, nothing)
+    torch.testing.assert_close(half, (whole + nothing) / 2)
+    # Until something is learned it makes no difference.
+    untaught = SlabNetwork(**net.description())
+    for part in untaught.if_clean.parameters():
+        assert not part.any()
+
+
+@pytest.mark.parametrize("knows_clean", [False, True])
+def test_its_description_rebuilds_it(knows_clean):
+    net = network(knows_clean=knows_clean)
     twin = SlabNetwork(**net.description())
     twin.load_state_dict(net.state_dict())
     with torch.no_grad():

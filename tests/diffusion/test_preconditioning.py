@@ -24,7 +24,7 @@ class Constant(nn.Module):
         super().__init__()
         self.answer = answer
 
-    def forward(self, state, noise, condition, globals_):
+    def forward(self, state, noise, condition, globals_, cleanness):
         self.state, self.noise, self.globals = state, noise, globals_
         return torch.full_like(state, self.answer)
 
@@ -86,7 +86,7 @@ def test_no_gradient_is_lost_to_the_unused_branch():
     d.network = nn.Identity()
     weight = torch.ones(1, requires_grad=True)
 
-    def network(x, noise, condition, globals_):
+    def network(x, noise, condition, globals_, cleanness):
         return x + weight
 
     d.network.forward = network

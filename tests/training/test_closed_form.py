@@ -64,10 +64,15 @@ def test_it_is_the_shipped_network_that_is_changed_and_only_a_copy():
     found = adapted(general, [TISSUE])
     assert torch.equal(general.denoiser.network.head.weight, before)
     assert found.gain >= 0
+    network = found.prior.denoiser.network
+    if found.noisy:
+        assert not torch.equal(network.head.weight, before)
     if found.gain:
-        assert not torch.equal(found.prior.denoiser.network.head.weight, before)
+        assert network.if_clean is not None
+        assert network.if_clean.head.weight.any()
         # Slab means are the noise's business.
-        assert torch.equal(found.prior.denoiser.network.head.weight[:4], before[:4])
+        assert torch.equal(network.head.weight[:4], before[:4])
+        assert not network.if_clean.head.weight[:4].any()
 
 
 def test_what_teaches_nothing_changes_nothing(untrained, rng):
@@ -91,20 +96,63 @@ NOTHING, ALIKE = equations(0.0).scaled(0), torch.ones(OUTPUTS)
 
 def test_what_helps_one_half_much_must_not_harm_the_other():
     halves = [equations(1.0), equations(0.4)]
-    strength, share, gain = closed_form._chosen([halves], halves, NOTHING, ALIKE)
-    assert gain > 0
+    choice = closed_form._chosen([halves], halves, NOTHING, ALIKE)
+    assert choice is not None
+    assert min(choice.gains) > 0
     for judge, teacher in (halves, halves[::-1]):
-        assert float(judge.explained(teacher.solve(NOTHING, strength), [share])[0].sum()) > 0
+        assert float(judge.explained(teacher.solve(NOTHING, choice.strength), [choice.share])[0].sum()) > 0
     # Where they contradict each other nothing is taken.
     halves = [equations(1.0), equations(-0.4)]
-    assert closed_form._chosen([halves], halves, NOTHING, ALIKE)[0] is None
+    assert closed_form._chosen([halves], halves, NOTHING, ALIKE) is None
 
 
-def test_what_helps_clean_projections_much_must_not_harm_noisy_ones():
-    clean, noisy = [equations(1.0)] * 2, [equations(-0.1)] * 2
-    both = [a + b for a, b in zip(clean, noisy, strict=True)]
-    assert closed_form._chosen([clean], clean, NOTHING, ALIKE)[0] is not None
-    assert closed_form._chosen([clean, noisy], both, NOTHING, ALIKE)[0] is None
+def test_what_helps_at_one_light_much_must_not_harm_at_another():
+    much, little = [equations(1.0)] * 2, [equations(-0.1)] * 2
+    both = [a + b for a, b in zip(much, little, strict=True)]
+    assert closed_form._chosen([much], much, NOTHING, ALIKE) is not None
+    assert closed_form._chosen([much, little], both, NOTHING, ALIKE) is None
+
+
+def test_normal_equations_are_those_of_all_features_of_a_pixel():
+    """Against least squares of every pixel for itself."""
+    torch.manual_seed(1)
+    around, own = torch.randn(500, 7), torch.randn(500, 4, LINEAR_CHANNELS)
+    missing, weight = torch.randn(500, OUTPUTS, 4), torch.rand(500)
+    found = NormalEquations(7)
+    found.add(around, own, missing, weight)
+    nothing = NormalEquations(7)
+    solution = found.solve(nothing, 1.0)
+    for pixel in range(4):
+        features = torch.cat([around, own[:, pixel]], 1).double()
+        root = weight.double().sqrt()[:, None]
+        expected = torch.linalg.lstsq(features * root, missing[:, :, pixel].double() * root).solution
+        torch.testing.assert_close(solution[pixel], expected, atol=2e-3, rtol=2e-2)
+    left = sum(
+        (
+            weight[:, None]
+            * (missing[:, :, p] - torch.cat([around, own[:, p]], 1) @ solution[p].float()).square()
+        ).sum(0)
+        for p in range(4)
+    )
+    explained = found.energy - found.explained(solution)[0]
+    torch.testing.assert_close(explained, left.double(), atol=1e-2, rtol=1e-4)
+
+
+def test_clean_and_noisy_projections_are_learned_apart(untrained):
+    solution = torch.randn(4, 9 * 8 + 1 + LINEAR_CHANNELS, OUTPUTS, dtype=torch.float64)
+    changed = closed_form._changed(untrained.denoiser, solution, None)
+    rng = np.random.default_rng(3)
+    for photons, is_changed in ((0.0, True), (100.0, False)):
+        tissue = shown(Look(TISSUE, 6, photons), rng)
+        before, after = (d.expected_residual(tissue.inputs) for d in (untrained.denoiser, changed))
+        assert np.array_equal(before, after) != is_changed
+        # Slab means are the noise's business.
+        assert np.array_equal(before[:, 0], after[:, 0])
+    # The other way round.
+    changed = closed_form._changed(untrained.denoiser, None, solution)
+    clean = shown(Look(TISSUE, 6), rng).inputs
+    before, after = (d.expected_residual(clean) for d in (untrained.denoiser, changed))
+    np.testing.assert_allclose(after, before, atol=1e-4)
 
 
 def test_halves_are_cut_along_the_longer_side_before_they_are_looked_at():
@@ -139,7 +187,9 @@ def test_it_is_the_same_however_many_looks_are_evaluated_at_once(untrained, monk
     found = adapted(untrained, [TISSUE])
     monkeypatch.setattr(closed_form, "_AT_ONCE", 1)
     again = adapted(untrained, [TISSUE])
-    assert again.strength == found.strength
+    assert [c and (c.strength, c.share) for c in (again.clean, again.noisy)] == [
+        c and (c.strength, c.share) for c in (found.clean, found.noisy)
+    ]
     assert again.gain == pytest.approx(found.gain, rel=1e-3)
 
 

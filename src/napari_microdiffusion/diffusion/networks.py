@@ -32,6 +32,8 @@ class SlabNetwork(nn.Module):
         Residual blocks at quarter resolution.
     embedding : int
         Numbers into which noise level and global description are turned.
+    knows_clean : bool
+        Whether its last layers are others where the projections hold no noise.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SlabNetwork(nn.Module):
         blocks: int = 2,
         deep_blocks: int = 2,
         embedding: int = 128,
+        knows_clean: bool = False,
     ) -> None:
         super().__init__()
         self.sizes = {
@@ -57,6 +60,7 @@ class SlabNetwork(nn.Module):
             "blocks": blocks,
             "deep_blocks": deep_blocks,
             "embedding": embedding,
+            "knows_clean": knows_clean,
         }
         self.embed = nn.Sequential(
             nn.Linear(global_features + 2, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
@@ -73,8 +77,16 @@ class SlabNetwork(nn.Module):
         self.readout = nn.Linear(embedding, (state_channels - 1) * linear_channels)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
+        self.if_clean = _CleanChange(self.head, self.readout) if knows_clean else None
 
-    def forward(self, state: Tensor, noise: Tensor, condition: Tensor, globals_: Tensor) -> Tensor:
+    def forward(
+        self,
+        state: Tensor,
+        noise: Tensor,
+        condition: Tensor,
+        globals_: Tensor,
+        cleanness: Tensor | None = None,
+    ) -> Tensor:
         """Evaluate the network.
 
         Parameters
@@ -84,6 +96,8 @@ class SlabNetwork(nn.Module):
             Noise level as the preconditioning encodes it, and the flag of an uninformative state.
         condition : Tensor, shape (B, N, condition_channels, H, W)
         globals_ : Tensor, shape (B, global_features)
+        cleanness : Tensor, shape (B,), optional
+            How much of what the last layers are on clean projections counts, 0 to 1.
 
         Returns
         -------
@@ -91,7 +105,10 @@ class SlabNetwork(nn.Module):
         """
         batch, slabs, _, height, width = state.shape
         code = self.embed(torch.cat([noise, globals_], 1))
-        linear = self._linear(code, condition)
+        coefficients = self.readout(code)
+        if self.if_clean is not None and cleanness is not None:
+            coefficients = coefficients + cleanness[:, None] * self.if_clean.readout
+        linear = self._linear(coefficients, condition)
         # Both downsamplings must divide the image; the padding is cut off again at the end.
         parts = [_padded(part.flatten(0, 1), -height % 4, -width % 4) for part in (state, condition)]
         x = _of_unshuffled(self.stem, parts).contiguous(memory_format=torch.channels_last)
@@ -103,23 +120,38 @@ class SlabNetwork(nn.Module):
         x = x + functional.pixel_shuffle(self.up(y), 2)
         for block in self.up_blocks:
             x = block(x, code, slabs)
-        x = functional.pixel_shuffle(self.head(x), 2)
+        found = self.head(x)
+        if self.if_clean is not None and cleanness is not None and bool(cleanness.any()):
+            share = cleanness.repeat_interleave(slabs)[:, None, None, None]
+            found = found + share * self.if_clean.head(x)
+        x = functional.pixel_shuffle(found, 2)
         return x[..., :height, :width].unflatten(0, (batch, slabs)) + linear
 
-    def _linear(self, code: Tensor, condition: Tensor) -> Tensor:
+    def _linear(self, coefficients: Tensor, condition: Tensor) -> Tensor:
         """A linear estimate of all orders but 0, pixel by pixel; its coefficients depend on the whole sample.
 
         Linear in intensities: it is divided by the local amplitude, the unit of the state, whose logarithm is
         the last channel of the condition.
         """
         channels = self.sizes["linear_channels"]
-        coefficients = functional.pad(self.readout(code).unflatten(1, (-1, channels)), (0, 0, 1, 0))[:, None]
+        coefficients = functional.pad(coefficients.unflatten(1, (-1, channels)), (0, 0, 1, 0))[:, None]
         estimate = (coefficients @ condition[:, :, :channels].flatten(3)).unflatten(3, condition.shape[3:])
         return estimate * torch.exp(-condition[:, :, -1:])
 
     def description(self) -> dict[str, Any]:
         """The sizes that rebuild this network."""
         return dict(self.sizes)
+
+
+class _CleanChange(nn.Module):
+    """What the last layers change by where there is no noise; nothing until that is learned."""
+
+    def __init__(self, head: nn.Conv2d, readout: nn.Linear) -> None:
+        super().__init__()
+        self.head = nn.Conv2d(head.in_channels, head.out_channels, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+        self.readout = nn.Parameter(torch.zeros(readout.out_features))
 
 
 class SlabBlock(nn.Module):

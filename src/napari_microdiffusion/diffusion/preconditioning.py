@@ -5,11 +5,14 @@ import torch
 from torch import Tensor, nn
 
 from .networks import SlabNetwork
-from .slab import ORDERS, STATISTICS, NetworkInputs
+from .slab import BEAM_GLOBALS, ORDERS, STATISTICS, NetworkInputs
 
 SIGMA_MIN = 0.02
 SIGMA_MAX = 40.0
 
+# What `NetworkInputs.globals` say of noise from which on projections are not clean any more: that of 1,000
+# photons in the brightest pixel.
+_NOISY = 0.45
 # Statistics further from training than this many standard deviations count as this far.
 _FARTHEST = 3.0
 
@@ -73,7 +76,8 @@ class Denoiser(nn.Module):
         informative = (~blind).to(noisy.dtype)[:, None, None, None, None]
         state = torch.where(informative > 0, noisy * unit, torch.zeros_like(noisy))
         code = torch.stack([torch.log(level) / 4, blind.to(noisy.dtype)], 1)
-        raw = self.network(state, code, condition, self._described(globals_))
+        cleanness = 1 - (globals_[:, BEAM_GLOBALS] / _NOISY).clamp(max=1)
+        raw = self.network(state, code, condition, self._described(globals_), cleanness)
         # For a blind evaluation the limits of the coefficients at infinite noise apply: skip 0, output 1.
         skip, gain = unit**2 * informative, torch.where(informative > 0, wide * unit, torch.ones_like(wide))
         denoised = skip * torch.where(informative > 0, noisy, torch.zeros_like(noisy)) + gain * raw

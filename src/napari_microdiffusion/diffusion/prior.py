@@ -90,7 +90,7 @@ def new_denoiser(
     sizes: dict[str, Any], order_spread: np.ndarray | None = None, statistics: np.ndarray | None = None
 ) -> Denoiser:
     """An untrained denoiser for the slab problem's channels; `sizes` may set the network's widths."""
-    settings = {k: v for k, v in sizes.items() if k in _LARGEST}
+    settings = {k: v for k, v in sizes.items() if k in _LARGEST or k == "knows_clean"}
     network = SlabNetwork(ORDERS, CONDITION_CHANNELS, GLOBALS, LINEAR_CHANNELS, **settings)
     spread = np.ones(ORDERS) if order_spread is None else np.asarray(order_spread)
     usual = np.stack([np.zeros(STATISTICS), np.ones(STATISTICS)]) if statistics is None else statistics
@@ -108,6 +108,11 @@ def _plausible(sizes: dict[str, Any]) -> bool:
         "global_features": GLOBALS,
         "linear_channels": LINEAR_CHANNELS,
     }
-    return all(sizes.get(name) == value for name, value in channels.items()) and all(
-        isinstance(sizes.get(name), int) and 1 <= sizes[name] <= most for name, most in _LARGEST.items()
+    return (
+        all(sizes.get(name) == value for name, value in channels.items())
+        and all(
+            isinstance(sizes.get(name), int) and 1 <= sizes[name] <= most for name, most in _LARGEST.items()
+        )
+        # Priors from before know nothing of it.
+        and isinstance(sizes.get("knows_clean", False), bool)
     )

@@ -2,12 +2,13 @@
 
 A trained network turns what it is shown into features, of which its last layers take linear combinations:
 one of the condition itself, pixel by pixel, and one of the features around each pixel. On a reference the
-answers are known, and the change of those combinations that errs least, clean and at little light, is the
-solution of linear equations. It is held to change little on procedural tissue like that of the training: the
-features that vary there are those that any sample may show. Each half of the references judges what the other
-taught, at every light for itself. Of the changes that lose nowhere the one that gains most is taken, but only
-a quarter to a half of it: elsewhere the tissue is less like the halves than these are like each other.
-Where every change loses somewhere, the prior stays as it is.
+answers are known, and the change of those combinations that errs least is the solution of linear equations:
+one for clean projections and one for those of little light, which teach different things. It is held to
+change little on procedural tissue like that of the training: the features that vary there are those that any
+sample may show. Each half of the references judges what the other taught, at every light for itself. Of the
+changes that lose nowhere one that gains much is taken, but only a quarter to a half of it: elsewhere the
+tissue is less like the halves than these are like each other. Where every change loses somewhere, the prior
+stays as it is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,12 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ..diffusion.precision import has_bfloat16
 from ..diffusion.preconditioning import Denoiser
-from ..diffusion.prior import Prior
+from ..diffusion.prior import Prior, new_denoiser
 from ..diffusion.slab import LINEAR_CHANNELS
 from ..errors import UserError
 from .looks import (
@@ -42,15 +43,27 @@ from .normal_equations import OUTPUTS, NormalEquations
 # Step lengths that are learned from where none is asked for.
 STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
 # How strongly the change is held back on tissue like that of the training: those that are tried.
-STRENGTHS: tuple[float, ...] = (0.3, 1.0, 4.0, 12.0, 36.0)
+STRENGTHS: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 4.0, 12.0, 36.0)
 # How much of the solution is taken: those that are tried.
 _SHARES: tuple[float, ...] = (0.25, 0.35, 0.5)
+# Both halves together teach twice as much as the one by which strengths and shares are judged: they are held
+# back half as strongly, and of what gains nearly most the largest share and the least strength are taken.
+_OF_BOTH, _NEARLY = 0.5, 0.7
 # Looks that are evaluated at once, at most; each takes some hundred megabytes.
 _AT_ONCE = 4
 # Added to the squared error of a slab, relative to the range: quality is judged in dB, slice by slice.
 _ERROR_FLOOR = 2e-6
 # dB that halves have to gain at least, on average over lights.
 _LEAST_GAIN = 0.02
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How strongly a change is held back, how much of it is taken, and what it gains, dB at every light."""
+
+    strength: float
+    share: float
+    gains: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +76,15 @@ class ClosedForm:
     gain : float
         In dB on halves of the references that took no part, of what lies within slabs, the mean over lights;
         0 where the prior stays as it is.
-    strength : float or None
-        How strongly the change is held back on usual tissue; None where there is none.
+    clean, noisy : Choice or None
+        What was chosen for projections without noise and for those with it; None where nothing changes.
     seconds : float
     """
 
     prior: Prior
     gain: float
-    strength: float | None
+    clean: Choice | None
+    noisy: Choice | None
     seconds: float
 
 
@@ -106,31 +120,64 @@ def adapt_in_closed_form(
     usual_looks = list(looks_at_usual_tissue([k * n for k in (1, 2) for n in steps], rng))
     count = len(looks) + len(usual_looks)
     found_equations = _equations_in_turn(denoiser, [*chain(*looks), *usual_looks], rng)
-    # By light, each with its two halves.
-    learned: dict[float, list[NormalEquations]] = {}
+    taught = {clean: _Taught() for clean in (True, False)}
     for done, (first, _) in enumerate(looks):
         own = [half for half in islice(found_equations, 2) if half is not None]
         if len(own) == 2:
-            before = learned.get(first.photons)
-            total = own if before is None else [a + b for a, b in zip(before, own, strict=True)]
-            learned[first.photons] = total
+            taught[first.photons == 0].learn(first.photons, own)
         yield (done + 1) / count
-    usual: NormalEquations | None = None
-    for done, equations in enumerate(found_equations, len(looks)):
+    for done, (look, equations) in enumerate(zip(usual_looks, found_equations, strict=True), len(looks)):
         if equations is not None:
             # Every specimen counts alike, however much it leaves unexplained.
             equations = equations.scaled(1 / max(float((physical * equations.energy).sum()), 1e-12))
-            usual = equations if usual is None else usual + equations
+            taught[look.photons == 0].hold_to(equations)
         yield (done + 1) / count
-    assert usual is not None, "there are specimens for every step length"
-    halves = [_total(parts) for parts in zip(*learned.values(), strict=True)]
-    strength, share, gain = _chosen(list(learned.values()), halves, usual, physical)
-    found = prior
-    if strength is not None:
-        solution = share * _total(halves).solve(usual, strength)
+    clean, noisy = (taught[is_clean].chosen(physical) for is_clean in (True, False))
+    found, gain = prior, 0.0
+    if clean is not None or noisy is not None:
+        gains = [
+            g
+            for choice, own in ((clean, taught[True]), (noisy, taught[False]))
+            for g in (choice.gains if choice is not None else [0.0] * len(own.lights))
+        ]
+        gain = float(np.mean(gains))
         card = {**prior.card, "adapted_in_closed_form": {"references": len(references), "gain_db": gain}}
-        found = replace(prior, denoiser=_changed(denoiser, solution, usual.around), card=card)
-    yield ClosedForm(found, gain, strength, perf_counter() - started)
+        solutions = (taught[True].solution(clean), taught[False].solution(noisy))
+        found = replace(prior, denoiser=_changed(denoiser, *solutions), card=card)
+    yield ClosedForm(found, gain, clean, noisy, perf_counter() - started)
+
+
+class _Taught:
+    """What references teach of projections without noise, or with it: equations of both halves, by light."""
+
+    def __init__(self) -> None:
+        self.lights: dict[float, list[NormalEquations]] = {}
+        self.usual: NormalEquations | None = None
+
+    def learn(self, photons: float, own: list[NormalEquations]) -> None:
+        before = self.lights.get(photons)
+        total = own if before is None else [a + b for a, b in zip(before, own, strict=True)]
+        self.lights[photons] = total
+
+    def hold_to(self, usual: NormalEquations) -> None:
+        """Change little on such tissue."""
+        self.usual = usual if self.usual is None else self.usual + usual
+
+    @property
+    def halves(self) -> list[NormalEquations]:
+        """Over all lights."""
+        return [_total(parts) for parts in zip(*self.lights.values(), strict=True)]
+
+    def chosen(self, physical: Tensor) -> Choice | None:
+        if self.usual is None or not self.lights:
+            return None
+        return _chosen(list(self.lights.values()), self.halves, self.usual, physical)
+
+    def solution(self, choice: Choice | None) -> Tensor | None:
+        """What both halves teach, shape (4, A + L, O)."""
+        if choice is None or self.usual is None:
+            return None
+        return choice.share * _total(self.halves).solve(self.usual, _OF_BOTH * choice.strength)
 
 
 def can_adapt(references: Sequence[np.ndarray], step_length: int | None = None) -> bool:
@@ -143,11 +190,11 @@ def _chosen(
     halves: Sequence[NormalEquations],
     usual: NormalEquations,
     physical: Tensor,
-) -> tuple[float | None, float, float]:
-    """The strength and the share that gain most where no half loses at any light, and the gain in dB.
+) -> Choice | None:
+    """The largest share, and the least strength, that gain nearly most where no half loses at any light.
 
-    No strength where each loses somewhere: one half may gain much by what does harm in the other, and clean
-    projections by what does harm at little light.
+    None where each change loses somewhere: one half may gain much by what does harm in the other, and one
+    light by what does harm at another.
 
     Parameters
     ----------
@@ -159,21 +206,28 @@ def _chosen(
     physical : Tensor
         Squares of the units of the orders.
     """
-    best: tuple[float | None, float, float] = (None, 0.0, 0.0)
-    for strength in STRENGTHS if lights else ():
+    fair: list[Choice] = []
+    for strength in STRENGTHS:
         solutions = [half.solve(usual, strength) for half in halves[::-1]]
-        # Of every half at every light, what each share gains.
+        # (lights, halves, shares)
         gains = np.array(
             [
-                [_gain(half, explained, physical) for explained in half.explained(own, _SHARES)]
+                [
+                    [_gain(half, explained, physical) for explained in half.explained(own, _SHARES)]
+                    for half, own in zip(light, solutions, strict=True)
+                ]
                 for light in lights
-                for half, own in zip(light, solutions, strict=True)
             ]
         )
-        for share, least, mean in zip(_SHARES, gains.min(0), gains.mean(0), strict=True):
-            if least > 0 and mean > max(best[2], _LEAST_GAIN):
-                best = (strength, share, float(mean))
-    return best
+        at_lights = gains.mean(1).T.tolist()
+        fair += [
+            Choice(strength, share, tuple(own))
+            for share, own, least in zip(_SHARES, at_lights, gains.min((0, 1)), strict=True)
+            if least > 0 and np.mean(own) > _LEAST_GAIN
+        ]
+    most = max((float(np.mean(choice.gains)) for choice in fair), default=0.0)
+    near = [choice for choice in fair if np.mean(choice.gains) >= _NEARLY * most]
+    return max(near, key=lambda choice: (choice.share, -choice.strength), default=None)
 
 
 def _total(parts: Sequence[NormalEquations]) -> NormalEquations:
@@ -190,20 +244,32 @@ def _gain(half: NormalEquations, explained: Tensor, physical: Tensor) -> float:
     return float(10 * np.log10(before / max(left, 1e-6 * before)))
 
 
-def _changed(denoiser: Denoiser, solution: Tensor, around: int) -> Denoiser:
-    """A copy with the last layers changed by a solution; those of order 0 stay."""
-    copy = deepcopy(denoiser)
-    own = solution.float()
-    with torch.no_grad():
-        head, readout = copy.network.head, copy.network.readout
-        # Rows of the head: order by order, each with the four pixels of a block.
-        rows = own[:, :around].permute(2, 0, 1).reshape(4 * OUTPUTS, around)
-        assert head.bias is not None
-        head.weight[4:] += rows[:, :-1].reshape(head.weight[4:].shape)
-        head.bias[4:] += rows[:, -1]
-        # All pixels share the coefficients of the condition.
-        readout.bias.add_(own[:, around:].mean(0).T.reshape(-1))
+def _changed(denoiser: Denoiser, clean: Tensor | None, noisy: Tensor | None) -> Denoiser:
+    """A copy with the last layers changed by solutions; those of order 0 stay."""
+    sizes = {**denoiser.network.description(), "knows_clean": True}
+    copy = new_denoiser(sizes)
+    copy.load_state_dict(copy.state_dict() | denoiser.state_dict())
+    network = copy.eval().network
+    some = clean if clean is not None else noisy
+    assert some is not None and network.if_clean is not None
+    nothing = torch.zeros_like(some)
+    with_noise = nothing if noisy is None else noisy
+    without = nothing if clean is None else clean
+    _change(network.head, network.readout.bias, with_noise)
+    _change(network.if_clean.head, network.if_clean.readout, without - with_noise)
     return copy
+
+
+@torch.no_grad()
+def _change(head: nn.Conv2d, readout: Tensor, solution: Tensor) -> None:
+    own, around = solution.float(), head.weight[0].numel() + 1
+    # Rows of the head: order by order, each with the four pixels of a block.
+    rows = own[:, :around].permute(2, 0, 1).reshape(4 * OUTPUTS, around)
+    assert head.bias is not None
+    head.weight[4:] += rows[:, :-1].reshape(head.weight[4:].shape)
+    head.bias[4:] += rows[:, -1]
+    # All pixels share the coefficients of the condition.
+    readout += own[:, around:].mean(0).T.reshape(-1)
 
 
 def _equations_in_turn(

@@ -24,9 +24,9 @@ _GAP, LEAST_SIDE = 8, 32
 # Slabs of a reference at least; slabs and pixels along a side of a piece at most.
 _LEAST_SLABS, _SLABS, _SIDE = 3, 16, 96
 # Photons, where projections are brightest, of one look after the other; endless ones for 0.
-_LIGHTS = (0.0, 100.0, 0.0, 30.0, 0.0, 15.0, 30.0)
+_LIGHTS = (0.0, 100.0, 0.0, 0.0, 30.0, 0.0, 0.0, 15.0, 0.0, 0.0, 30.0, 0.0, 0.0)
 # The same for usual tissue.
-_USUAL_LIGHTS = (0.0, 100.0, 40.0)
+_USUAL_LIGHTS = (0.0, 100.0, 0.0, 40.0)
 # Read noise of a look at little light, relative to the range.
 _READ_NOISE = 0.01
 # Size of a specimen of the usual tissue, and how many there are of every kind.
