@@ -22,7 +22,7 @@ from .recordings import noise_left
 # Pixels between the halves that count for neither, and those along the longer side of a reference at least.
 _GAP, LEAST_SIDE = 8, 32
 # Slabs of a reference at least; slabs and pixels along a side of a piece at most.
-_LEAST_SLABS, _SLABS, _SIDE = 3, 16, 96
+_LEAST_SLABS, _SLABS, _SIDE = 3, 14, 96
 # Photons, where projections are brightest, of one look after the other; endless ones for 0.
 _LIGHTS = (0.0, 100.0, 0.0, 0.0, 30.0, 0.0, 0.0, 15.0, 0.0, 0.0, 30.0, 0.0, 0.0)
 # The same for usual tissue.
