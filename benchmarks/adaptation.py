@@ -32,7 +32,8 @@ def main() -> None:
     parser.add_argument("--photons", type=float, help="in the projections, where they are brightest")
     parser.add_argument("--closed-form", action="store_true", help="solve for the last layers instead")
     arguments = parser.parse_args()
-    own = "logspline/slab/nonnegative"
+    # As a run is by default, with and without noise.
+    own = f"logspline/slab/{'noise' if arguments.photons else 'nonnegative'}"
     for path in arguments.volumes:
         case = case_of_volume(path, arguments.n, arguments.photons)
         middle = case.truth.shape[2] // 2
