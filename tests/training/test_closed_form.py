@@ -164,6 +164,15 @@ def test_halves_are_cut_along_the_longer_side_before_they_are_looked_at():
         assert first.volume.max() + 8 < second.volume.min() + 1
 
 
+def test_clean_and_noisy_looks_see_every_step_length(rng):
+    tissue = np.repeat(TISSUE, 2, 0)
+    halves = [first for first, _ in looks_at_halves([tissue], (4, 6, 8), rng)]
+    usual = list(looks.looks_at_usual_tissue([6, 12], rng))
+    for seen, steps in ((halves, {4, 6, 8}), (usual, {6, 12})):
+        for is_clean in (True, False):
+            assert {look.step_length for look in seen if (look.photons == 0) is is_clean} == steps
+
+
 def test_a_piece_without_structure_is_passed_over(untrained):
     """Half of the tissue is dark: neither half can be judged by the other, and nothing changes."""
     dark = TISSUE.copy()

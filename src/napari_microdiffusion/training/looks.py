@@ -69,24 +69,27 @@ def looks_at_halves(
     other tissue has. What is learned of clean projections alone errs on noisy ones, so light differs, too.
     """
     pairs = large_enough(references, steps)
+    # Clean and noisy looks each go through all pairs, and then from the other side, as a run looks from both.
+    # Laterally mirrored pieces would take away what the optics prefer.
+    taken = {True: 0, False: 0}
     for number in range(max(len(_LIGHTS), len(pairs))):
-        volume, n = pairs[number % len(pairs)]
         photons = _LIGHTS[number % len(_LIGHTS)]
-        # A run looks from both sides. Laterally mirrored pieces would take away what the optics prefer.
-        side = -1 if number // 2 % 2 else 1
+        turn, place = divmod(taken[photons == 0], len(pairs))
+        taken[photons == 0] += 1
+        (volume, n), side = pairs[place], -1 if turn % 2 else 1
         first, second = (Look(_piece(half, n, rng)[::side], n, photons) for half in _halves(volume))
         yield first, second
 
 
 def looks_at_usual_tissue(steps: Sequence[int], rng: np.random.Generator) -> Iterator[Look]:
-    """Tissue like that of the training: every kind, the step lengths and lights in turn."""
+    """Tissue like that of the training: every kind, the step lengths in turn, and the lights with each."""
     served = [n for n in steps if n <= MAX_DIFFUSION_STEP_LENGTH]
     for number, structure_of in enumerate(_OF_A_KIND * list(TISSUES.values())):
         n, (depth, height, width) = served[number % len(served)], _SPECIMEN
         structure = structure_of(rng, (max(depth, 4 * n), height, width))
         volume = image_specimen(structure, draw_conditions(rng), rng)
         if np.ptp(volume) > 0:
-            yield Look(volume, n, _USUAL_LIGHTS[number % len(_USUAL_LIGHTS)])
+            yield Look(volume, n, _USUAL_LIGHTS[number // len(served) % len(_USUAL_LIGHTS)])
 
 
 def shown(look: Look, rng: np.random.Generator) -> Shown | None:

@@ -46,7 +46,7 @@ class NormalEquations:
         for rows, columns in ((top, top), (top, bottom), (bottom, bottom)):
             block = (around[:, rows].T @ around[:, columns]).double()
             self.normal[rows, columns] += block
-            if rows is not columns:
+            if rows != columns:
                 self.normal[columns, rows] += block.T
         crossed = (around.T @ each).double()
         self.normal[:end, end:] += crossed
