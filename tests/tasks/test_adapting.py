@@ -23,7 +23,7 @@ def short(monkeypatch):
     monkeypatch.setattr(looks, "_OF_A_KIND", 1)
     monkeypatch.setattr(closed_form, "STEP_LENGTHS", (6,))
     # On tissue as small as this the halves may gain nothing.
-    monkeypatch.setattr(closed_form, "_chosen", lambda *_: (36.0, 1.0, 0.3))
+    monkeypatch.setattr(closed_form, "_chosen", lambda *_: closed_form.Choice(36.0, 1.0, (0.3,)))
     real = recipe.TrainingRecipe
 
     def small(**settings):
