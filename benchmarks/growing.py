@@ -1,7 +1,7 @@
 """A deeper network that answers like the one it is made from, to train on where a smaller one has settled."""
 
 from napari_microdiffusion.diffusion.preconditioning import Denoiser
-from napari_microdiffusion.diffusion.prior import new_denoiser
+from napari_microdiffusion.diffusion.prior import resized
 
 
 def grown(denoiser: Denoiser, blocks: int, deep_blocks: int) -> Denoiser:
@@ -29,6 +29,4 @@ def grown(denoiser: Denoiser, blocks: int, deep_blocks: int) -> Denoiser:
             f"a network of {sizes['blocks']} and {sizes['deep_blocks']} blocks cannot shrink to {blocks} and "
             f"{deep_blocks}"
         )
-    larger = new_denoiser({**sizes, "blocks": blocks, "deep_blocks": deep_blocks})
-    larger.load_state_dict(larger.state_dict() | denoiser.state_dict())
-    return larger
+    return resized(denoiser, blocks=blocks, deep_blocks=deep_blocks)

@@ -101,6 +101,13 @@ def new_denoiser(
     )
 
 
+def resized(denoiser: Denoiser, **sizes: Any) -> Denoiser:
+    """A new denoiser of other sizes, with the weights of this one where both have them."""
+    other = new_denoiser({**denoiser.network.description(), **sizes})
+    other.load_state_dict(other.state_dict() | denoiser.state_dict())
+    return other
+
+
 def _plausible(sizes: dict[str, Any]) -> bool:
     channels = {
         "state_channels": ORDERS,

@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from ..diffusion.precision import has_bfloat16
 from ..diffusion.preconditioning import Denoiser
-from ..diffusion.prior import Prior, new_denoiser
+from ..diffusion.prior import Prior, resized
 from ..diffusion.slab import LINEAR_CHANNELS
 from ..errors import UserError
 from .looks import (
@@ -135,12 +135,7 @@ def adapt_in_closed_form(
     clean, noisy = (taught[is_clean].chosen(physical) for is_clean in (True, False))
     found, gain = prior, 0.0
     if clean is not None or noisy is not None:
-        gains = [
-            g
-            for choice, own in ((clean, taught[True]), (noisy, taught[False]))
-            for g in (choice.gains if choice is not None else [0.0] * len(own.lights))
-        ]
-        gain = float(np.mean(gains))
+        gain = float(np.mean([*taught[True].gains(clean), *taught[False].gains(noisy)]))
         card = {**prior.card, "adapted_in_closed_form": {"references": len(references), "gain_db": gain}}
         solutions = (taught[True].solution(clean), taught[False].solution(noisy))
         found = replace(prior, denoiser=_changed(denoiser, *solutions), card=card)
@@ -172,6 +167,10 @@ class _Taught:
         if self.usual is None or not self.lights:
             return None
         return _chosen(list(self.lights.values()), self.halves, self.usual, physical)
+
+    def gains(self, choice: Choice | None) -> tuple[float, ...]:
+        """At every light, dB; nothing where nothing changes."""
+        return (0.0,) * len(self.lights) if choice is None else choice.gains
 
     def solution(self, choice: Choice | None) -> Tensor | None:
         """What both halves teach, shape (4, A + L, O)."""
@@ -246,17 +245,14 @@ def _gain(half: NormalEquations, explained: Tensor, physical: Tensor) -> float:
 
 def _changed(denoiser: Denoiser, clean: Tensor | None, noisy: Tensor | None) -> Denoiser:
     """A copy with the last layers changed by solutions; those of order 0 stay."""
-    sizes = {**denoiser.network.description(), "knows_clean": True}
-    copy = new_denoiser(sizes)
-    copy.load_state_dict(copy.state_dict() | denoiser.state_dict())
-    network = copy.eval().network
-    some = clean if clean is not None else noisy
-    assert some is not None and network.if_clean is not None
-    nothing = torch.zeros_like(some)
-    with_noise = nothing if noisy is None else noisy
-    without = nothing if clean is None else clean
-    _change(network.head, network.readout.bias, with_noise)
-    _change(network.if_clean.head, network.if_clean.readout, without - with_noise)
+    copy = resized(denoiser, knows_clean=True).eval()
+    network, if_clean = copy.network, copy.network.if_clean
+    assert if_clean is not None
+    if noisy is not None:
+        _change(network.head, network.readout.bias, noisy)
+        _change(if_clean.head, if_clean.readout, -noisy)
+    if clean is not None:
+        _change(if_clean.head, if_clean.readout, clean)
     return copy
 
 
