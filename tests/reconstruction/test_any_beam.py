@@ -150,6 +150,21 @@ def test_where_the_prior_has_no_weight_the_volume_stays_the_guide(specimen, conf
     assert np.abs(result.volume - guide.volume).mean() < 1e-3
 
 
+@pytest.mark.parametrize(
+    ("apex", "photons", "is_refined"), [(0, None, True), (-2, None, False), (-2, 50, True)]
+)
+def test_two_views_are_refined_where_they_tell_little_of_the_depth(
+    specimen, configure, monkeypatch, apex, photons, is_refined
+):
+    monkeypatch.setattr(slab, "measure_prior_weight", lambda *_: SelfTest(0.9))
+    acquisition = acquisition_of({"beam": "airy", "bend": 0.15, "apex": apex, "views": 2})
+    projections = simulate_projections(specimen, acquisition, photons=photons, seed=1)
+    guide = result_of(projections, acquisition, configure(samples=0, diffusion="off"))
+    refined = result_of(projections, acquisition, configure(samples=0))
+    assert (np.abs(refined.volume - guide.volume).mean() > 3e-3) == is_refined
+    assert any("starting estimate" in notice for notice in refined.notices) != is_refined
+
+
 def test_a_pass_whose_prior_has_little_weight_is_not_made(specimen, configure, monkeypatch):
     acquisition = acquisition_of({"beam": "bessel"})
     projections = simulate_projections(specimen, acquisition)

@@ -3,8 +3,9 @@
 The guide is made through the true operator, so it lies in specimen space for any beam. From there on the
 slabs of the volume are treated as if a uniform beam had recorded them: the guide's slab means stand in for
 projections, the diffusion adds what lies within slabs, and the whole volume is then made consistent with what
-was measured. No other network is needed, and the last word is the measurement's. Two mirrored views leave so
-little open that the prior takes away more than it adds; there the guide is the result.
+was measured. No other network is needed, and the last word is the measurement's. Two mirrored views that tell
+depths apart, without much noise, leave so little open that the prior takes away more than it adds; there the
+guide is the result.
 """
 
 from collections.abc import Callable

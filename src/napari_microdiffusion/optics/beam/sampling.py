@@ -51,6 +51,21 @@ class SampledBeam:
         """Whether the beam reaches no slice outside its own slab."""
         return self.first >= 0 and int(self.slices.max()) < step_length
 
+    def parallax(self, step_length: int) -> float:
+        """How differently both ends of a slab are displaced, relative to all displacements within it, 0 to 1.
+
+        One for a tilted beam, and for a bent one with its apex at the slab's edge or outside. Zero where it
+        bends alike on both sides of the slab's middle: two mirrored views do not tell these apart.
+        """
+        inside = (self.slices >= 0) & (self.slices < step_length)
+        own, weights = self.slices[inside], self.weights[inside]
+        light = np.bincount(own, weights)
+        # Of the taps of a slice their mean.
+        sums = np.stack([np.bincount(own, weights * along) for along in self.displacement[inside].T], 1)
+        moved = sums[light > 0] / light[light > 0, None]
+        most = float(np.linalg.norm(np.ptp(moved, 0)))
+        return float(np.linalg.norm(moved[-1] - moved[0])) / most if most else 0.0
+
     def mirrored(self) -> "SampledBeam":
         """The same beam displaced to the other side: the second of two views."""
         return replace(self, displacement=-self.displacement)

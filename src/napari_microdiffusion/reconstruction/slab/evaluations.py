@@ -13,6 +13,10 @@ from ...settings.method import ReconstructionConfig
 # through a bent one, where slab means are too uncertain to be improved on.
 STRAIGHT_PASSES, BENT_PASSES = 3, 1
 
+# Two views are left to the prior where they tell little: by the parallax, with the apex near the slab's
+# middle; and in noise beyond about that of 1,000 photons, its deviation at mid-range relative to the range.
+LITTLE_PARALLAX, MUCH_NOISE = 0.25, 0.015
+
 # Slab pixels read by one evaluation, and the working memory set aside for each: on the safe side of what
 # benchmarks/memory_and_time.py measures.
 PIXELS_ON_CPU = 400_000
@@ -29,14 +33,27 @@ _SHARE_OF_BLOCKS = 0.3
 STORED_PIXELS = 1_000_000
 
 
-def passes(acquisition: Acquisition) -> int:
-    """How often the posterior mean is evaluated for a beam; 0 where the guide is the better volume."""
+def passes(acquisition: Acquisition, noise: float = np.inf) -> int:
+    """How often the posterior mean is evaluated for a beam; 0 where the guide is the better volume.
+
+    Parameters
+    ----------
+    acquisition : Acquisition
+    noise : float
+        Standard deviation at mid-range of the projections' noise, relative to their range. Recordings have
+        some.
+    """
     if acquisition.is_disjoint:
         return 1
-    if acquisition.views > 1:
-        # On procedural specimens the prior took 1 to 4 dB away from what parallax had located.
+    beam = acquisition.sampled_beam
+    if (
+        acquisition.views > 1
+        and noise < MUCH_NOISE
+        and beam.parallax(acquisition.step_length) > LITTLE_PARALLAX
+    ):
+        # Without noise the prior took up to 4 dB away from what parallax had located.
         return 0
-    return STRAIGHT_PASSES if acquisition.sampled_beam.is_straight else BENT_PASSES
+    return STRAIGHT_PASSES if beam.is_straight else BENT_PASSES
 
 
 def block_pixels(config: ReconstructionConfig) -> int:

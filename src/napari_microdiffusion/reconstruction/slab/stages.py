@@ -7,6 +7,7 @@ import numpy as np
 
 from ...diffusion.precision import has_bfloat16
 from ...diffusion.slab import compose, first_orders, in_intensities, local_amplitude, order_units
+from ...optics.detector.noise import MID_LIGHT
 from ..conditioning import Conditioning, conditioned_on_volume
 from ..data_consistency import DataConsistency
 from ..device import DeviceError, device_errors, until_done
@@ -74,7 +75,7 @@ class SlabDiffusion:
         if (warning := out_of_distribution_warning(own, known)) is not None:
             self._is_out_of_distribution = True
             yield state.notice(warning)
-        count = passes(facts.acquisition)
+        count = passes(facts.acquisition, float(facts.prior_noise.deviation(np.array(MID_LIGHT))))
         if not count:
             yield state.notice(
                 "Two views locate structures better than the prior can: the volume is the starting estimate, "
