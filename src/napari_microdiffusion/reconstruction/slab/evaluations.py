@@ -15,7 +15,7 @@ STRAIGHT_PASSES, BENT_PASSES = 3, 1
 
 # Two views are left to the prior where they tell little: by the parallax, with the apex near the slab's
 # middle; and in noise beyond about that of 1,000 photons, its deviation at mid-range relative to the range.
-LITTLE_PARALLAX, MUCH_NOISE = 0.25, 0.015
+_LITTLE_PARALLAX, _MUCH_NOISE = 0.25, 0.015
 
 # Slab pixels read by one evaluation, and the working memory set aside for each: on the safe side of what
 # benchmarks/memory_and_time.py measures.
@@ -48,8 +48,8 @@ def passes(acquisition: Acquisition, noise: float = np.inf) -> int:
     beam = acquisition.sampled_beam
     if (
         acquisition.views > 1
-        and noise < MUCH_NOISE
-        and beam.parallax(acquisition.step_length) > LITTLE_PARALLAX
+        and noise < _MUCH_NOISE
+        and beam.parallax(acquisition.step_length) > _LITTLE_PARALLAX
     ):
         # Without noise the prior took up to 4 dB away from what parallax had located.
         return 0
