@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.studies.benchmark import CLASSICAL, case_of_volume, gain, run_case
-from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
+from napari_microdiffusion.training.adaptation.closed_form import ClosedForm, adapt_in_closed_form
 from napari_microdiffusion.training.recipe import ADAPTING_RATE, PriorTraining, TrainingRecipe
 
 

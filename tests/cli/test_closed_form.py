@@ -10,7 +10,7 @@ from napari_microdiffusion.cli import app
 from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
 from napari_microdiffusion.io import write_image
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.training import looks
+from napari_microdiffusion.training.adaptation import looks
 
 
 @pytest.fixture

@@ -133,7 +133,13 @@ def test_what_it_knows_of_clean_projections_counts_as_far_as_they_are_clean():
     nothing, half, whole = (net(*given, torch.tensor([share])) for share in (0.0, 0.5, 1.0))
     torch.testing.assert_close(nothing, net(*given))
     assert not torch.allclose(whole, nothing)
-    torch.testing.assert_close(half, (whole + nothing) / 2)
+    assert 0 < (half - nothing).norm() < (whole - nothing).norm()
+    code = net.if_clean.code.clone()
+    net.if_clean.code.zero_()
+    by_layers, halfway = (net(*given, torch.tensor([share])) for share in (1.0, 0.5))
+    torch.testing.assert_close(halfway, (by_layers + nothing) / 2)
+    assert code.any()
+    assert not torch.allclose(by_layers, whole)
     # Until something is learned it makes no difference.
     untaught = SlabNetwork(**net.description())
     for part in untaught.if_clean.parameters():

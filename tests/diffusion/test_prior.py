@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
+from napari_microdiffusion.diffusion.prior import Prior, new_denoiser, resized
 from napari_microdiffusion.diffusion.slab import ORDERS
 from napari_microdiffusion.diffusion.slab import PRIOR_KIND as KIND
 from napari_microdiffusion.errors import UserError
@@ -34,6 +34,17 @@ def test_it_comes_back_as_it_was(prior, tmp_path):
     for name, value in own.items():
         torch.testing.assert_close(loaded[name], value, rtol=0, atol=0)
     torch.testing.assert_close(again.denoiser.order_spread, torch.linspace(1, 2, ORDERS))
+
+
+def test_one_that_was_adapted_before_its_code_could_be_is_still_read(prior, tmp_path):
+    path = tmp_path / "prior.safetensors"
+    adapted = resized(prior.denoiser, knows_clean=True)
+    torch.nn.init.normal_(adapted.network.if_clean.code)
+    Prior(adapted, {}).save(path)
+    checkpoint = load_checkpoint(path, KIND)
+    tensors = {name: value for name, value in checkpoint.tensors.items() if not name.endswith("clean.code")}
+    save_checkpoint(path, KIND, tensors, checkpoint.header)
+    assert not Prior.load(path).denoiser.network.if_clean.code.any()
 
 
 def test_a_pickle_is_refused_and_not_run(tmp_path):
@@ -69,6 +80,9 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         {"state_channels": 7},
         {"condition_channels": 7},
         {"global_features": 1},
+        {"tissue_directions": -1},
+        {"tissue_directions": 100_000},
+        {"tissue_directions": "many"},
     ],
 )
 def test_a_header_that_describes_no_slab_network_is_refused(prior, tmp_path, change):

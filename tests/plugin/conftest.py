@@ -139,7 +139,8 @@ def opened(dock, projections_file, finish) -> ReconstructWidget:
 @pytest.fixture
 def quick_training(monkeypatch):
     """The training of three small steps; a test may make it endless."""
-    from napari_microdiffusion.training import closed_form, looks, recipe
+    from napari_microdiffusion.training import recipe
+    from napari_microdiffusion.training.adaptation import closed_form, looks
 
     monkeypatch.setattr(looks, "_SPECIMEN", (24, 24, 24))
     monkeypatch.setattr(looks, "_OF_A_KIND", 1)

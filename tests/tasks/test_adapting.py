@@ -12,7 +12,8 @@ from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.reconstruction.events import CancelToken
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.tasks.adapting import Adapted, AdaptPrior, AdaptSettings, Loss, Solved, Step
-from napari_microdiffusion.training import closed_form, looks, recipe
+from napari_microdiffusion.training import recipe
+from napari_microdiffusion.training.adaptation import closed_form, looks
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 

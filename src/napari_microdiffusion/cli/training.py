@@ -30,8 +30,8 @@ def train(
         bool,
         typer.Option(
             "--closed-form",
-            help="Adapt to the references in seconds: the last linear layers of the network solved for, "
-            "instead of training it.",
+            help="Adapt to the references in seconds: the network's code and last linear layers solved "
+            "for, instead of training it.",
         ),
     ] = False,
     seed: Seed = 0,
@@ -99,7 +99,7 @@ def train(
 
 
 def _in_closed_form(prior: Any, volumes: list[Any], n: int | None, output: Path) -> Answer:
-    from ..training.closed_form import ClosedForm, adapt_in_closed_form
+    from ..training.adaptation.closed_form import ClosedForm, adapt_in_closed_form
 
     if not volumes:
         raise UsageError("--closed-form needs --reference, a point-scanned volume to adapt to")

@@ -33,7 +33,9 @@ class SlabNetwork(nn.Module):
     embedding : int
         Numbers into which noise level and global description are turned.
     knows_clean : bool
-        Whether its last layers are others where the projections hold no noise.
+        Whether its code and its last layers are others where the projections hold no noise.
+    tissue_directions : int
+        How many directions of the code are known in which tissues differ.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class SlabNetwork(nn.Module):
         deep_blocks: int = 2,
         embedding: int = 128,
         knows_clean: bool = False,
+        tissue_directions: int = 0,
     ) -> None:
         super().__init__()
         self.sizes = {
@@ -61,6 +64,7 @@ class SlabNetwork(nn.Module):
             "deep_blocks": deep_blocks,
             "embedding": embedding,
             "knows_clean": knows_clean,
+            "tissue_directions": tissue_directions,
         }
         self.embed = nn.Sequential(
             nn.Linear(global_features + 2, embedding), nn.SiLU(), nn.Linear(embedding, embedding), nn.SiLU()
@@ -77,7 +81,8 @@ class SlabNetwork(nn.Module):
         self.readout = nn.Linear(embedding, (state_channels - 1) * linear_channels)
         nn.init.zeros_(self.readout.weight)
         nn.init.zeros_(self.readout.bias)
-        self.if_clean = _CleanChange(self.head, self.readout) if knows_clean else None
+        self.if_clean = _CleanChange(embedding, self.head, self.readout) if knows_clean else None
+        self.tissues = TissueDirections(tissue_directions, embedding) if tissue_directions else None
 
     def forward(
         self,
@@ -97,7 +102,7 @@ class SlabNetwork(nn.Module):
         condition : Tensor, shape (B, N, condition_channels, H, W)
         globals_ : Tensor, shape (B, global_features)
         cleanness : Tensor, shape (B,), optional
-            How much of what the last layers are on clean projections counts, 0 to 1.
+            How much counts of what code and last layers are on clean projections, 0 to 1.
 
         Returns
         -------
@@ -105,6 +110,8 @@ class SlabNetwork(nn.Module):
         """
         batch, slabs, _, height, width = state.shape
         code = self.embed(torch.cat([noise, globals_], 1))
+        if self.if_clean is not None and cleanness is not None:
+            code = code + cleanness[:, None] * self.if_clean.code
         coefficients = self.readout(code)
         if self.if_clean is not None and cleanness is not None:
             coefficients = coefficients + cleanness[:, None] * self.if_clean.readout
@@ -144,14 +151,35 @@ class SlabNetwork(nn.Module):
 
 
 class _CleanChange(nn.Module):
-    """What the last layers change by where there is no noise; nothing until that is learned."""
+    """What the code and the last layers change by where there is no noise; nothing until it is learned."""
 
-    def __init__(self, head: nn.Conv2d, readout: nn.Linear) -> None:
+    def __init__(self, embedding: int, head: nn.Conv2d, readout: nn.Linear) -> None:
         super().__init__()
+        self.code = nn.Parameter(torch.zeros(embedding))
         self.head = nn.Conv2d(head.in_channels, head.out_channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
         self.readout = nn.Parameter(torch.zeros(readout.out_features))
+
+
+class TissueDirections(nn.Module):
+    """Directions of the code in which tissues differ; they take no part in an answer.
+
+    Attributes
+    ----------
+    directions : Tensor, shape (count, embedding)
+        Scaled alike: a unit along any of them changes answers on usual tissue as much.
+    trust : Tensor, shape (count,)
+        How much of the step along each that is best for a piece of a tissue is best for other pieces of it.
+    """
+
+    directions: Tensor
+    trust: Tensor
+
+    def __init__(self, count: int, embedding: int) -> None:
+        super().__init__()
+        self.register_buffer("directions", torch.zeros(count, embedding))
+        self.register_buffer("trust", torch.zeros(count))
 
 
 class SlabBlock(nn.Module):

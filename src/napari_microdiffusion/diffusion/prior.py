@@ -18,6 +18,8 @@ from .slab import CONDITION_CHANNELS, GLOBALS, LINEAR_CHANNELS, ORDERS, PRIOR_KI
 
 # No network of ours is near these; a header that asks for more is refused before memory is allocated.
 _LARGEST = {"width": 512, "deep_width": 1024, "blocks": 16, "deep_blocks": 16, "embedding": 1024}
+_DIRECTIONS, _MOST_DIRECTIONS = "tissue_directions", 256
+_CLEAN_CODE = "network.if_clean.code"
 
 _MISFIT = "the tensors do not fit the network in the header; the file is damaged"
 
@@ -75,6 +77,9 @@ class Prior:
             )
         denoiser = new_denoiser(sizes)
         own = denoiser.state_dict()
+        if "network.if_clean.head.weight" in tensors:
+            # At first clean projections changed the last layers alone.
+            tensors = {_CLEAN_CODE: np.zeros(own[_CLEAN_CODE].shape, np.float32)} | tensors
         if {k: tuple(v.shape) for k, v in own.items()} != {k: v.shape for k, v in tensors.items()}:
             raise UserError(f"{path}: {_MISFIT}")
         denoiser.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
@@ -90,7 +95,7 @@ def new_denoiser(
     sizes: dict[str, Any], order_spread: np.ndarray | None = None, statistics: np.ndarray | None = None
 ) -> Denoiser:
     """An untrained denoiser for the slab problem's channels; `sizes` may set the network's widths."""
-    settings = {k: v for k, v in sizes.items() if k in _LARGEST or k == "knows_clean"}
+    settings = {k: v for k, v in sizes.items() if k in (*_LARGEST, "knows_clean", _DIRECTIONS)}
     network = SlabNetwork(ORDERS, CONDITION_CHANNELS, GLOBALS, LINEAR_CHANNELS, **settings)
     spread = np.ones(ORDERS) if order_spread is None else np.asarray(order_spread)
     usual = np.stack([np.zeros(STATISTICS), np.ones(STATISTICS)]) if statistics is None else statistics
@@ -120,6 +125,8 @@ def _plausible(sizes: dict[str, Any]) -> bool:
         and all(
             isinstance(sizes.get(name), int) and 1 <= sizes[name] <= most for name, most in _LARGEST.items()
         )
-        # Priors from before know nothing of it.
+        # Priors from before know nothing of either.
         and isinstance(sizes.get("knows_clean", False), bool)
+        and isinstance(sizes.get(_DIRECTIONS, 0), int)
+        and 0 <= sizes.get(_DIRECTIONS, 0) <= _MOST_DIRECTIONS
     )

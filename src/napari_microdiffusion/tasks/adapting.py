@@ -38,7 +38,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Solved:
-    """The last layers are solved for in closed form.
+    """Code and last layers of the network are solved for in closed form.
 
     Attributes
     ----------
@@ -243,8 +243,8 @@ class AdaptPrior:
 def _solved(
     prior: "Prior", volumes: Sequence[np.ndarray], cancel: CancelToken
 ) -> Generator[Step | Solved, None, "Prior"]:
-    """The prior with its last layers solved for on what the training may learn from."""
-    from ..training.closed_form import ClosedForm, adapt_in_closed_form, can_adapt
+    """The prior with code and last layers solved for on what the training may learn from."""
+    from ..training.adaptation.closed_form import ClosedForm, adapt_in_closed_form, can_adapt
     from ..training.held_out import held_out
 
     to_learn = held_out(volumes)[0]

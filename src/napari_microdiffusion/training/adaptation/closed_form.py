@@ -1,4 +1,7 @@
-"""Adapting a prior in closed form: its last linear layers, solved by least squares on reference volumes.
+"""Adapting a prior in closed form: a step of its code, then its last linear layers by least squares.
+
+The code is the network's description of the sample, by which all channels are scaled and shifted. On clean
+projections of references it takes one step towards what they ask for (`tissue_code`).
 
 A trained network turns what it is shown into features, of which its last layers take linear combinations:
 one of the condition itself, pixel by pixel, and one of the features around each pixel. On a reference the
@@ -6,17 +9,19 @@ answers are known, and the change of those combinations that errs least is the s
 one for clean projections and one for those of little light, which teach different things. It is held to
 change little on procedural tissue like that of the training: the features that vary there are those that any
 sample may show. Each half of the references judges what the other taught, at every light for itself. Of the
-changes that lose nowhere one that gains much is taken, but only a quarter to a half of it: elsewhere the
-tissue is less like the halves than these are like each other. Where every change loses somewhere, the prior
-stays as it is.
+changes that lose nowhere one that gains much is taken, but only a quarter to a half of it, and no more than
+changes answers on usual tissue moderately: elsewhere the tissue is less like the halves than these are like
+each other. Where every change loses somewhere, the prior stays as it is.
 """
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, product
+from threading import local
 from time import perf_counter
 
 import numpy as np
@@ -24,11 +29,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..diffusion.precision import has_bfloat16
-from ..diffusion.preconditioning import Denoiser
-from ..diffusion.prior import Prior, resized
-from ..diffusion.slab import LINEAR_CHANNELS
-from ..errors import UserError
+from ...diffusion.precision import has_bfloat16
+from ...diffusion.preconditioning import Denoiser
+from ...diffusion.prior import Prior, resized
+from ...diffusion.slab import LINEAR_CHANNELS
+from ...errors import UserError
 from .looks import (
     LEAST_SIDE,
     Look,
@@ -39,6 +44,7 @@ from .looks import (
     shown,
 )
 from .normal_equations import OUTPUTS, NormalEquations
+from .tissue_code import ERROR_FLOOR, CodeStep, code_step, coded
 
 # Step lengths that are learned from where none is asked for.
 STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
@@ -51,8 +57,12 @@ _SHARES: tuple[float, ...] = (0.25, 0.35, 0.5)
 _OF_BOTH, _NEARLY = 0.5, 0.7
 # Looks that are evaluated at once, at most; each takes some hundred megabytes.
 _AT_ONCE = 4
-# Added to the squared error of a slab, relative to the range: quality is judged in dB, slice by slice.
-_ERROR_FLOOR = 2e-6
+# Slabs whose products are computed together: what does not fit into the processor's caches takes longer.
+_SLABS = 4
+# Pairs of clean looks that teach the code, and their share of the whole work.
+_CODE_PAIRS, _FIRST = 4, 0.25
+# Squared change of answers on usual tissue at most, relative to what is missing there.
+_LARGEST_CHANGE = 0.13
 # dB that halves have to gain at least, on average over lights.
 _LEAST_GAIN = 0.02
 
@@ -76,6 +86,8 @@ class ClosedForm:
     gain : float
         In dB on halves of the references that took no part, of what lies within slabs, the mean over lights;
         0 where the prior stays as it is.
+    code : CodeStep or None
+        The step of the code for projections without noise, where it helps.
     clean, noisy : Choice or None
         What was chosen for projections without noise and for those with it; None where nothing changes.
     seconds : float
@@ -83,6 +95,7 @@ class ClosedForm:
 
     prior: Prior
     gain: float
+    code: CodeStep | None
     clean: Choice | None
     noisy: Choice | None
     seconds: float
@@ -116,30 +129,51 @@ def adapt_in_closed_form(
         )
     denoiser, rng = prior.denoiser, np.random.default_rng(0)
     physical = denoiser.order_spread[1:].double().square()
-    looks = list(looks_at_halves(references, steps, rng))
+    looks = list(looks_at_halves(references, steps))
     usual_looks = list(looks_at_usual_tissue([k * n for k in (1, 2) for n in steps], rng))
     count = len(looks) + len(usual_looks)
-    found_equations = _equations_in_turn(denoiser, [*chain(*looks), *usual_looks], rng)
     taught = {clean: _Taught() for clean in (True, False)}
-    for done, (first, _) in enumerate(looks):
-        own = [half for half in islice(found_equations, 2) if half is not None]
-        if len(own) == 2:
-            taught[first.photons == 0].learn(first.photons, own)
-        yield (done + 1) / count
-    for done, (look, equations) in enumerate(zip(usual_looks, found_equations, strict=True), len(looks)):
-        if equations is not None:
-            # Every specimen counts alike, however much it leaves unexplained.
-            equations = equations.scaled(1 / max(float((physical * equations.energy).sum()), 1e-12))
-            taught[look.photons == 0].hold_to(equations)
-        yield (done + 1) / count
+    with _executor() as executor:
+        step, known = yield from _step_of_code(denoiser, looks, executor)
+        denoiser = denoiser if step is None else coded(denoiser, step.change)
+        everything = [*chain(*looks), *usual_looks]
+        evaluate = partial(_equations, _Watched(denoiser), known)
+        found_equations = executor.map(evaluate, everything, rng.spawn(len(everything)))
+        for done, (first, _) in enumerate(looks):
+            own = [half for half in islice(found_equations, 2) if half is not None]
+            if len(own) == 2:
+                taught[first.photons == 0].learn(first.photons, own)
+            yield _FIRST + (1 - _FIRST) * (done + 1) / count
+        for done, (look, equations) in enumerate(zip(usual_looks, found_equations, strict=True), len(looks)):
+            if equations is not None:
+                # Every specimen counts alike, however much it leaves unexplained.
+                equations = equations.scaled(1 / max(float((physical * equations.energy).sum()), 1e-12))
+                taught[look.photons == 0].hold_to(equations)
+            yield _FIRST + (1 - _FIRST) * (done + 1) / count
     clean, noisy = (taught[is_clean].chosen(physical) for is_clean in (True, False))
     found, gain = prior, 0.0
-    if clean is not None or noisy is not None:
-        gain = float(np.mean([*taught[True].gains(clean), *taught[False].gains(noisy)]))
+    if step is not None or clean is not None or noisy is not None:
+        by_code = 0.0 if step is None else step.gain
+        gains = [by_code + gain for gain in taught[True].gains(clean)] + [*taught[False].gains(noisy)]
+        gain = float(np.mean(gains))
         card = {**prior.card, "adapted_in_closed_form": {"references": len(references), "gain_db": gain}}
         solutions = (taught[True].solution(clean), taught[False].solution(noisy))
         found = replace(prior, denoiser=_changed(denoiser, *solutions), card=card)
-    yield ClosedForm(found, gain, clean, noisy, perf_counter() - started)
+    yield ClosedForm(found, gain, step, clean, noisy, perf_counter() - started)
+
+
+def _step_of_code(
+    denoiser: Denoiser, looks: Sequence[tuple[Look, Look]], executor: Executor
+) -> Generator[float, None, tuple[CodeStep | None, dict[Look, Shown | None]]]:
+    """What the first clean looks ask the code for, and those looks as they were shown."""
+    pairs = [pair for pair in looks if pair[0].photons == 0][:_CODE_PAIRS]
+    known: dict[Look, Shown | None] = {}
+    for look, tissue in zip(chain(*pairs), executor.map(shown, chain(*pairs)), strict=True):
+        known[look] = tissue
+        yield _FIRST / 2 * len(known) / (2 * len(pairs))
+    halves = [[tissue for look in half if (tissue := known[look])] for half in zip(*pairs, strict=True)]
+    step = yield from code_step(denoiser, halves, executor, (_FIRST / 2, _FIRST))
+    return step, known
 
 
 class _Taught:
@@ -176,7 +210,7 @@ class _Taught:
         """What both halves teach, shape (4, A + L, O)."""
         if choice is None or self.usual is None:
             return None
-        return choice.share * _total(self.halves).solve(self.usual, _OF_BOTH * choice.strength)
+        return choice.share * _total(self.halves).solve(self.usual, [_OF_BOTH * choice.strength])[0]
 
 
 def can_adapt(references: Sequence[np.ndarray], step_length: int | None = None) -> bool:
@@ -206,8 +240,9 @@ def _chosen(
         Squares of the units of the orders.
     """
     fair: list[Choice] = []
-    for strength in STRENGTHS:
-        solutions = [half.solve(usual, strength) for half in halves[::-1]]
+    limit = _LARGEST_CHANGE * float((physical * usual.energy).sum())
+    taught = [half.solve(usual, STRENGTHS) for half in halves[::-1]]
+    for strength, *solutions in zip(STRENGTHS, *taught, strict=True):
         # (lights, halves, shares)
         gains = np.array(
             [
@@ -219,10 +254,11 @@ def _chosen(
             ]
         )
         at_lights = gains.mean(1).T.tolist()
+        change = np.mean([float((physical * usual.changed(own)).sum()) for own in solutions])
         fair += [
             Choice(strength, share, tuple(own))
             for share, own, least in zip(_SHARES, at_lights, gains.min((0, 1)), strict=True)
-            if least > 0 and np.mean(own) > _LEAST_GAIN
+            if least > 0 and np.mean(own) > _LEAST_GAIN and share**2 * change <= limit
         ]
     most = max((float(np.mean(choice.gains)) for choice in fair), default=0.0)
     near = [choice for choice in fair if np.mean(choice.gains) >= _NEARLY * most]
@@ -262,74 +298,109 @@ def _change(head: nn.Conv2d, readout: Tensor, solution: Tensor) -> None:
     # Rows of the head: order by order, each with the four pixels of a block.
     rows = own[:, :around].permute(2, 0, 1).reshape(4 * OUTPUTS, around)
     assert head.bias is not None
-    head.weight[4:] += rows[:, :-1].reshape(head.weight[4:].shape)
+    head.weight[4:] += rows[:, :-1].unflatten(1, (3, 3, -1)).movedim(-1, 1)
     head.bias[4:] += rows[:, -1]
     # All pixels share the coefficients of the condition.
     readout += own[:, around:].mean(0).T.reshape(-1)
 
 
-def _equations_in_turn(
-    denoiser: Denoiser, looks: Sequence[Look], rng: np.random.Generator
-) -> Iterator[NormalEquations | None]:
-    """The equations of every look, None where it shows no structure; several looks at once.
+@contextmanager
+def _executor() -> Iterator[Executor]:
+    """Threads for looks: as many at once as there are cores.
 
-    Half of the work is NumPy's, on one core, so that as many looks as there are cores take less time than one
-    after the other on all of them.
+    Half of the work is NumPy's, on one core, so that this takes less time than one look after the other on
+    all of them.
     """
     threads = torch.get_num_threads()
     workers = min(threads, _AT_ONCE)
     pool = ThreadPoolExecutor(workers, "looks", torch.set_num_threads, (threads // workers,))
     try:
-        yield from pool.map(partial(_equations, denoiser), looks, rng.spawn(len(looks)))
+        yield pool
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         # What the threads have set would count for threads that are yet to come.
         torch.set_num_threads(threads)
 
 
+class _Watched:
+    """A copy of a denoiser that keeps the features of its last evaluation, of every thread for itself."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        # Others may be using the same.
+        self.denoiser = deepcopy(denoiser)
+        self._seen = local()
+        self.denoiser.network.head.register_forward_pre_hook(self._keep)
+
+    def _keep(self, _: nn.Module, given: tuple[Tensor]) -> None:
+        self._seen.features = given[0]
+
+    @property
+    def features(self) -> Tensor:
+        """What the last layer was given, shape (N, C, h, w)."""
+        features: Tensor = self._seen.features
+        return features
+
+
 @torch.inference_mode()
-def _equations(denoiser: Denoiser, look: Look, rng: np.random.Generator) -> NormalEquations | None:
-    """The equations of a volume; slabs count by which factor their error falls."""
-    tissue = shown(look, rng)
+def _equations(
+    denoiser: _Watched, known: Mapping[Look, Shown | None], look: Look, rng: np.random.Generator
+) -> NormalEquations | None:
+    """The equations of a volume, None where it shows no structure; `known` is what has been shown already.
+
+    Slabs count by which factor their error falls.
+    """
+    tissue = known[look] if look in known else shown(look, rng)
     if tissue is None:
         return None
     condition, seen, missing, weight = _evaluated(denoiser, tissue)
-    spread = denoiser.order_spread[1:, None, None]
+    spread = denoiser.denoiser.order_spread[1:, None, None]
     error = ((spread * missing).square().sum(1) * weight).mean((1, 2))
-    weight = weight / (error + _ERROR_FLOOR)[:, None, None]
+    weight = weight / (error + ERROR_FLOOR)[:, None, None]
     height, width = (size // 2 * 2 for size in missing.shape[2:])
-    around = functional.unfold(seen, 3, padding=1).unflatten(2, seen.shape[2:])
-    around = torch.cat([around, torch.ones_like(around[:, :1])], 1)[:, :, : height // 2, : width // 2]
+    root = functional.avg_pool2d(weight[:, :height, :width], 2).sqrt()[..., None]
     linear = condition[:, :LINEAR_CHANNELS] * torch.exp(-condition[:, -1:])
-    own, rest = (
-        functional.pixel_unshuffle(part[:, :, :height, :width], 2).unflatten(1, (-1, 4))
-        for part in (linear, missing)
-    )
-    equations = NormalEquations(around.shape[1])
-    equations.add(
-        around.movedim(1, -1).flatten(0, 2),
-        own.permute(0, 3, 4, 2, 1).flatten(0, 2),
-        rest.permute(0, 3, 4, 1, 2).flatten(0, 2),
-        functional.avg_pool2d(weight[:, None, :height, :width], 2).flatten(),
-    )
+    parts = seen, linear[:, :, :height, :width], missing[:, :, :height, :width]
+    equations = NormalEquations(9 * seen.shape[1] + 1)
+    for features, own, rest, weights in zip(*(part.split(_SLABS) for part in (*parts, root)), strict=True):
+        equations.add(
+            _neighbourhoods(features, weights),
+            _blocks(own, weights),
+            _blocks(rest, weights).transpose(1, 2),
+        )
     return equations
 
 
-def _evaluated(denoiser: Denoiser, tissue: Shown) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _blocks(images: Tensor, root: Tensor) -> Tensor:
+    """Pixels of blocks of 2 x 2, (P, 4, C), of images (N, C, H, W); times a number of each block."""
+    pixels = images.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).permute(0, 2, 4, 3, 5, 1)
+    return (pixels * root[..., None, None]).flatten(3, 4).flatten(0, 2)
+
+
+def _neighbourhoods(features: Tensor, root: Tensor) -> Tensor:
+    """What lies around blocks, (P, 9 C + 1), of features (N, C, h, w); times numbers (N, h', w', 1).
+
+    Row by row, and one at the end.
+    """
+    height, width = root.shape[1:3]
+    padded = functional.pad(features, (1, 1, 1, 1)).movedim(1, -1).contiguous()
+    channels = padded.shape[-1]
+    around = torch.empty(*root.shape[:3], 9 * channels + 1)
+    for place, (y, x) in enumerate(product(range(3), repeat=2)):
+        own = around[..., place * channels : (place + 1) * channels]
+        torch.mul(padded[:, y : y + height, x : x + width], root, out=own)
+    around[..., -1:] = root
+    return around.flatten(0, 2)
+
+
+def _evaluated(watched: _Watched, tissue: Shown) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Condition and features of a stack, what the prior misses (N, ORDERS - 1, H, W), weights (N, H, W).
 
     In the normalised state; the weights turn its squares into physical ones, orders counting alike.
     """
-    problem = tissue.inputs
+    problem, denoiser = tissue.inputs, watched.denoiser
     arrays = {"condition": problem.condition, "globals": problem.globals, "mask": problem.order_mask}
     inputs = {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
     unit = denoiser.scale(torch.from_numpy(problem.unit)[None])
-    seen: list[Tensor] = []
-    # Another thread may be using the same.
-    denoiser = deepcopy(denoiser)
-    denoiser.network.head.register_forward_pre_hook(
-        lambda _, given: seen.append(given[0].to(torch.float32, copy=True))
-    )
     # Least squares over so many pixels do not see the difference.
     rough = torch.autocast("cpu", torch.bfloat16, has_bfloat16(torch.device("cpu")))
     with rough:
@@ -341,4 +412,4 @@ def _evaluated(denoiser: Denoiser, tissue: Shown) -> tuple[Tensor, Tensor, Tenso
     # Orders have spreads of their own; relative to them the weight of a pixel is its amplitude alone.
     spread = denoiser.order_spread
     amplitude = own[:, 1] / spread[1]
-    return inputs["condition"][0], seen[0], (missing / own)[:, 1:], amplitude.square()
+    return inputs["condition"][0], watched.features, (missing / own)[:, 1:], amplitude.square()

@@ -8,25 +8,28 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, NetworkInputs, network_inputs, slab_orders
-from ..diffusion.statistics import statistics
-from ..errors import UserError
-from ..interpolation import choose_pedestal, logspline
-from ..optics import IntensityScale, ProjectionOperator
-from ..optics.detector.denoising import denoise
-from ..optics.detector.noise import NoiseModel
-from ..specimens import TISSUES, draw_conditions, image_specimen
-from .detector import Detector
-from .recordings import noise_left
+from ...diffusion.slab import MAX_DIFFUSION_STEP_LENGTH, NetworkInputs, network_inputs, slab_orders
+from ...diffusion.statistics import statistics
+from ...errors import UserError
+from ...interpolation import choose_pedestal, logspline
+from ...optics import IntensityScale, ProjectionOperator
+from ...optics.detector.denoising import denoise
+from ...optics.detector.noise import NoiseModel
+from ...specimens import TISSUES, draw_conditions, image_specimen
+from ..detector import Detector
+from ..recordings import noise_left
 
 # Pixels between the halves that count for neither, and those along the longer side of a reference at least.
 _GAP, LEAST_SIDE = 8, 32
 # Slabs of a reference at least; slabs and pixels along a side of a piece at most.
 _LEAST_SLABS, _SLABS, _SIDE = 3, 14, 96
+_GOLDEN = (5**0.5 - 1) / 2
 # Photons, where projections are brightest, of one look after the other; endless ones for 0.
 _LIGHTS = (0.0, 100.0, 0.0, 0.0, 30.0, 0.0, 0.0, 15.0, 0.0, 0.0, 30.0, 0.0, 0.0)
 # The same for usual tissue.
 _USUAL_LIGHTS = (0.0, 100.0, 0.0, 40.0)
+# Slabs and columns of a look that tell its pedestal about as well as all, and steps of its guide, for speed.
+_TELLING, _ITERATIONS = np.s_[:8, ::8, ::8], 3
 # Read noise of a look at little light, relative to the range.
 _READ_NOISE = 0.01
 # Size of a specimen of the usual tissue, and how many there are of every kind.
@@ -60,9 +63,7 @@ def large_enough(references: Sequence[np.ndarray], steps: Sequence[int]) -> list
     ]
 
 
-def looks_at_halves(
-    references: Sequence[np.ndarray], steps: Sequence[int], rng: np.random.Generator
-) -> Iterator[tuple[Look, Look]]:
+def looks_at_halves(references: Sequence[np.ndarray], steps: Sequence[int]) -> Iterator[tuple[Look, Look]]:
     """Pieces of both halves of the references in turn, in other slabs every time, from either side.
 
     The halves are cut before the network sees them: a piece has brightness and statistics of its own, as
@@ -76,8 +77,10 @@ def looks_at_halves(
         photons = _LIGHTS[number % len(_LIGHTS)]
         turn, place = divmod(taken[photons == 0], len(pairs))
         taken[photons == 0] += 1
+        # However few they are, depths are visited evenly.
+        depth = taken[photons == 0] * _GOLDEN % 1
         (volume, n), side = pairs[place], -1 if turn % 2 else 1
-        first, second = (Look(_piece(half, n, rng)[::side], n, photons) for half in _halves(volume))
+        first, second = (Look(_piece(half, n, depth)[::side], n, photons) for half in _halves(volume))
         yield first, second
 
 
@@ -92,10 +95,10 @@ def looks_at_usual_tissue(steps: Sequence[int], rng: np.random.Generator) -> Ite
             yield Look(volume, n, _USUAL_LIGHTS[number // len(served) % len(_USUAL_LIGHTS)])
 
 
-def shown(look: Look, rng: np.random.Generator) -> Shown | None:
-    """A look as it is shown; None where there is no structure in it."""
+def shown(look: Look, rng: np.random.Generator | None = None) -> Shown | None:
+    """A look as it is shown, noisy ones with noise of `rng`; None where there is no structure in it."""
     try:
-        return _shown(look, rng)
+        return _shown(look, rng or np.random.default_rng(0))
     except UserError:
         return None
 
@@ -118,7 +121,8 @@ def _shown(look: Look, rng: np.random.Generator) -> Shown:
         noise = noise.scaled(seen_scale.background, seen_scale.span)
         truth, measured, projections = (seen_scale.to_unit(part) for part in (truth, measured, projections))
     left = noise_left(noise)
-    guide = logspline(projections, operator, left, pedestal=choose_pedestal(projections, operator, left))
+    pedestal = choose_pedestal(np.ascontiguousarray(projections[_TELLING]), operator, left)
+    guide = logspline(projections, operator, left, _ITERATIONS, pedestal=pedestal)
     inputs = network_inputs(projections, guide, operator, noise, statistics(projections, n), measured)
     return Shown(inputs, slab_orders(truth, operator) - inputs.first_orders)
 
@@ -131,9 +135,9 @@ def _halves(volume: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def _piece(volume: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Some slabs of the middle, from any slice on."""
+def _piece(volume: np.ndarray, n: int, depth: float) -> np.ndarray:
+    """Some slabs of the middle, from the first slices (0) to the last ones (1)."""
     slabs = min(len(volume) // n, _SLABS)
-    z = int(rng.integers(len(volume) - slabs * n + 1))
+    z = int(depth * (len(volume) - slabs * n + 1))
     y, x = (slice(max(0, (size - _SIDE) // 2), (size + _SIDE) // 2) for size in volume.shape[1:])
     return volume[z : z + slabs * n, y, x]

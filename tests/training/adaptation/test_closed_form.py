@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_microdiffusion.diffusion.prior import Prior, new_denoiser
+from napari_microdiffusion.diffusion.prior import Prior, new_denoiser, resized
 from napari_microdiffusion.diffusion.slab import LINEAR_CHANNELS
 from napari_microdiffusion.errors import UserError
 from napari_microdiffusion.reconstruction.priors import load_prior
 from napari_microdiffusion.specimens import make_specimen
-from napari_microdiffusion.training import closed_form, looks
-from napari_microdiffusion.training.closed_form import ClosedForm, adapt_in_closed_form
-from napari_microdiffusion.training.looks import Look, looks_at_halves, shown
-from napari_microdiffusion.training.normal_equations import OUTPUTS, NormalEquations
+from napari_microdiffusion.training.adaptation import closed_form, looks
+from napari_microdiffusion.training.adaptation.closed_form import ClosedForm, adapt_in_closed_form
+from napari_microdiffusion.training.adaptation.looks import Look, looks_at_halves, shown
+from napari_microdiffusion.training.adaptation.normal_equations import OUTPUTS, NormalEquations
 
 TISSUE = make_specimen("nuclei", (24, 32, 64), 3)
 
@@ -43,9 +43,9 @@ def adapted(prior, volumes, n=6) -> ClosedForm:
 def explained(prior, volume, n=6) -> float:
     """How many dB of the guide's error within slabs the prior takes away."""
     tissue = shown(Look(volume, n), np.random.default_rng(0))
-    missing, weight = closed_form._evaluated(prior.denoiser, tissue)[2:]
+    missing, weight = closed_form._evaluated(closed_form._Watched(prior.denoiser), tissue)[2:]
     nothing = Prior(new_denoiser({"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1}).eval(), {})
-    before = closed_form._evaluated(nothing.denoiser, tissue)[2]
+    before = closed_form._evaluated(closed_form._Watched(nothing.denoiser), tissue)[2]
     error, was = (float((weight[:, None] * part.square()).sum()) for part in (missing, before))
     return 10 * np.log10(was / error)
 
@@ -75,6 +75,30 @@ def test_it_is_the_shipped_network_that_is_changed_and_only_a_copy():
         assert not network.if_clean.head.weight[:4].any()
 
 
+def test_a_step_of_the_code_comes_first_where_tissues_are_known(untrained):
+    """And its gain counts where there is no noise."""
+    denoiser = resized(untrained.denoiser, tissue_directions=4).eval()
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for value in denoiser.network.parameters():
+            value += 0.05 * torch.randn(value.shape)
+        denoiser.network.tissues.directions.copy_(torch.eye(4, 128))
+        denoiser.network.tissues.trust.fill_(0.05)
+    prior = Prior(denoiser, {})
+    found = adapted(prior, [TISSUE[:, :, :40]])
+    assert found.code.gain > 0
+    code = found.prior.denoiser.network.if_clean.code
+    torch.testing.assert_close(code.detach(), found.code.change)
+    by_layers = [
+        *(found.clean.gains if found.clean else (0.0,)),
+        *(found.noisy.gains if found.noisy else (0.0,) * 3),
+    ]
+    assert found.gain == pytest.approx((found.code.gain + sum(by_layers)) / 4)
+    assert explained(found.prior, TISSUE[:, :, 40:]) > explained(prior, TISSUE[:, :, 40:])
+    # It can be trained further.
+    assert all(value.requires_grad for value in found.prior.denoiser.parameters())
+
+
 def test_what_teaches_nothing_changes_nothing(untrained, rng):
     """Of noise no half can tell what the other holds."""
     found = adapted(untrained, [rng.random((24, 32, 64)).astype(np.float32)])
@@ -87,7 +111,7 @@ def equations(slope) -> NormalEquations:
     feature = torch.linspace(-1, 1, 20)[:, None]
     found = NormalEquations(1)
     missing = (slope * feature[:, :, None]).expand(20, OUTPUTS, 4)
-    found.add(feature, torch.zeros(20, 4, LINEAR_CHANNELS), missing, torch.ones(20))
+    found.add(feature, torch.zeros(20, 4, LINEAR_CHANNELS), missing)
     return found
 
 
@@ -100,7 +124,9 @@ def test_what_helps_one_half_much_must_not_harm_the_other():
     assert choice is not None
     assert min(choice.gains) > 0
     for judge, teacher in (halves, halves[::-1]):
-        assert float(judge.explained(teacher.solve(NOTHING, choice.strength), [choice.share])[0].sum()) > 0
+        assert (
+            float(judge.explained(teacher.solve(NOTHING, [choice.strength])[0], [choice.share])[0].sum()) > 0
+        )
     # Where they contradict each other nothing is taken.
     halves = [equations(1.0), equations(-0.4)]
     assert closed_form._chosen([halves], halves, NOTHING, ALIKE) is None
@@ -119,9 +145,10 @@ def test_normal_equations_are_those_of_all_features_of_a_pixel():
     around, own = torch.randn(500, 7), torch.randn(500, 4, LINEAR_CHANNELS)
     missing, weight = torch.randn(500, OUTPUTS, 4), torch.rand(500)
     found = NormalEquations(7)
-    found.add(around, own, missing, weight)
+    root = weight.sqrt()[:, None]
+    found.add(root * around, root[..., None] * own, root[..., None] * missing)
     nothing = NormalEquations(7)
-    solution = found.solve(nothing, 1.0)
+    solution = found.solve(nothing, [1.0])[0]
     for pixel in range(4):
         features = torch.cat([around, own[:, pixel]], 1).double()
         root = weight.double().sqrt()[:, None]
@@ -157,16 +184,31 @@ def test_clean_and_noisy_projections_are_learned_apart(untrained):
 
 def test_halves_are_cut_along_the_longer_side_before_they_are_looked_at():
     rows = np.arange(60, dtype=np.float32)[None, :, None] * np.ones((24, 1, 20), np.float32)
-    pairs = list(looks_at_halves([rows], (6,), np.random.default_rng(0)))
+    pairs = list(looks_at_halves([rows], (6,)))
     assert len({pair[0].photons for pair in pairs}) > 2
     for first, second in pairs:
         assert first.photons == second.photons
         assert first.volume.max() + 8 < second.volume.min() + 1
 
 
+def test_pieces_come_from_all_depths():
+    depths = np.arange(200, dtype=np.float32)[:, None, None] * np.ones((200, 16, 64), np.float32)
+    first = [pair[0].volume for pair in looks_at_halves([depths], (6,)) if pair[0].photons == 0]
+    assert min(piece.min() for piece in first) < 20
+    assert max(piece.max() for piece in first) > 180
+
+
+def test_what_changes_usual_tissue_too_much_is_not_taken(monkeypatch):
+    much = [equations(1.0)] * 2
+    usual = equations(0.5)
+    assert closed_form._chosen([much], much, usual, ALIKE) is not None
+    monkeypatch.setattr(closed_form, "_LARGEST_CHANGE", 1e-6)
+    assert closed_form._chosen([much], much, usual, ALIKE) is None
+
+
 def test_clean_and_noisy_looks_see_every_step_length(rng):
     tissue = np.repeat(TISSUE, 2, 0)
-    halves = [first for first, _ in looks_at_halves([tissue], (4, 6, 8), rng)]
+    halves = [first for first, _ in looks_at_halves([tissue], (4, 6, 8))]
     usual = list(looks.looks_at_usual_tissue([6, 12], rng))
     for seen, steps in ((halves, {4, 6, 8}), (usual, {6, 12})):
         for is_clean in (True, False):

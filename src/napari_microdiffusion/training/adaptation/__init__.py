@@ -1,0 +1,1 @@
+"""Adapting a prior to reference volumes in seconds, before any training."""
