@@ -2,6 +2,7 @@
 
 import csv
 import json
+import threading
 import time
 from types import SimpleNamespace
 
@@ -73,18 +74,32 @@ def finish(qtbot):
     return wait
 
 
+class Made(list):
+    """Frames that were made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+
 @pytest.fixture
 def slowly(monkeypatch):
-    """Makes every event of a video take a moment; gives how many frames were made."""
+    """Makes every event of a video take a moment; gives how many frames were made.
+
+    The last one waits where `go_on` is cleared.
+    """
     from napari_microdiffusion.video import reconstruction
     from napari_microdiffusion.video.events import FrameReady
 
-    original, made = reconstruction.reconstruct_video, []
+    original, made = reconstruction.reconstruct_video, Made()
 
     def paused(*arguments, **options):
         for event in original(*arguments, **options):
             if isinstance(event, FrameReady):
                 made.append(event.index)
+                if len(made) == T:
+                    made.go_on.wait(PATIENCE_MS / 1000)
             yield event
             time.sleep(0.05)
 
@@ -213,10 +228,12 @@ def test_it_can_be_stopped_and_keeps_what_is_done(dock, frames_layer, viewer, qt
 def test_traces_grow_with_the_frames(dock, frames_layer, qtbot, finish, slowly, monkeypatch):
     monkeypatch.setattr("napari_microdiffusion.tasks.video.resolving._BETWEEN_TRACES", 0.0)
     section = dock.traces
+    slowly.go_on.clear()
     dock.start()
     qtbot.waitUntil(lambda: section.has_traces and len(section.plot.curves[0].y) > 2, timeout=PATIENCE_MS)
     assert dock.runner.is_running
     assert len(section.plot.curves[0].y) < T
+    slowly.go_on.set()
     section.region.value = 1
     finish(dock)
     # The region that was chosen meanwhile stays.

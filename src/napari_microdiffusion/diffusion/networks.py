@@ -112,7 +112,8 @@ class SlabNetwork(nn.Module):
         code = self.embed(torch.cat([noise, globals_], 1))
         if self.if_clean is not None and cleanness is not None:
             code = code + cleanness[:, None] * self.if_clean.code
-        coefficients = self.readout(code)
+        # Summed number by number: a library splits so small a product otherwise on other numbers of threads.
+        coefficients = (code.float()[:, None] * self.readout.weight).sum(2) + self.readout.bias
         if self.if_clean is not None and cleanness is not None:
             coefficients = coefficients + cleanness[:, None] * self.if_clean.readout
         linear = self._linear(coefficients, condition)
