@@ -47,6 +47,16 @@ def test_one_that_was_adapted_before_its_code_could_be_is_still_read(prior, tmp_
     assert not Prior.load(path).denoiser.network.if_clean.code.any()
 
 
+def test_a_header_that_knows_nothing_of_clean_projections_is_no_match_for_what_does(prior, tmp_path):
+    path = tmp_path / "prior.safetensors"
+    Prior(resized(prior.denoiser, knows_clean=True), {}).save(path)
+    checkpoint = load_checkpoint(path, KIND)
+    header = {**checkpoint.header, "network": {**checkpoint.header["network"], "knows_clean": False}}
+    save_checkpoint(path, KIND, checkpoint.tensors, header)
+    with pytest.raises(UserError, match="do not fit"):
+        Prior.load(path)
+
+
 def test_a_pickle_is_refused_and_not_run(tmp_path):
     path, witness = tmp_path / "prior.safetensors", tmp_path / "ran"
 

@@ -108,10 +108,14 @@ class Denoiser(nn.Module):
         ndarray, shape (N, ORDERS, H, W)
             Unit intensities, to be added to the problem's first orders.
         """
+        return np.asarray(self.residual_of(problem).cpu().numpy())
+
+    def residual_of(self, problem: NetworkInputs) -> Tensor:
+        """The same as a tensor on the denoiser's device, with gradients where they are asked for."""
         inputs = (problem.condition, problem.globals, problem.order_mask, problem.unit)
         device = self.order_spread.device
         condition, globals_, mask, unit = (torch.from_numpy(a).to(device)[None] for a in inputs)
-        return np.asarray(self.posterior_mean(condition, globals_, mask, unit)[0].cpu().numpy())
+        return self.posterior_mean(condition, globals_, mask, unit)[0]
 
     def _described(self, globals_: Tensor) -> Tensor:
         """The globals with their statistics relative to the training data's; unknown ones count as usual."""

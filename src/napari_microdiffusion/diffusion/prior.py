@@ -77,7 +77,7 @@ class Prior:
             )
         denoiser = new_denoiser(sizes)
         own = denoiser.state_dict()
-        if "network.if_clean.head.weight" in tensors:
+        if _CLEAN_CODE in own:
             # At first clean projections changed the last layers alone.
             tensors = {_CLEAN_CODE: np.zeros(own[_CLEAN_CODE].shape, np.float32)} | tensors
         if {k: tuple(v.shape) for k, v in own.items()} != {k: v.shape for k, v in tensors.items()}:

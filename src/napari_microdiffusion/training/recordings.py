@@ -140,9 +140,13 @@ def known_noise(
 def _cut(volume: np.ndarray, n: int, side: int, rng: np.random.Generator) -> np.ndarray:
     """Whole slabs of a random piece."""
     depth = min(len(volume), _DEEPEST) // n * n
-    first = int(rng.integers(len(volume) - depth + 1))
-    top, left = (int(rng.integers(max(size - side, 0) + 1)) for size in volume.shape[1:])
-    return volume[first : first + depth, top : top + side, left : left + side]
+    return random_piece(volume, (depth, *(min(size, side) for size in volume.shape[1:])), rng)
+
+
+def random_piece(volume: np.ndarray, sizes: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """A piece of the sizes, from anywhere; a view."""
+    starts = [int(rng.integers(whole - size + 1)) for whole, size in zip(volume.shape, sizes, strict=True)]
+    return volume[tuple(slice(start, start + size) for start, size in zip(starts, sizes, strict=True))]
 
 
 def _turned(volume: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -175,8 +179,4 @@ def draw_statistics(projections: np.ndarray, step_length: int, rng: np.random.Ge
         int(rng.integers(min(size, least), size + 1))
         for size, least in zip(projections.shape, (5, 48, 48), strict=True)
     ]
-    starts = [
-        int(rng.integers(whole - size + 1)) for whole, size in zip(projections.shape, sizes, strict=True)
-    ]
-    z, y, x = (slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
-    return statistics(projections[z, y, x], step_length)
+    return statistics(random_piece(projections, sizes, rng), step_length)

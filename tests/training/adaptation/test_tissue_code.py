@@ -10,7 +10,13 @@ from napari_microdiffusion.diffusion.prior import new_denoiser
 from napari_microdiffusion.specimens import make_specimen
 from napari_microdiffusion.training.adaptation import tissue_code
 from napari_microdiffusion.training.adaptation.looks import Look, Shown, shown
-from napari_microdiffusion.training.adaptation.tissue_code import code_step, coded, curvature, slope
+from napari_microdiffusion.training.adaptation.tissue_code import (
+    code_step,
+    coded,
+    curvature,
+    missing_of,
+    slope,
+)
 
 TISSUE = make_specimen("nuclei", (24, 24, 56), 3)
 SIZES = {"width": 8, "deep_width": 8, "blocks": 1, "deep_blocks": 1, "embedding": 8, "tissue_directions": 8}
@@ -74,9 +80,9 @@ def test_the_step_is_bounded_however_steep_the_error(denoiser, halves):
 def test_halves_that_contradict_each_other_leave_the_code_as_it_is(denoiser, halves):
     (piece,), _ = halves
     answer = piece.residual + 0
-    missing = tissue_code._missing(coded(denoiser), piece).detach().numpy()
+    missing = missing_of(coded(denoiser), piece).detach().numpy()
     # The same tissue, in which the denoiser errs the other way.
-    answer[:, 1:] += 2 * missing
+    answer[:, 1:] -= 2 * missing
     assert stepped(denoiser, [[piece], [Shown(piece.inputs, answer)]])[0] is None
 
 
@@ -110,8 +116,6 @@ def test_the_curvature_tells_how_much_answers_change(denoiser):
     torch.testing.assert_close(found, found.T)
     along = torch.linalg.eigh(found).eigenvectors[:, -1]
     with torch.no_grad():
-        missing, there = (
-            tissue_code._missing(coded(denoiser, change), piece) for change in (None, 1e-2 * along)
-        )
+        missing, there = (missing_of(coded(denoiser, change), piece) for change in (None, 1e-2 * along))
         relative = (there - missing).square().sum(1).mean((1, 2)) / tissue_code._errors(missing)
     assert 2 * float(relative.mean()) / 1e-4 == pytest.approx(float(along @ found @ along), rel=0.25)

@@ -29,7 +29,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...diffusion.precision import has_bfloat16
 from ...diffusion.preconditioning import Denoiser
 from ...diffusion.prior import Prior, resized
 from ...diffusion.slab import LINEAR_CHANNELS
@@ -44,7 +43,7 @@ from .looks import (
     shown,
 )
 from .normal_equations import OUTPUTS, NormalEquations
-from .tissue_code import ERROR_FLOOR, CodeStep, code_step, coded
+from .tissue_code import ERROR_FLOOR, CodeStep, code_step, coded, missing_of
 
 # Step lengths that are learned from where none is asked for.
 STEP_LENGTHS: tuple[int, ...] = (4, 6, 8)
@@ -398,18 +397,8 @@ def _evaluated(watched: _Watched, tissue: Shown) -> tuple[Tensor, Tensor, Tensor
     In the normalised state; the weights turn its squares into physical ones, orders counting alike.
     """
     problem, denoiser = tissue.inputs, watched.denoiser
-    arrays = {"condition": problem.condition, "globals": problem.globals, "mask": problem.order_mask}
-    inputs = {name: torch.from_numpy(array)[None] for name, array in arrays.items()}
-    unit = denoiser.scale(torch.from_numpy(problem.unit)[None])
-    # Least squares over so many pixels do not see the difference.
-    rough = torch.autocast("cpu", torch.bfloat16, has_bfloat16(torch.device("cpu")))
-    with rough:
-        answer = denoiser.posterior_mean(
-            inputs["condition"], inputs["globals"], inputs["mask"], torch.from_numpy(problem.unit)[None]
-        )
-    missing = (torch.from_numpy(tissue.residual) - answer[0]) * inputs["mask"][0][:, None, None]
-    own = unit[0].clamp_min(1e-9)
+    missing = missing_of(denoiser, tissue)
+    own = denoiser.scale(torch.from_numpy(problem.unit)[None])[0].clamp_min(1e-9)
     # Orders have spreads of their own; relative to them the weight of a pixel is its amplitude alone.
-    spread = denoiser.order_spread
-    amplitude = own[:, 1] / spread[1]
-    return inputs["condition"][0], watched.features, (missing / own)[:, 1:], amplitude.square()
+    amplitude = own[:, 1] / denoiser.order_spread[1]
+    return torch.from_numpy(problem.condition), watched.features, missing / own[:, 1:], amplitude.square()

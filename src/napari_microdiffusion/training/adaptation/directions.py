@@ -18,6 +18,7 @@ from ...diffusion.networks import TissueDirections
 from ...diffusion.preconditioning import Denoiser
 from ...diffusion.prior import Prior, resized
 from ..pool import SpecimenPool
+from ..recordings import random_piece
 from ..settings import BatchSettings
 from .looks import Look, Shown, shown
 from .tissue_code import coded, curvature, slope
@@ -123,6 +124,4 @@ def with_directions(prior: Prior, found: Iterable[TissueGradients], count: int) 
 def _piece(side: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Some slabs of some pixels."""
     sizes = (min(len(side) // n, _SLABS) * n, *(min(size, _SIDE) for size in side.shape[1:]))
-    starts = (int(rng.integers(whole - size + 1)) for whole, size in zip(side.shape, sizes, strict=True))
-    z, y, x = (slice(start, start + size) for start, size in zip(starts, sizes, strict=True))
-    return np.ascontiguousarray(side[z, y, x])
+    return np.ascontiguousarray(random_piece(side, sizes, rng))

@@ -139,5 +139,10 @@ def _piece(volume: np.ndarray, n: int, depth: float) -> np.ndarray:
     """Some slabs of the middle, from the first slices (0) to the last ones (1)."""
     slabs = min(len(volume) // n, _SLABS)
     z = int(depth * (len(volume) - slabs * n + 1))
-    y, x = (slice(max(0, (size - _SIDE) // 2), (size + _SIDE) // 2) for size in volume.shape[1:])
+    y, x = (middle(size, _SIDE) for size in volume.shape[1:])
     return volume[z : z + slabs * n, y, x]
+
+
+def middle(size: int, most: int) -> slice:
+    """At most so many pixels in the middle of an axis."""
+    return slice(max(0, (size - most) // 2), (size + most) // 2)

@@ -115,12 +115,14 @@ class NormalEquations:
         """By how much so large shares of a solution lower what each order is missing, shape (O,) each."""
         whole = self._whole(solution)
         along = _of_orders((whole * self.right).sum(0))
-        across = self.changed(solution)
+        across = self._squares(whole)
         return [2 * share * along - share**2 * across for share in shares]
 
     def changed(self, solution: Tensor) -> Tensor:
         """The squares of what a solution changes of each order, shape (O,)."""
-        whole = self._whole(solution)
+        return self._squares(self._whole(solution))
+
+    def _squares(self, whole: Tensor) -> Tensor:
         return _of_orders((whole * (self.normal @ whole)).sum(0))
 
     def _whole(self, solution: Tensor) -> Tensor:

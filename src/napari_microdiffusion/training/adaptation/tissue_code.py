@@ -19,8 +19,7 @@ from ...diffusion.networks import TissueDirections
 from ...diffusion.precision import has_bfloat16
 from ...diffusion.preconditioning import Denoiser
 from ...diffusion.prior import resized
-from ...diffusion.slab import NetworkInputs
-from .looks import Shown
+from .looks import Shown, middle
 
 # Pixels along a side of a piece at most.
 _SIDE = 48
@@ -114,9 +113,8 @@ def _step(known: TissueDirections, uphill: Tensor) -> Tensor:
 
 def _piece(shown: Shown) -> Shown:
     """Pixels of the middle."""
-    height, width = shown.residual.shape[2:]
-    rows, columns = (slice(max(0, (size - _SIDE) // 2), (size + _SIDE) // 2) for size in (height, width))
-    inputs: NetworkInputs = replace(
+    rows, columns = (middle(size, _SIDE) for size in shown.residual.shape[2:])
+    inputs = replace(
         shown.inputs,
         condition=shown.inputs.condition[..., rows, columns],
         unit=shown.inputs.unit[..., rows, columns],
@@ -125,14 +123,13 @@ def _piece(shown: Shown) -> Shown:
     return Shown(inputs, shown.residual[..., rows, columns])
 
 
-def _missing(denoiser: Denoiser, shown: Shown) -> Tensor:
+def missing_of(denoiser: Denoiser, shown: Shown) -> Tensor:
     """What a denoiser misses of all orders but 0, shape (N, ORDERS - 1, H, W)."""
-    problem = shown.inputs
-    arrays = (problem.condition, problem.globals, problem.order_mask, problem.unit)
-    condition, globals_, mask, unit = (torch.from_numpy(np.ascontiguousarray(part))[None] for part in arrays)
+    # Neither gradients nor least squares over so many pixels see the difference.
     with torch.autocast("cpu", torch.bfloat16, has_bfloat16(torch.device("cpu"))):
-        answer = denoiser.posterior_mean(condition, globals_, mask, unit)[0]
-    return ((answer - torch.from_numpy(shown.residual)) * mask[0][:, None, None])[:, 1:]
+        answer = denoiser.residual_of(shown.inputs)
+    mask = torch.from_numpy(shown.inputs.order_mask)[:, None, None]
+    return ((torch.from_numpy(shown.residual) - answer) * mask)[:, 1:]
 
 
 def _errors(missing: Tensor) -> Tensor:
@@ -142,7 +139,7 @@ def _errors(missing: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def _error(denoiser: Denoiser, shown: Shown) -> float:
-    return float(_errors(_missing(denoiser, shown)).log().mean())
+    return float(_errors(missing_of(denoiser, shown)).log().mean())
 
 
 def slope(denoiser: Denoiser, shown: Shown) -> tuple[float, Tensor]:
@@ -155,7 +152,7 @@ def slope(denoiser: Denoiser, shown: Shown) -> tuple[float, Tensor]:
     shown : Shown
         Clean projections.
     """
-    error = _errors(_missing(denoiser, shown)).log().mean()
+    error = _errors(missing_of(denoiser, shown)).log().mean()
     (found,) = torch.autograd.grad(error, [_code(denoiser)])
     return float(error.detach()), found
 
@@ -174,7 +171,7 @@ def curvature(denoiser: Denoiser, shown: Shown, generator: torch.Generator, samp
     generator : torch.Generator
     samples : int
     """
-    missing = _missing(denoiser, shown)
+    missing = missing_of(denoiser, shown)
     weight = (_errors(missing.detach()) * len(missing) * missing[0, 0].numel()).rsqrt()[:, None, None, None]
     found = []
     for _ in range(samples):
