@@ -59,3 +59,14 @@ def test_long_and_wide_stacks_are_looked_at_in_part(beads):
     projections = OPERATOR.project(beads + GLOW)
     wide = np.tile(projections, (5, 4, 4))
     assert choose_pedestal(wide, OPERATOR) == pytest.approx(GLOW, rel=0.6)
+
+
+def test_every_column_may_have_a_pedestal_of_its_own(beads):
+    projections = OPERATOR.project(beads + GLOW)
+    pedestals = np.zeros(projections.shape[1:], np.float32)
+    pedestals[1::2] = GLOW
+    found = logspline(projections, OPERATOR, pedestal=pedestals)
+    np.testing.assert_allclose(found[:, ::2], logspline(projections, OPERATOR)[:, ::2], atol=1e-5)
+    np.testing.assert_allclose(
+        found[:, 1::2], logspline(projections, OPERATOR, pedestal=GLOW)[:, 1::2], atol=1e-5
+    )

@@ -40,7 +40,7 @@ def logspline(
     noise: float = 0.0,
     iterations: int = _ITERATIONS,
     *,
-    pedestal: float = 0.0,
+    pedestal: float | np.ndarray = 0.0,
     check: Callable[[], None] = unchecked,
 ) -> np.ndarray:
     """The volume of smoothest log intensity.
@@ -59,7 +59,7 @@ def logspline(
         Standard deviation of the projections' noise, in unit intensities.
     iterations : int
         Gauss-Newton steps.
-    pedestal : float
+    pedestal : float or ndarray, broadcast to (H, W)
         Light that does not fade with the structures, in unit intensities; of disjoint slabs only.
     check : callable
         Called between pieces; ends it by raising.
@@ -84,7 +84,7 @@ def logspline_parts(
     noise: float = 0.0,
     iterations: int = _ITERATIONS,
     *,
-    pedestal: float = 0.0,
+    pedestal: float | np.ndarray = 0.0,
 ) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
     """The same, piece by piece: (slices, rows) of the volume and its values there."""
     count, height, width = projections.shape
@@ -96,16 +96,18 @@ def logspline_parts(
     precision = 1 / (noise**2 + NOISE_FLOOR**2)
     depth = (count + 2 * virtual) * n
     rows = max(1, _VOXELS // (depth * width))
+    pedestals = np.broadcast_to(np.float32(pedestal), (height, width))
     for top in range(0, height, rows):
         whole = np.asarray(projections[:, top : top + rows], dtype=np.float32)
-        flat = np.minimum(whole, pedestal) if pedestal else np.zeros_like(whole)
+        own = pedestals[top : top + rows]
+        flat = np.where(own > 0, np.minimum(whole, own), np.float32(0))
         block = whole - flat
         light = np.maximum(histospline(block, n), 0) + OFFSET
         light = np.pad(light, ((virtual * n, virtual * n), (0, 0), (0, 0)), mode="edge")
         problem = _ColumnProblem(block.reshape(count, -1), operator.profile, n, depth, precision)
         logs = problem.solve(np.log(light).reshape(depth, -1), iterations)
         values = (np.exp(logs) - OFFSET).reshape(depth, -1, width)
-        if pedestal:
+        if flat.any():
             values += np.repeat(flat, n, axis=0)
         yield (slice(0, depth), slice(top, top + rows)), values.astype(np.float32, copy=False)
 

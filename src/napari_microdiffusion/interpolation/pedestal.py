@@ -43,10 +43,18 @@ def choose_pedestal(projections: np.ndarray, operator: ProjectionOperator, noise
     thick = thicken(sparse, operator)
     if usual <= 0 or thick is None:
         return 0.0
-    beam = ProjectionOperator(thick.profile)
-
-    def error(pedestal: float) -> float:
-        volume = logspline(thick.projections, beam, noise, _ITERATIONS, pedestal=pedestal)
-        return float(np.square(thick.differences_of(volume) - thick.differences).sum())
-
-    return min((0.0, *(share * usual for share in _SHARES)), key=error)
+    tried = np.array([0.0, *_SHARES]) * usual
+    # All at once: columns are few, so that every call counts.
+    height = thick.projections.shape[1]
+    volumes = logspline(
+        np.tile(thick.projections, (1, len(tried), 1)),
+        ProjectionOperator(thick.profile),
+        noise,
+        _ITERATIONS,
+        pedestal=np.repeat(tried, height)[:, None],
+    )
+    errors = [
+        float(np.square(thick.differences_of(volume) - thick.differences).sum())
+        for volume in np.split(volumes, len(tried), axis=1)
+    ]
+    return float(tried[np.argmin(errors)])
