@@ -111,7 +111,7 @@ def equations(slope) -> NormalEquations:
     feature = torch.linspace(-1, 1, 20)[:, None]
     found = NormalEquations(1)
     missing = (slope * feature[:, :, None]).expand(20, OUTPUTS, 4)
-    found.add(feature, torch.zeros(20, 4, LINEAR_CHANNELS), missing)
+    found.add([torch.cat([feature, missing.flatten(1)], 1)], torch.arange(0), torch.arange(OUTPUTS))
     return found
 
 
@@ -146,7 +146,8 @@ def test_normal_equations_are_those_of_all_features_of_a_pixel():
     missing, weight = torch.randn(500, OUTPUTS, 4), torch.rand(500)
     found = NormalEquations(7)
     root = weight.sqrt()[:, None]
-    found.add(root * around, root[..., None] * own, root[..., None] * missing)
+    rows = root * torch.cat([around, own.flatten(1), missing.flatten(1)], 1)
+    found.add(rows.split(300), torch.arange(LINEAR_CHANNELS), torch.arange(OUTPUTS))
     nothing = NormalEquations(7)
     solution = found.solve(nothing, [1.0])[0]
     for pixel in range(4):

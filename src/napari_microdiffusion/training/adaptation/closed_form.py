@@ -129,12 +129,14 @@ def adapt_in_closed_form(
     denoiser, rng = prior.denoiser, np.random.default_rng(0)
     physical = denoiser.order_spread[1:].double().square()
     looks = list(looks_at_halves(references, steps))
-    usual_looks = list(looks_at_usual_tissue([k * n for k in (1, 2) for n in steps], rng))
-    count = len(looks) + len(usual_looks)
     taught = {clean: _Taught() for clean in (True, False)}
     with _executor() as executor:
+        # Beside what comes first.
+        drawn = executor.submit(list, looks_at_usual_tissue([k * n for k in (1, 2) for n in steps], rng))
         step, known = yield from _step_of_code(denoiser, looks, executor)
         denoiser = denoiser if step is None else coded(denoiser, step.change)
+        usual_looks = drawn.result()
+        count = len(looks) + len(usual_looks)
         everything = [*chain(*looks), *usual_looks]
         evaluate = partial(_equations, _Watched(denoiser), known)
         found_equations = executor.map(evaluate, everything, rng.spawn(len(everything)))
@@ -358,37 +360,47 @@ def _equations(
     height, width = (size // 2 * 2 for size in missing.shape[2:])
     root = functional.avg_pool2d(weight[:, :height, :width], 2).sqrt()[..., None]
     linear = condition[:, :LINEAR_CHANNELS] * torch.exp(-condition[:, -1:])
-    parts = seen, linear[:, :, :height, :width], missing[:, :, :height, :width]
+    # Neither what is never shown nor orders that the step length does not have need any work.
+    orders = torch.from_numpy(tissue.inputs.order_mask)[1:].nonzero()[:, 0]
+    conditions = linear.square().sum((0, 2, 3)).nonzero()[:, 0]
+    parts = seen, linear[:, conditions, :height, :width], missing[:, orders, :height, :width], root
     equations = NormalEquations(9 * seen.shape[1] + 1)
-    for features, own, rest, weights in zip(*(part.split(_SLABS) for part in (*parts, root)), strict=True):
-        equations.add(
-            _neighbourhoods(features, weights),
-            _blocks(own, weights),
-            _blocks(rest, weights).transpose(1, 2),
-        )
+    equations.add(
+        (_rows(*part) for part in zip(*(p.split(_SLABS) for p in parts), strict=True)), conditions, orders
+    )
     return equations
 
 
-def _blocks(images: Tensor, root: Tensor) -> Tensor:
-    """Pixels of blocks of 2 x 2, (P, 4, C), of images (N, C, H, W); times a number of each block."""
-    pixels = images.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).permute(0, 2, 4, 3, 5, 1)
-    return (pixels * root[..., None, None]).flatten(3, 4).flatten(0, 2)
+def _rows(features: Tensor, own: Tensor, missing: Tensor, root: Tensor) -> Tensor:
+    """One row for each block of 2 x 2 pixels, times a number of it, shape (P, columns).
 
-
-def _neighbourhoods(features: Tensor, root: Tensor) -> Tensor:
-    """What lies around blocks, (P, 9 C + 1), of features (N, C, h, w); times numbers (N, h', w', 1).
-
-    Row by row, and one at the end.
+    Parameters
+    ----------
+    features : Tensor, shape (N, C, h, w)
+        Those around a block come first, place by place.
+    own, missing : Tensor, shape (N, .., H, W)
+        Those of the four pixels come after a one, the conditions pixel by pixel, what is missing order by
+        order.
+    root : Tensor, shape (N, h', w', 1)
+        The numbers, of whole blocks alone.
     """
     height, width = root.shape[1:3]
     padded = functional.pad(features, (1, 1, 1, 1)).movedim(1, -1).contiguous()
     channels = padded.shape[-1]
-    around = torch.empty(*root.shape[:3], 9 * channels + 1)
+    around, of_pixels = 9 * channels + 1, 4 * own.shape[1]
+    rows = torch.empty(*root.shape[:3], around + of_pixels + 4 * missing.shape[1])
     for place, (y, x) in enumerate(product(range(3), repeat=2)):
-        own = around[..., place * channels : (place + 1) * channels]
-        torch.mul(padded[:, y : y + height, x : x + width], root, out=own)
-    around[..., -1:] = root
-    return around.flatten(0, 2)
+        part = rows[..., place * channels : (place + 1) * channels]
+        torch.mul(padded[:, y : y + height, x : x + width], root, out=part)
+    rows[..., around - 1] = root[..., 0]
+    rows[..., around : around + of_pixels] = (_blocks(own).movedim(3, -1) * root[..., None, None]).flatten(3)
+    rows[..., around + of_pixels :] = (_blocks(missing) * root[..., None, None]).flatten(3)
+    return rows.flatten(0, 2)
+
+
+def _blocks(images: Tensor) -> Tensor:
+    """Pixels of blocks of 2 x 2, (N, h, w, C, 2, 2), of images (N, C, H, W)."""
+    return images.unflatten(3, (-1, 2)).unflatten(2, (-1, 2)).permute(0, 2, 4, 1, 3, 5)
 
 
 def _evaluated(watched: _Watched, tissue: Shown) -> tuple[Tensor, Tensor, Tensor, Tensor]:

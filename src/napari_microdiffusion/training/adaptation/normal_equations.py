@@ -4,7 +4,7 @@ Each of the pixels of a block of 2 x 2 has its own; all share the features aroun
 condition of its own pixel beside them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -35,26 +35,32 @@ class NormalEquations:
         # What each order is missing, its square summed over all pixels.
         self.energy = torch.zeros(OUTPUTS, dtype=torch.float64)
 
-    def add(self, around: Tensor, own: Tensor, missing: Tensor) -> None:
-        """Take blocks: features (P, A), conditions (P, 4, L), what is missing (P, O, 4).
+    def add(self, parts: Iterable[Tensor], conditions: Tensor, orders: Tensor) -> None:
+        """Take blocks, each times the root of its weight.
 
-        Each times the root of the weight of its block.
+        Parameters
+        ----------
+        parts : iterable of Tensor, shape (P, A + 4 l + 4 o)
+            Features around a block, conditions of its pixels, pixel by pixel, and what is missing, order by
+            order.
+        conditions, orders : Tensor, shape (l,), (o,)
+            Which of all are given; the others are zero.
         """
-        # Orders that a step length does not have are empty.
-        each, rest = own.flatten(1), missing.flatten(1)
-        shown, open_ = (part.any(0).nonzero()[:, 0] for part in (each, rest))
-        columns = torch.cat([around, each[:, shown], rest[:, open_]], 1)
-        known = torch.cat([torch.arange(self.around), self.around + shown])
+        pixels = torch.arange(4)
+        own = self.around + (LINEAR_CHANNELS * pixels[:, None] + conditions).flatten()
+        known, open_ = torch.cat([torch.arange(self.around), own]), (4 * orders[:, None] + pixels).flatten()
         count = len(known)
-        products = torch.zeros(count, columns.shape[1])
-        # Symmetric: what lies below the diagonal need not be computed.
-        for first in range(0, count, _STRIP):
-            rows = slice(first, min(first + _STRIP, count))
-            products[rows, first:] = columns[:, rows].T @ columns[:, first:]
+        products, energy = torch.zeros(count, count + len(open_)), torch.zeros(len(open_))
+        for columns in parts:
+            # Symmetric: what lies below the diagonal need not be computed.
+            for first in range(0, count, _STRIP):
+                rows = slice(first, min(first + _STRIP, count))
+                products[rows, first:].addmm_(columns[:, rows].T, columns[:, first:])
+            energy += columns[:, count:].square().sum(0)
         normal = products[:, :count].triu().double()
         self.normal[known[:, None], known] += normal + normal.triu(1).T
         self.right[known[:, None], open_] += products[:, count:].double()
-        self.energy += _of_orders(rest.square().sum(0).double())
+        self.energy[orders] += _of_orders(energy.double())
 
     def __add__(self, other: "NormalEquations") -> "NormalEquations":
         total = NormalEquations(self.around)
