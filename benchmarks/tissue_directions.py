@@ -1,6 +1,6 @@
 """Learn in which directions of the code tissues differ, and write them into the prior's file.
 
-    python benchmarks/tissue_directions.py PRIOR.safetensors [--tissues 240] [--processes 2] [--scanned DIR]
+    python benchmarks/tissue_directions.py PRIOR.safetensors [--tissues 1000] [--processes 2] [--scanned DIR]
 
 Adapting to a reference in closed form takes its first step along them; see
 `training/adaptation/directions.py`. Answers of the prior stay the same.
@@ -44,9 +44,9 @@ def main() -> None:
     """Learn, printing as it goes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("prior", type=Path)
-    parser.add_argument("--tissues", type=int, default=240)
-    parser.add_argument("--directions", type=int, default=16)
-    parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--tissues", type=int, default=1000)
+    parser.add_argument("--directions", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=1001)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--scanned", type=Path, help="folder of volumes to learn from, too")
     parser.add_argument("--scanned-share", type=float, default=0.25, help="share of tissues cut from these")

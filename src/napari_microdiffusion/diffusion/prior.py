@@ -109,7 +109,9 @@ def new_denoiser(
 def resized(denoiser: Denoiser, **sizes: Any) -> Denoiser:
     """A new denoiser of other sizes, with the weights of this one where both have them."""
     other = new_denoiser({**denoiser.network.description(), **sizes})
-    other.load_state_dict(other.state_dict() | denoiser.state_dict())
+    own = other.state_dict()
+    known = {k: v for k, v in denoiser.state_dict().items() if k in own and v.shape == own[k].shape}
+    other.load_state_dict(own | known)
     return other
 
 

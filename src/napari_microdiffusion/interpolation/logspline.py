@@ -29,7 +29,7 @@ _DAMPING = 0.01
 LARGEST_STEP = 1.0
 LOWEST_LOG = float(np.log(OFFSET / 20))
 # Voxels solved together: few enough for the processor's caches, many enough for long vectors.
-_VOXELS = 600_000
+_VOXELS = 1_200_000
 # Diagonals above the main one of second differences squared.
 BEND = 2
 

@@ -77,3 +77,8 @@ def test_they_are_learned_from_tissues_and_kept_in_the_file(tmp_path):
     piece = sides[0][0][0].inputs
     before, after = (one.denoiser.expected_residual(piece) for one in (prior, again))
     np.testing.assert_array_equal(before, after)
+    # Learned anew, of another number.
+    fewer = with_directions(again, found, 1).denoiser
+    assert fewer.network.tissues is not None
+    assert fewer.network.tissues.trust.shape == (1,)
+    np.testing.assert_array_equal(fewer.expected_residual(piece), before)

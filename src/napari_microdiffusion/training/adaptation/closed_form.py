@@ -151,7 +151,9 @@ def adapt_in_closed_form(
                 equations = equations.scaled(1 / max(float((physical * equations.energy).sum()), 1e-12))
                 taught[look.photons == 0].hold_to(equations)
             yield _FIRST + (1 - _FIRST) * (done + 1) / count
-    clean, noisy = (taught[is_clean].chosen(physical) for is_clean in (True, False))
+        # Both at once.
+        chosen = [executor.submit(taught[is_clean].chosen, physical) for is_clean in (True, False)]
+        clean, noisy = (choice.result() for choice in chosen)
     found, gain = prior, 0.0
     if step is not None or clean is not None or noisy is not None:
         by_code = 0.0 if step is None else step.gain

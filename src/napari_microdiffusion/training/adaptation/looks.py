@@ -21,11 +21,12 @@ from ..recordings import noise_left
 
 # Pixels between the halves that count for neither, and those along the longer side of a reference at least.
 _GAP, LEAST_SIDE = 8, 32
-# Slabs of a reference at least; slabs and pixels along a side of a piece at most.
-_LEAST_SLABS, _SLABS, _SIDE = 3, 14, 96
+# Slabs of a reference at least; slabs of a piece at most, and pixels along the shorter side of a reference
+# and along the longer one.
+_LEAST_SLABS, _SLABS, _SIDES = 3, 14, (64, 96)
 _GOLDEN = (5**0.5 - 1) / 2
 # Photons, where projections are brightest, of one look after the other; endless ones for 0.
-_LIGHTS = (0.0, 100.0, 0.0, 0.0, 30.0, 0.0, 0.0, 15.0, 0.0, 0.0, 30.0, 0.0, 0.0)
+_LIGHTS = (0.0, 100.0, 0.0, 0.0, 30.0, 0.0, 0.0, 15.0, 0.0, 0.0)
 # The same for usual tissue.
 _USUAL_LIGHTS = (0.0, 100.0, 0.0, 40.0)
 # Slabs and columns of a look that tell its pedestal about as well as all, and steps of its guide, for speed.
@@ -139,7 +140,8 @@ def _piece(volume: np.ndarray, n: int, depth: float) -> np.ndarray:
     """Some slabs of the middle, from the first slices (0) to the last ones (1)."""
     slabs = min(len(volume) // n, _SLABS)
     z = int(depth * (len(volume) - slabs * n + 1))
-    y, x = (middle(size, _SIDE) for size in volume.shape[1:])
+    sizes = _SIDES if volume.shape[1] <= volume.shape[2] else _SIDES[::-1]
+    y, x = (middle(size, most) for size, most in zip(volume.shape[1:], sizes, strict=True))
     return volume[z : z + slabs * n, y, x]
 
 

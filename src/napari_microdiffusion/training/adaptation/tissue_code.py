@@ -27,7 +27,7 @@ _SIDE = 48
 ERROR_FLOOR = 2e-6
 # Change of answers at most, in the unit of the directions. The halves of a reference are more alike than the
 # tissue that will be recorded, so that what is best for them leads too far.
-LARGEST_CHANGE = 0.1
+LARGEST_CHANGE = 0.11
 # From a natural logarithm to dB.
 _DB = 10 / np.log(10)
 
